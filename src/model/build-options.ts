@@ -1,0 +1,54 @@
+import type { Digest } from './digest.js';
+import type { BuildEvent } from './events.js';
+import type { NetworkMode } from './graph.js';
+
+/** `--output`: what leaves the house besides the image in the local store. `dest` `-` is stdout. */
+export interface OutputSpec {
+  readonly type: 'oci' | 'docker' | 'tar' | 'local' | 'image';
+  /** File (oci, docker, tar) or directory (local, oci with tar=false); absent for `image`. */
+  readonly dest?: string;
+  /** `oci` only: false writes a directory layout. */
+  readonly tar?: boolean;
+}
+
+export interface BuildOptions {
+  /** The build context: a directory. */
+  readonly context: string;
+  /** Path of the Dockerfile; default `<context>/Dockerfile`, then `<context>/dockerfile`. */
+  readonly dockerfile?: string;
+  /** Image names; `latest` where no tag is written. */
+  readonly tags?: readonly string[];
+  readonly buildArgs?: Readonly<Record<string, string>>;
+  readonly labels?: Readonly<Record<string, string>>;
+  /** A stage's name; default the last stage. */
+  readonly target?: string;
+  /** `os/arch[/variant]`; only the host's for now. */
+  readonly platform?: string;
+  readonly noCache?: boolean;
+  /** Ask the registry again even when the image is in the store. */
+  readonly pull?: boolean;
+  /** Default for RUN. */
+  readonly network?: NetworkMode;
+  readonly outputs?: readonly OutputSpec[];
+  /** Store root; default `$STAVE_ROOT`, /var/lib/stave for root, else $XDG_DATA_HOME/stave. */
+  readonly root?: string;
+  readonly signal?: AbortSignal;
+}
+
+export interface BuildResult {
+  /** Digest of the image config: docker's image id. */
+  readonly imageId: Digest;
+  /** Digest of the manifest in the local store. */
+  readonly manifest: Digest;
+  readonly manifestSize: number;
+  readonly manifestMediaType: string;
+  /** Canonical names it was tagged with. */
+  readonly names: readonly string[];
+}
+
+/** A build that runs. Disposing before `result` settles cancels it. */
+export interface Build extends AsyncDisposable {
+  /** May be iterated once; ends when the build ends. Unread events are kept. */
+  readonly events: AsyncIterable<BuildEvent>;
+  readonly result: Promise<BuildResult>;
+}

@@ -1,0 +1,61 @@
+/** Lines of a source file, counted from 1, both ends included. */
+export interface SourceRange {
+  readonly file: string;
+  readonly startLine: number;
+  readonly endLine: number;
+}
+
+/** The closed list of what can go wrong through no fault of ours. */
+export type ErrorCode =
+  | 'syntax' // the Dockerfile or an option cannot be read
+  | 'unsupported' // understood, and refused: not built yet
+  | 'usage' // the command line or API options
+  | 'not-found' // a file, stage, image, container named by the user is not there
+  | 'conflict' // a name in use, an object in use
+  | 'run-failed' // a RUN step exited with other than 0
+  | 'registry' // a registry refused or could not be reached
+  | 'auth' // a registry wants (other) credentials
+  | 'integrity' // bytes differ from their digest, size or diffID
+  | 'no-space' // ENOSPC, EDQUOT
+  | 'store' // the store cannot be opened, read or written
+  | 'runtime' // the machine cannot run containers this way
+  | 'archive'; // an archive or layout to read is malformed
+
+export interface BuildErrorOptions {
+  /** What to do next, one line, no final period; printed after `hint: `. */
+  readonly hint?: string;
+  readonly range?: SourceRange;
+  readonly cause?: unknown;
+  /** Further facts, a line each (for example the last lines of a step's output). */
+  readonly details?: readonly string[];
+}
+
+/**
+ * A failure the user can act on: shown without a stack, exit code 1 unless the subclass says otherwise.
+ * Anything else that is thrown is a defect of ours (stack) or the abort reason (cancelled).
+ */
+export class BuildError extends Error {
+  override readonly name: string = 'BuildError';
+  readonly code: ErrorCode;
+  readonly hint: string | undefined;
+  readonly range: SourceRange | undefined;
+  readonly details: readonly string[];
+
+  constructor(code: ErrorCode, message: string, options: BuildErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.hint = options.hint;
+    this.range = options.range;
+    this.details = options.details ?? [];
+  }
+}
+
+/** The reason an AbortSignal of ours carries when the user stopped the work (exit code 130). */
+export class CancelledError extends Error {
+  override readonly name = 'CancelledError';
+}
+
+/** Proves a switch over a union complete. */
+export function unreachable(value: never): never {
+  throw new Error(`unreachable: ${JSON.stringify(value)}`);
+}

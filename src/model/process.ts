@@ -1,0 +1,62 @@
+import type { Scope } from './scope.js';
+
+export interface Identity {
+  readonly uid: number;
+  readonly gid: number;
+  readonly additionalGids: readonly number[];
+}
+
+export interface BindMount {
+  /** Absolute host path. */
+  readonly source: string;
+  /** Absolute path in the container. */
+  readonly target: string;
+  readonly readonly: boolean;
+}
+
+/** `pipe`: chunks go to the callbacks and stdin is empty. `inherit`: our own three descriptors. */
+export type Stdio =
+  | {
+      readonly kind: 'pipe';
+      readonly onOutput: (stream: 'stdout' | 'stderr', data: Uint8Array) => void;
+    }
+  | {
+      readonly kind: 'inherit';
+      /** False: stdin is /dev/null. */
+      readonly stdin: boolean;
+      /** A pseudo-terminal for the process (needs a terminal on our stdin). */
+      readonly terminal: boolean;
+    };
+
+/** A process to run in a container of its own. */
+export interface ProcessSpec {
+  /** Unique per run; letters, digits, `-`. */
+  readonly id: string;
+  /** Mounted, writable root filesystem. */
+  readonly root: string;
+  readonly args: readonly string[];
+  /** `NAME=value`. */
+  readonly env: readonly string[];
+  readonly cwd: string;
+  readonly user: Identity;
+  readonly network: 'host' | 'none';
+  readonly hostname: string;
+  readonly mounts: readonly BindMount[];
+  readonly stdio: Stdio;
+}
+
+/** How the process ended. `code` is 128 + signal when a signal ended it. */
+export interface ExitStatus {
+  readonly code: number;
+  readonly signal?: string;
+}
+
+/**
+ * Runs one process in its namespaces with Docker's default confinement and waits. Aborting kills everything in
+ * the container and rejects with the reason. Nothing it started survives it, nor our own death by SIGKILL.
+ * Throws BuildError `runtime` where the machine cannot do it, `not-found` when argv[0] is not in the container
+ * (exit code 127), `run-failed` with 126 when it is not executable.
+ */
+export interface Runtime {
+  run(process: ProcessSpec, scope: Scope): Promise<ExitStatus>;
+}

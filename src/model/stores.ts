@@ -1,0 +1,97 @@
+import type { Digest, DiffID, TreeDigest } from './digest.js';
+import type { Descriptor } from './oci.js';
+import type { Result } from './op.js';
+import type { Reference } from './reference.js';
+import type { Scope } from './scope.js';
+
+/** Bytes are pulled: a slow consumer slows the producer. */
+export type Bytes = AsyncIterable<Uint8Array>;
+
+/** What is known of a blob before its bytes came. */
+export interface BlobInfo {
+  readonly mediaType: string;
+  readonly digest?: Digest;
+  readonly size?: number;
+}
+
+/** Content-addressed bytes: disk, memory, registry. */
+export interface BlobStore {
+  has(digest: Digest, scope: Scope): Promise<boolean>;
+  /** Size and digest are checked as the bytes pass; a difference throws BuildError `integrity` at the end. */
+  open(blob: Descriptor, scope: Scope): Bytes;
+  /**
+   * Idempotent. Resolves after the bytes are durable and match `info`; else throws BuildError `integrity` and
+   * leaves nothing.
+   */
+  put(bytes: Bytes, info: BlobInfo, scope: Scope): Promise<Descriptor>;
+}
+
+/** A store with names: the local image store, an OCI layout, a registry. */
+export interface Target extends BlobStore {
+  /** Undefined when the name is not there. */
+  resolve(name: Reference, scope: Scope): Promise<Descriptor | undefined>;
+  tag(name: Reference, manifest: Descriptor, scope: Scope): Promise<void>;
+}
+
+/** Facts of one layer, all from one pass over its entries. */
+export interface LayerMeta {
+  readonly diffID: DiffID;
+  /** Digest of the diff's entries (path, type, mode, uid, gid, size, content, link, xattrs). */
+  readonly content: TreeDigest;
+  /** Length of the uncompressed tar. */
+  readonly tarBytes: number;
+  /** Sum of regular files' sizes: what docker calls a layer's size. */
+  readonly fileBytes: number;
+  readonly entries: number;
+  /** RFC 3339, when the layer was made (a pulled layer: when it was unpacked). */
+  readonly created: string;
+}
+
+/**
+ * One layer of a snapshot: a directory with overlay upper semantics (whiteouts are char 0:0, opaque
+ * directories carry the xattr trusted.overlay.opaque=y).
+ */
+export interface Layer {
+  /** Name of the tree in the store; a pulled layer's is known before it is unpacked. */
+  readonly id: string;
+  /** Absolute path of its directory; valid after `ensure`. */
+  readonly path: string;
+  /** Makes the tree present (unpacks, downloads if it must); cheap when it is. */
+  ensure(scope: Scope): Promise<void>;
+  /** Waits for the hashing pass if it still runs. */
+  meta(scope: Scope): Promise<LayerMeta>;
+}
+
+/** A committed filesystem: layers bottom first. `digest` folds the layers' `content`. */
+export interface Snapshot extends Result {
+  readonly layers: readonly Layer[];
+}
+
+/** A read-only or writable mount that is given back on dispose. */
+export interface MountedTree extends AsyncDisposable {
+  readonly root: string;
+}
+
+/** A layer in the making on top of a parent. Not committed = rolled back on dispose. */
+export interface ActiveLayer extends AsyncDisposable {
+  /** The fresh upper directory. */
+  readonly upper: string;
+  /** Overlay of parent and upper, writable; mounted once, at first call. */
+  mount(scope: Scope): Promise<string>;
+  /** Unmounts, moves the upper directory into the store, starts the hashing pass. */
+  commit(scope: Scope): Promise<Layer>;
+}
+
+export interface Snapshotter {
+  /** A layer already in the store, by tree id; undefined when it is gone or incomplete. */
+  open(id: string): Promise<Layer | undefined>;
+  /** A lazy layer for an image's blob: unpacked when `ensure` or `meta` needs it. */
+  fromBlob(blob: Descriptor, diffID: DiffID, source: BlobSource): Promise<Layer>;
+  snapshot(layers: readonly Layer[]): Snapshot;
+  prepare(parent: Snapshot, scope: Scope): Promise<ActiveLayer>;
+  /** Read-only overlay of all layers. */
+  view(snapshot: Snapshot, scope: Scope): Promise<MountedTree>;
+}
+
+/** Where a pulled layer's bytes come from: the blob store, or a registry that fills it first. */
+export type BlobSource = (blob: Descriptor, scope: Scope) => Bytes;
