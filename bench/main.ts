@@ -1,0 +1,94 @@
+import { mkdirSync, mkdtempSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buildahTool, dockerTool, run, staveTool, time, type Tool } from './tools.js';
+import { emptyScratch, prepareBase, type Workload, workloads } from './workloads.js';
+
+/**
+ * Pairs stave with docker BuildKit and buildah: the same Dockerfiles, interleaved in random order, medians of wall
+ * time, ratios against the faster peer and against the physical limit of the same work in the same run.
+ */
+function main(names: readonly string[]): void {
+  const work = mkdtempSync(join(process.env['BENCH_DIR'] ?? tmpdir(), 'stave-bench-'));
+  const tools = [staveTool(work), dockerTool(work), buildahTool(work)];
+  try {
+    const base = join(work, 'base');
+    prepareBase(base);
+    for (const tool of tools) run(tool.build(base, 'bench-base'));
+    say(row(['workload', 'stave', 'docker', 'buildah', 'x faster peer', 'limit', 'x limit']));
+    const chosen = workloads.filter(
+      (w) => names.length === 0 || names.some((n) => w.name.includes(n)),
+    );
+    for (const workload of chosen) say(measure(workload, tools, work));
+  } finally {
+    for (const tool of tools) tool.close();
+    rmSync(work, { recursive: true, force: true, maxRetries: 50, retryDelay: 100 });
+  }
+}
+
+function measure(workload: Workload, tools: readonly Tool[], work: string): string {
+  const dir = join(work, 'context');
+  const scratch = join(work, 'scratch');
+  emptyScratch(dir);
+  workload.prepare(dir);
+  const samples = new Map<string, number[]>(tools.map((tool) => [tool.name, []]));
+  const limits: number[] = [];
+  workload.touch(dir, 'warm-up');
+  if (workload.warm) for (const tool of tools) run(tool.build(dir, 'bench'));
+  for (let round = 0; round < workload.rounds; round++) {
+    workload.touch(dir, `${String(round)}-${String(Date.now())}`);
+    for (const tool of shuffled(tools)) {
+      emptyScratch(scratch);
+      const file = join(scratch, 'image.tar');
+      const commands =
+        workload.archive === true ? tool.exportTo(dir, 'bench', file) : [tool.build(dir, 'bench')];
+      samples.get(tool.name)?.push(time(commands));
+    }
+    emptyScratch(scratch);
+    const limit = workload.limit?.(dir, scratch);
+    if (limit !== undefined) limits.push(time([limit.run]));
+  }
+  return report(workload, samples, limits);
+}
+
+function report(workload: Workload, samples: Map<string, number[]>, limits: number[]): string {
+  const of = (name: string): number => median(samples.get(name) ?? []);
+  const peer = Math.min(of('docker'), of('buildah'));
+  const limit = limits.length === 0 ? undefined : median(limits);
+  return row([
+    workload.name,
+    ms(of('stave')),
+    ms(of('docker')),
+    ms(of('buildah')),
+    (of('stave') / peer).toFixed(2),
+    limit === undefined ? '-' : ms(limit),
+    limit === undefined ? '-' : (of('stave') / limit).toFixed(2),
+  ]);
+}
+
+function shuffled<T>(items: readonly T[]): T[] {
+  return items
+    .map((item) => ({ item, at: Math.random() }))
+    .sort((a, b) => a.at - b.at)
+    .map(({ item }) => item);
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? NaN;
+}
+
+function ms(value: number): string {
+  return `${value.toFixed(value < 100 ? 1 : 0)} ms`;
+}
+
+function row(cells: readonly string[]): string {
+  return cells.map((cell, i) => (i === 0 ? cell.padEnd(24) : cell.padStart(14))).join('');
+}
+
+function say(line: string): void {
+  writeSync(1, `${line}\n`);
+}
+
+mkdirSync(process.env['BENCH_DIR'] ?? tmpdir(), { recursive: true });
+main(process.argv.slice(2));

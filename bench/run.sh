@@ -1,0 +1,10 @@
+#!/bin/sh
+# `npm run bench [-- WORKLOAD...]`: stave against docker BuildKit and buildah, with the physical limit of the same work.
+set -eu
+cd "$(dirname "$0")/.."
+. scripts/debian-packages.sh
+need docker.io buildah crun runc busybox-static openssl
+[ -d node_modules ] || npm ci --no-audit --no-fund --loglevel=error
+npm run --silent build
+npx esbuild bench/*.ts --outdir=build/bench --format=esm --platform=node --target=node20 --log-level=warning
+exec node build/bench/main.js "$@"
