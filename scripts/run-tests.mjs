@@ -1,8 +1,9 @@
 // Transpiles src/ and test/ into build/ with esbuild (types are checked by `npm run types`, not here)
-// and runs node:test over the given test files, or over all of them.
+// and runs node:test over the given test files, or over all of them; last line: `N passed, N failed`.
 // usage: node scripts/run-tests.mjs [test/solver/solve.test.ts | test/solver ...] [-- node --test flags]
 import { build } from 'esbuild';
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { globSync } from './glob.mjs';
 
 const cut = process.argv.indexOf('--');
@@ -33,7 +34,17 @@ if (wanted.length === 0) {
   process.exit(1);
 }
 const files = wanted.map((file) => `${outdir}/${file.replace(/\.tsx?$/, '.js')}`);
-const run = spawnSync(process.execPath, ['--enable-source-maps', '--test', ...flags, ...files], {
-  stdio: 'inherit',
-});
+const results = `${outdir}/results.tap`;
+const node = [process.execPath, '--enable-source-maps', '--test']
+  .concat(['--test-reporter=spec', '--test-reporter-destination=stdout'])
+  .concat(['--test-reporter=tap', `--test-reporter-destination=${results}`])
+  .concat(flags, files);
+// Tests mount: in a namespace of their own, so that a killed run leaves nothing behind.
+const root = process.getuid() === 0 ? ['unshare', '-m', '--propagation', 'private'] : [];
+const [program, ...args] = [...root, ...node];
+const run = spawnSync(program, args, { stdio: 'inherit' });
+const tap = readFileSync(results, 'utf8');
+const count = (what) =>
+  [...tap.matchAll(new RegExp(`^# ${what} (\\d+)$`, 'gm'))].reduce((sum, m) => sum + Number(m[1]), 0);
+process.stdout.write(`${count('pass')} passed, ${count('fail') + count('cancelled')} failed\n`);
 process.exit(run.status ?? 1);

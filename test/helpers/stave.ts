@@ -1,0 +1,73 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export interface Outcome {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A store of its own and the real command line on it; everything is removed at the end. */
+export interface StaveWorld extends Disposable {
+  readonly dir: string;
+  readonly root: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly run: (...args: string[]) => Outcome;
+  /** Like `run`, but fails the test when the command fails. */
+  readonly ok: (...args: string[]) => Outcome;
+  readonly start: (args: string[]) => Promise<Outcome>;
+}
+
+const STAVE = join(process.cwd(), 'bin/stave');
+
+export function staveWorld(): StaveWorld {
+  const dir = mkdtempSync(join(process.env['STAVE_TEST_DIR'] ?? tmpdir(), 'stave-e2e-'));
+  const root = join(dir, 'store');
+  mkdirSync(join(dir, 'home'));
+  const env: NodeJS.ProcessEnv = {
+    PATH: process.env['PATH'],
+    HOME: join(dir, 'home'),
+    XDG_CACHE_HOME: join(tmpdir(), 'stave-test-cache'),
+    STAVE_ROOT: root,
+    TMPDIR: dir,
+  };
+  const run = (...args: string[]): Outcome => {
+    const result = spawnSync(STAVE, args, { env, encoding: 'utf8', maxBuffer: 1 << 28 });
+    return { status: result.status, stdout: result.stdout, stderr: result.stderr };
+  };
+  return {
+    dir,
+    root,
+    env,
+    run,
+    ok: (...args) => {
+      const outcome = run(...args);
+      if (outcome.status === 0) return outcome;
+      throw new Error(`stave ${args.join(' ')}: ${String(outcome.status)}\n${outcome.stderr}`);
+    },
+    start: (args) => startStave(args, env),
+    [Symbol.dispose]: () => {
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+function startStave(args: string[], env: NodeJS.ProcessEnv): Promise<Outcome> {
+  const child = spawn(STAVE, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (data: Buffer) => (stdout += data.toString()));
+  child.stderr.on('data', (data: Buffer) => (stderr += data.toString()));
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (status) => {
+      resolve({ status, stdout, stderr });
+    });
+  });
+}
+
+/** Writes the busybox base every container test starts from: no network, no registry. */
+export const BUSYBOX_DOCKERFILE =
+  'FROM scratch\nCOPY busybox /bin/busybox\nRUN ["/bin/busybox","--install","-s","/bin"]\nCMD ["sh"]\n';
