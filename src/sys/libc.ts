@@ -1,0 +1,63 @@
+import { createRequire } from 'node:module';
+import type * as Koffi from 'koffi';
+import { errnoError } from './errno-error.js';
+
+/** A C function of libc that answers -1 and errno on failure; paths travel as NUL-ended bytes. */
+export type Call = (...args: readonly unknown[]) => number;
+
+export interface Libc {
+  /** Declares `prototype`; calls throw an errno error on -1, naming the function and `args[pathAt]`. */
+  readonly declare: (prototype: string) => Call;
+  readonly errno: () => number;
+  readonly fail: (syscall: string, path?: string | Buffer) => never;
+  readonly syscall: (
+    name: SyscallName,
+    ...args: readonly (number | bigint | Buffer | null)[]
+  ) => number;
+}
+
+type SyscallName = 'fsopen' | 'fsconfig' | 'fsmount' | 'move_mount';
+
+/** The mount API's numbers are the same on x86_64 and arm64 (added after the tables were unified). */
+const NUMBERS: Readonly<Record<SyscallName, number>> = {
+  fsopen: 430,
+  fsconfig: 431,
+  fsmount: 432,
+  move_mount: 429,
+};
+
+let loaded: Libc | undefined;
+
+/** Loads koffi at first use (about 5 ms). */
+export function libc(): Libc {
+  loaded ??= load();
+  return loaded;
+}
+
+function load(): Libc {
+  const koffi = createRequire(import.meta.url)('koffi') as typeof Koffi;
+  const library = koffi.load('libc.so.6');
+  const raw = library.func(
+    'long syscall(long, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t)',
+  ) as Call;
+  const address = (value: number | bigint | Buffer | null): bigint | number =>
+    value instanceof Uint8Array ? BigInt(koffi.address(value)) : (value ?? 0);
+  return {
+    declare: (prototype) => library.func(prototype) as Call,
+    errno: () => koffi.errno(),
+    fail: (syscall, path) => {
+      throw errnoError(koffi.errno(), syscall, path);
+    },
+    syscall: (name, ...args) => {
+      const words = [0, 1, 2, 3, 4].map((i) => address(args[i] ?? 0));
+      // A negative argument (an fd of -1, AT_FDCWD) travels as its two's complement.
+      const unsigned = words.map((word) => BigInt.asUintN(64, BigInt(word)));
+      return Number(raw(NUMBERS[name], ...unsigned));
+    },
+  };
+}
+
+/** NUL-ended bytes of a path. */
+export function cstring(path: string | Buffer): Buffer {
+  return Buffer.concat([Buffer.isBuffer(path) ? path : Buffer.from(path), Buffer.of(0)]);
+}

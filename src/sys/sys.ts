@@ -1,0 +1,159 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { errnoError, hasCode } from './errno-error.js';
+import { type Call, cstring, libc } from './libc.js';
+import { mountOverlay, type OverlayOptions } from './mount-overlay.js';
+
+/** A path as bytes, or as text in UTF-8. */
+export type Path = string | Buffer;
+
+/** System calls Node lacks. All are synchronous and throw errors shaped like node:fs's (`code`, `syscall`, `path`). */
+export interface Sys {
+  /** flock(2): true when taken, false when `wait` is false and another holds it. */
+  readonly flock: (fd: number, mode: 'shared' | 'exclusive', wait: boolean) => boolean;
+  /** Waits for the lock without blocking the process; rejects with the signal's reason. */
+  readonly flockAsync: (
+    fd: number,
+    mode: 'shared' | 'exclusive',
+    signal: AbortSignal,
+  ) => Promise<void>;
+  /** Value of an extended attribute, not following a final symlink; undefined when there is none. */
+  readonly lgetxattr: (path: Path, name: string) => Buffer | undefined;
+  /** Names as latin1; empty where the filesystem has none. */
+  readonly llistxattr: (path: Path) => readonly string[];
+  readonly lsetxattr: (path: Path, name: string, value: Buffer) => void;
+  readonly lremovexattr: (path: Path, name: string) => void;
+  /** `mode` with its type bits (S_IFCHR, S_IFBLK, S_IFIFO). */
+  readonly mknod: (path: Path, mode: number, major: number, minor: number) => void;
+  /** Sets both times in nanoseconds, not following a final symlink. */
+  readonly utimens: (path: Path, atimeNs: bigint, mtimeNs: bigint) => void;
+  readonly mountOverlay: (options: OverlayOptions) => void;
+  readonly mountTmpfs: (target: string, data: string) => void;
+  /** A read-write bind of a directory, not recursive. */
+  readonly bindMount: (source: string, target: string) => void;
+  /** Lazy unmount (MNT_DETACH) so that a straggler cannot hold it. */
+  readonly umount: (target: string) => void;
+}
+
+let made: Sys | undefined;
+
+export function sys(): Sys {
+  made ??= { ...fileCalls(), ...xattrCalls(), ...mountCalls() };
+  return made;
+}
+
+const LOCK = { shared: 1, exclusive: 2 } as const;
+const LOCK_NB = 4;
+const AT_FDCWD = -100;
+const AT_SYMLINK_NOFOLLOW = 0x100;
+
+function fileCalls(): Pick<Sys, 'flock' | 'flockAsync' | 'mknod' | 'utimens'> {
+  const c = libc();
+  const flockCall = c.declare('int flock(int, int)');
+  const mknodCall = c.declare('int mknod(const uint8_t *, unsigned int, uint64_t)');
+  const utimensat = c.declare('int utimensat(int, const uint8_t *, const int64_t *, int)');
+  const flock: Sys['flock'] = (fd, mode, wait) => {
+    if (flockCall(fd, LOCK[mode] | (wait ? 0 : LOCK_NB)) === 0) return true;
+    const error = errnoError(c.errno(), 'flock');
+    if (hasCode(error, 'EAGAIN', 'EWOULDBLOCK')) return false;
+    throw error;
+  };
+  return {
+    flock,
+    flockAsync: (fd, mode, signal) => pollLock(() => flock(fd, mode, false), signal),
+    mknod: (path, mode, major, minor) => {
+      if (mknodCall(cstring(path), mode, deviceNumber(major, minor)) !== 0) c.fail('mknod', path);
+    },
+    utimens: (path, atimeNs, mtimeNs) => {
+      const times = BigInt64Array.from([...seconds(atimeNs), ...seconds(mtimeNs)]);
+      const done = utimensat(AT_FDCWD, cstring(path), times, AT_SYMLINK_NOFOLLOW);
+      if (done !== 0) c.fail('utimensat', path);
+    },
+  };
+}
+
+/** A blocking flock on a thread of koffi's could not be given up; polling from 1 ms to 50 ms can. */
+async function pollLock(attempt: () => boolean, signal: AbortSignal): Promise<void> {
+  for (let wait = 1; !attempt(); wait = Math.min(wait * 2, 50)) {
+    signal.throwIfAborted();
+    await delay(wait, undefined, { signal }).catch(() => undefined);
+    signal.throwIfAborted();
+  }
+}
+
+function seconds(ns: bigint): [bigint, bigint] {
+  const rest = ((ns % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
+  return [(ns - rest) / 1_000_000_000n, rest];
+}
+
+/** makedev(3) of glibc. */
+function deviceNumber(major: number, minor: number): bigint {
+  const [ma, mi] = [BigInt(major), BigInt(minor)];
+  return (
+    ((ma & 0xfffff000n) << 32n) | ((ma & 0xfffn) << 8n) | ((mi & 0xffffff00n) << 12n) | (mi & 0xffn)
+  );
+}
+
+function xattrCalls(): Pick<Sys, 'lgetxattr' | 'llistxattr' | 'lsetxattr' | 'lremovexattr'> {
+  const c = libc();
+  const get = c.declare('long lgetxattr(const uint8_t *, const char *, uint8_t *, size_t)');
+  const list = c.declare('long llistxattr(const uint8_t *, uint8_t *, size_t)');
+  const set = c.declare(
+    'int lsetxattr(const uint8_t *, const char *, const uint8_t *, size_t, int)',
+  );
+  const remove = c.declare('int lremovexattr(const uint8_t *, const char *)');
+  return {
+    lgetxattr: (path, name) => read(get, 'lgetxattr', path, [cstring(path), name]),
+    llistxattr: (path) => {
+      const names = read(list, 'llistxattr', path, [cstring(path)]);
+      return names === undefined ? [] : names.toString('latin1').split('\0').slice(0, -1);
+    },
+    lsetxattr: (path, name, value) => {
+      if (set(cstring(path), name, value, value.length, 0) !== 0) c.fail('lsetxattr', path);
+    },
+    lremovexattr: (path, name) => {
+      if (remove(cstring(path), name) !== 0) c.fail('lremovexattr', path);
+    },
+  };
+}
+
+const small = Buffer.alloc(1024);
+
+/** Reads into a shared buffer first; only a longer value needs to be asked for twice. */
+function read(call: Call, name: string, path: Path, args: readonly unknown[]): Buffer | undefined {
+  const length = call(...args, small, small.length);
+  if (length >= 0) return Buffer.from(small.subarray(0, length));
+  const error = errnoError(libc().errno(), name, path);
+  if (hasCode(error, 'ENODATA', 'ENOTSUP', 'EOPNOTSUPP')) return undefined;
+  if (!hasCode(error, 'ERANGE')) throw error;
+  const large = Buffer.alloc(65_536);
+  const full = call(...args, large, large.length);
+  if (full < 0) libc().fail(name, path);
+  return Buffer.from(large.subarray(0, full));
+}
+
+const MS_NOSUID_NODEV = 2 | 4;
+const MS_BIND = 4096;
+const MNT_DETACH = 2;
+
+function mountCalls(): Pick<Sys, 'mountOverlay' | 'mountTmpfs' | 'bindMount' | 'umount'> {
+  const c = libc();
+  const mount = c.declare(
+    'int mount(const uint8_t *, const uint8_t *, const char *, unsigned long, const char *)',
+  );
+  const umount2 = c.declare('int umount2(const uint8_t *, int)');
+  const none = cstring('none');
+  return {
+    mountOverlay,
+    mountTmpfs: (target, data) => {
+      const done = mount(none, cstring(target), 'tmpfs', MS_NOSUID_NODEV, data);
+      if (done !== 0) c.fail('mount', target);
+    },
+    bindMount: (source, target) => {
+      if (mount(cstring(source), cstring(target), 'none', MS_BIND, '') !== 0)
+        c.fail('mount', target);
+    },
+    umount: (target) => {
+      if (umount2(cstring(target), MNT_DETACH) !== 0) c.fail('umount2', target);
+    },
+  };
+}
