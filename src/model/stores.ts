@@ -76,6 +76,8 @@ export interface MountedTree extends AsyncDisposable {
 export interface ActiveLayer extends AsyncDisposable {
   /** The fresh upper directory. */
   readonly upper: string;
+  /** sha256 hex of files written with known content, by path in the layer (latin1): not hashed again. */
+  readonly known: Map<string, string>;
   /** Overlay of parent and upper, writable; mounted once, at first call. */
   mount(scope: Scope): Promise<string>;
   /** Unmounts, moves the upper directory into the store, starts the hashing pass. */

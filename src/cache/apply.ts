@@ -1,0 +1,294 @@
+import { createHash } from 'node:crypto';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  lchownSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
+import { createGunzip } from 'node:zlib';
+import { Readable } from 'node:stream';
+import { BuildError } from '../model/error.js';
+import type { Bytes } from '../model/stores.js';
+import { hasCode } from '../sys/errno-error.js';
+import { sys } from '../sys/sys.js';
+import { bytesUnder, OPAQUE_MARKER, WHITEOUT_PREFIX } from './layer-walk.js';
+import { type TarEntry, tarEntries, type TarHeader } from './tar.js';
+
+/** How `.wh.` names are read: as marks of a layer, or as plain files of an archive. */
+export interface ApplyOptions {
+  readonly whiteouts: boolean;
+  /** Owner for every entry instead of the archive's. */
+  readonly owner?: { readonly uid: number; readonly gid: number };
+  readonly onEntry?: (path: string) => void;
+}
+
+const MAX_ENTRIES = 2_000_000;
+const MAX_DEPTH = 1024;
+const S_IFCHR = 0o020000;
+const S_IFBLK = 0o060000;
+const S_IFIFO = 0o010000;
+
+/**
+ * Unpacks a tar below `root`, which must exist and which nobody else may write. No entry leaves the root: names are
+ * checked as text (`..`, absolute), every parent must be a real directory made or found without following a link, and
+ * files are created with O_EXCL|O_NOFOLLOW. Throws BuildError `archive` naming the entry.
+ */
+export async function applyTar(bytes: Bytes, root: string, options: ApplyOptions): Promise<void> {
+  const state: State = { root, options, safe: new Set(['']), times: [], entries: 0 };
+  for await (const entry of tarEntries(bytes)) await applyEntry(state, entry);
+  // Children change their directory's mtime, so directories get theirs last.
+  for (const { path, mtimeNs } of state.times.reverse()) {
+    sys().utimens(bytesUnder(root, path), mtimeNs, mtimeNs);
+  }
+}
+
+interface State {
+  readonly root: string;
+  readonly options: ApplyOptions;
+  /** Directories known to be real ones, so that no parent is looked at twice. */
+  readonly safe: Set<string>;
+  readonly times: { readonly path: string; readonly mtimeNs: bigint }[];
+  entries: number;
+}
+
+async function applyEntry(state: State, { header, body }: TarEntry): Promise<void> {
+  if (++state.entries > MAX_ENTRIES) throw hostile(header, 'too many entries');
+  const parts = safeParts(header, header.name);
+  if (parts.length === 0) {
+    setMetadata(state, '', header);
+    return;
+  }
+  const name = parts[parts.length - 1] ?? '';
+  const parent = parts.slice(0, -1).join('/');
+  ensureParents(state, parts.slice(0, -1), header);
+  if (state.options.whiteouts && name.startsWith(WHITEOUT_PREFIX)) {
+    applyWhiteout(state, parent, name, header);
+    return;
+  }
+  const path = parts.join('/');
+  if (header.type === 'directory') makeDirectory(state, path);
+  else await makeOther(state, path, header, body);
+  state.options.onEntry?.(path);
+  if (header.type !== 'link') setMetadata(state, path, header);
+}
+
+/** The text check: no absolute path, no `..`, no NUL, nothing too deep. */
+function safeParts(header: TarHeader, name: string): string[] {
+  if (name.includes('\0')) throw hostile(header, 'a NUL in its name');
+  const parts = name.split('/').filter((part) => part !== '' && part !== '.');
+  if (parts.includes('..')) throw hostile(header, 'a ".." in its path');
+  if (parts.length > MAX_DEPTH) throw hostile(header, 'too deep');
+  if (parts.some((part) => part.length > 255)) throw hostile(header, 'a name over 255 bytes');
+  return parts;
+}
+
+/** The file-system check: each parent is a directory, not a link; missing ones are made 0755. */
+function ensureParents(state: State, parts: readonly string[], header: TarHeader): void {
+  for (let i = 1; i <= parts.length; i++) {
+    const path = parts.slice(0, i).join('/');
+    if (state.safe.has(path)) continue;
+    const full = bytesUnder(state.root, path);
+    const stat = lstatSync(full, { throwIfNoEntry: false });
+    if (stat === undefined) mkdirSync(full, 0o755);
+    else if (!stat.isDirectory())
+      throw hostile(header, `its parent ${shown(path)} is no directory`);
+    state.safe.add(path);
+  }
+}
+
+function applyWhiteout(state: State, parent: string, name: string, header: TarHeader): void {
+  const directory = bytesUnder(state.root, parent);
+  if (name === OPAQUE_MARKER) {
+    sys().lsetxattr(directory, 'trusted.overlay.opaque', Buffer.from('y'));
+    return;
+  }
+  const hidden = name.slice(WHITEOUT_PREFIX.length);
+  if (hidden === '' || hidden === '.' || hidden === '..')
+    throw hostile(header, 'a bad whiteout name');
+  const full = bytesUnder(state.root, parent === '' ? hidden : `${parent}/${hidden}`);
+  // A layer that hides and adds the same name means the addition.
+  if (lstatSync(full, { throwIfNoEntry: false }) === undefined) sys().mknod(full, S_IFCHR, 0, 0);
+}
+
+function makeDirectory(state: State, path: string): void {
+  const full = bytesUnder(state.root, path);
+  const stat = lstatSync(full, { throwIfNoEntry: false });
+  const replaced = stat !== undefined && !stat.isDirectory();
+  if (replaced) unlinkSync(full);
+  if (stat === undefined || replaced) mkdirSync(full, 0o755);
+  state.safe.add(path);
+}
+
+async function makeOther(
+  state: State,
+  path: string,
+  header: TarHeader,
+  body: Bytes,
+): Promise<void> {
+  const full = bytesUnder(state.root, path);
+  clear(state, path, full);
+  switch (header.type) {
+    case 'file':
+      return writeFile(full, header, body);
+    case 'link': {
+      const target = safeParts(header, header.linkname ?? '');
+      linkSync(linkTarget(state, target, header), full);
+      return;
+    }
+    case 'symlink':
+      symlinkSync(Buffer.from(header.linkname ?? '', 'latin1'), full);
+      return;
+    case 'character-device':
+    case 'block-device': {
+      const type = header.type === 'block-device' ? S_IFBLK : S_IFCHR;
+      sys().mknod(full, type | header.mode, header.devmajor ?? 0, header.devminor ?? 0);
+      return;
+    }
+    case 'fifo':
+      sys().mknod(full, S_IFIFO | header.mode, 0, 0);
+      return;
+    case 'directory':
+      throw new Error('directories are made elsewhere');
+  }
+}
+
+/** A later entry of the same name replaces the earlier one; a directory goes with all below it. */
+function clear(state: State, path: string, full: Buffer): void {
+  const stat = lstatSync(full, { throwIfNoEntry: false });
+  if (stat === undefined) return;
+  if (!stat.isDirectory()) {
+    unlinkSync(full);
+    return;
+  }
+  rmSync(full, { recursive: true });
+  for (const known of state.safe) {
+    if (known === path || known.startsWith(`${path}/`)) state.safe.delete(known);
+  }
+}
+
+/** A hard link's target is looked up like any entry: real parents only, and a file, never a link. */
+function linkTarget(state: State, parts: readonly string[], header: TarHeader): Buffer {
+  let path = '';
+  for (const [i, part] of parts.entries()) {
+    path = path === '' ? part : `${path}/${part}`;
+    const stat = lstatSync(bytesUnder(state.root, path), { throwIfNoEntry: false });
+    const last = i === parts.length - 1;
+    if (stat === undefined)
+      throw hostile(header, `its link target ${shown(path)} is not in the archive`);
+    if (last ? stat.isDirectory() : !stat.isDirectory()) {
+      throw hostile(header, `its link target ${shown(path)} leads elsewhere`);
+    }
+  }
+  if (parts.length === 0) throw hostile(header, 'an empty link target');
+  return bytesUnder(state.root, path);
+}
+
+async function writeFile(full: Buffer, header: TarHeader, body: Bytes): Promise<void> {
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+  const fd = openSync(full, flags, 0o600);
+  try {
+    for await (const chunk of body) {
+      for (let at = 0; at < chunk.length;) at += writeSync(fd, chunk, at);
+    }
+    const mode = header.mode & 0o1777;
+    fchownSync(fd, header.uid, header.gid);
+    fchmodSync(fd, mode);
+  } catch (error) {
+    throw noSpace(error) ?? error;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function noSpace(error: unknown): BuildError | undefined {
+  if (!hasCode(error, 'ENOSPC', 'EDQUOT')) return undefined;
+  return new BuildError('no-space', 'no space left while unpacking a layer', {
+    hint: 'free some space, or remove images with: stave image rm',
+    cause: error,
+  });
+}
+
+function setMetadata(state: State, path: string, header: TarHeader): void {
+  const full = bytesUnder(state.root, path);
+  const { uid, gid } = state.options.owner ?? header;
+  lchownSync(full, uid, gid);
+  if (header.type !== 'symlink') chmodSync(full, header.mode);
+  for (const [name, value] of Object.entries(header.xattrs ?? {})) {
+    if (/^(trusted|system)\.|^user\.overlay\./.test(name)) continue;
+    sys().lsetxattr(full, name, Buffer.from(value, 'latin1'));
+  }
+  if (header.type === 'directory') state.times.push({ path, mtimeNs: header.mtimeNs });
+  else sys().utimens(full, header.mtimeNs, header.mtimeNs);
+}
+
+function hostile(header: TarHeader, why: string): BuildError {
+  return new BuildError('archive', `refusing tar entry ${shown(header.name)}: ${why}`);
+}
+
+function shown(path: string): string {
+  return JSON.stringify(Buffer.from(path, 'latin1').toString());
+}
+
+/** The bytes of a possibly compressed tar, told by its first bytes: gzip, else taken as plain. */
+export async function* decompress(bytes: Bytes): Bytes {
+  const source = bytes[Symbol.asyncIterator]();
+  const first = await source.next();
+  const rest = restOf(first, source);
+  const head = first.done === true ? new Uint8Array() : first.value;
+  if (head[0] === 0x28 && head[1] === 0xb5 && head[2] === 0x2f && head[3] === 0xfd) {
+    throw new BuildError('unsupported', 'zstd-compressed layers are not supported yet', {
+      hint: 'push or save the image with gzip layers',
+    });
+  }
+  if (head[0] !== 0x1f || head[1] !== 0x8b) {
+    yield* rest;
+    return;
+  }
+  const input = Readable.from(rest, { objectMode: false });
+  const gunzip = createGunzip({ chunkSize: 1 << 18 });
+  input.on('error', (error) => gunzip.destroy(error));
+  try {
+    yield* input.pipe(gunzip) as Bytes;
+  } catch (error) {
+    if (hasCode(error, 'Z_DATA_ERROR', 'Z_BUF_ERROR')) {
+      throw new BuildError('archive', `not valid gzip: ${(error as Error).message}`, {
+        cause: error,
+      });
+    }
+    throw error;
+  } finally {
+    input.destroy();
+    gunzip.destroy();
+  }
+}
+
+async function* restOf(
+  first: IteratorResult<Uint8Array>,
+  source: AsyncIterator<Uint8Array>,
+): Bytes {
+  try {
+    for (let next = first; next.done !== true; next = await source.next()) yield next.value;
+  } finally {
+    await source.return?.();
+  }
+}
+
+/** Passes bytes through and tells their sha256 at the end. */
+export async function* hashing(bytes: Bytes, onEnd: (hex: string) => void): Bytes {
+  const hash = createHash('sha256');
+  for await (const chunk of bytes) {
+    hash.update(chunk);
+    yield chunk;
+  }
+  onEnd(hash.digest('hex'));
+}

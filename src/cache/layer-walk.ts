@@ -1,0 +1,131 @@
+import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
+import { sys } from '../sys/sys.js';
+import type { TarHeader, TarType } from './tar.js';
+
+/** One entry of a layer directory, in tar terms. Names are latin1: a character a byte. */
+export interface LayerEntry {
+  readonly header: TarHeader;
+  /** Where a regular file's bytes are; absent for all else. */
+  readonly file?: Buffer;
+}
+
+export const WHITEOUT_PREFIX = '.wh.';
+/** Overlay's mark of a directory that hides what is below it (kernel doc, overlayfs.rst). */
+export const OPAQUE_XATTRS = ['trusted.overlay.opaque', 'user.overlay.opaque'];
+export const OPAQUE_MARKER = '.wh..wh..opq';
+const OVERLAY = /^(trusted|user)\.overlay\./;
+
+/** A path under `root` as bytes. */
+export function bytesUnder(root: string, path: string): Buffer {
+  const rest = Buffer.from(path, 'latin1');
+  return rest.length === 0 ? Buffer.from(root) : Buffer.concat([Buffer.from(`${root}/`), rest]);
+}
+
+/**
+ * Entries of a directory with overlay upper semantics, as image layers write them (OCI image-spec layer.md): parents
+ * first, siblings in byte order, whiteouts and opaque marks as `.wh.` names, hard links after their first name,
+ * sockets left out. Times in whole seconds, as docker writes them, so that most entries need no PAX header.
+ */
+export function* walkLayer(root: string): Generator<LayerEntry> {
+  yield* walkDirectory({ root, links: new Map() }, '');
+}
+
+interface Walk {
+  readonly root: string;
+  /** First path of each multiply linked inode. */
+  readonly links: Map<string, string>;
+}
+
+function* walkDirectory(walk: Walk, directory: string): Generator<LayerEntry> {
+  const names = readdirSync(bytesUnder(walk.root, directory), { encoding: 'latin1' }).sort();
+  for (const name of names) {
+    const path = directory === '' ? name : `${directory}/${name}`;
+    const full = bytesUnder(walk.root, path);
+    const stat = lstatSync(full);
+    if (stat.isSocket()) continue;
+    if (stat.isCharacterDevice() && stat.rdev === 0) {
+      yield { header: whiteout(directory, name, stat) };
+      continue;
+    }
+    yield describe(walk, path, full, stat);
+    if (!stat.isDirectory()) continue;
+    if (isOpaque(full)) yield { header: marker(path, OPAQUE_MARKER, stat) };
+    yield* walkDirectory(walk, path);
+  }
+}
+
+function describe(walk: Walk, path: string, full: Buffer, stat: Stats): LayerEntry {
+  const first = stat.nlink > 1 && !stat.isDirectory() ? firstLink(walk, path, stat) : undefined;
+  const base = { name: path, ...metadata(stat) };
+  if (first !== undefined) return { header: { ...base, type: 'link', size: 0, linkname: first } };
+  const type = typeOf(stat);
+  const xattrs = xattrsOf(full);
+  const header: TarHeader = {
+    ...base,
+    type,
+    size: type === 'file' ? stat.size : 0,
+    ...(type === 'symlink' ? { linkname: readlinkSync(full, { encoding: 'latin1' }) } : {}),
+    ...(type.endsWith('-device') ? deviceOf(stat.rdev) : {}),
+    ...(xattrs === undefined ? {} : { xattrs }),
+  };
+  return type === 'file' ? { header, file: full } : { header };
+}
+
+function firstLink(walk: Walk, path: string, stat: Stats): string | undefined {
+  const inode = `${String(stat.dev)}:${String(stat.ino)}`;
+  const first = walk.links.get(inode);
+  if (first === undefined) walk.links.set(inode, path);
+  return first;
+}
+
+function metadata(stat: Stats) {
+  return {
+    mode: stat.mode & 0o7777,
+    uid: stat.uid,
+    gid: stat.gid,
+    mtimeNs: BigInt(Math.floor(stat.mtimeMs / 1000)) * 1_000_000_000n,
+  };
+}
+
+function typeOf(stat: Stats): TarType {
+  if (stat.isFile()) return 'file';
+  if (stat.isDirectory()) return 'directory';
+  if (stat.isSymbolicLink()) return 'symlink';
+  if (stat.isFIFO()) return 'fifo';
+  return stat.isCharacterDevice() ? 'character-device' : 'block-device';
+}
+
+/** Inverse of makedev(3) for what node gives as a number. */
+function deviceOf(rdev: number): { devmajor: number; devminor: number } {
+  const wide = BigInt(rdev);
+  return {
+    devmajor: Number(((wide >> 8n) & 0xfffn) | ((wide >> 32n) & 0xfffff000n)),
+    devminor: Number((wide & 0xffn) | ((wide >> 12n) & 0xffffff00n)),
+  };
+}
+
+function whiteout(directory: string, name: string, stat: Stats): TarHeader {
+  return marker(directory, `${WHITEOUT_PREFIX}${name}`, stat);
+}
+
+function marker(directory: string, name: string, stat: Stats): TarHeader {
+  const path = directory === '' ? name : `${directory}/${name}`;
+  return { name: path, type: 'file', size: 0, ...metadata(stat), mode: 0, uid: 0, gid: 0 };
+}
+
+function isOpaque(path: Buffer): boolean {
+  return OPAQUE_XATTRS.some((name) => sys().lgetxattr(path, name)?.toString() === 'y');
+}
+
+/** What belongs to the file: capabilities and user attributes; not overlay's marks, labels or ACL caches. */
+function xattrsOf(path: Buffer): Record<string, string> | undefined {
+  const names = sys()
+    .llistxattr(path)
+    .filter(
+      (name) => name === 'security.capability' || (name.startsWith('user.') && !OVERLAY.test(name)),
+    );
+  if (names.length === 0) return undefined;
+  return Object.fromEntries(
+    names.sort().map((name) => [name, sys().lgetxattr(path, name)?.toString('latin1') ?? '']),
+  );
+}

@@ -1,0 +1,212 @@
+import { mkdirSync, mkdtempSync } from 'node:fs';
+import { join } from 'node:path';
+import { canonicalDigest } from '../model/canonical.js';
+import type { DiffID, TreeDigest } from '../model/digest.js';
+import { digestFromHex } from '../model/digest.js';
+import { BuildError } from '../model/error.js';
+import type { Descriptor } from '../model/oci.js';
+import type { Scope } from '../model/scope.js';
+import type {
+  ActiveLayer,
+  BlobSource,
+  Layer,
+  LayerMeta,
+  MountedTree,
+  Snapshot,
+  Snapshotter,
+} from '../model/stores.js';
+import { sys } from '../sys/sys.js';
+import { applyTar, decompress, hashing } from './apply.js';
+import { TreeStore, type TreeStoreOptions } from './tree-store.js';
+
+export interface SnapshotterOptions extends TreeStoreOptions {
+  /** A private directory on the store's filesystem that goes with the process. */
+  readonly temporary: () => Promise<string>;
+}
+
+/** The kernel takes 500 layers; one is the upper directory. */
+const MAX_LAYERS = 490;
+
+export function createSnapshotter(options: SnapshotterOptions): Snapshotter {
+  const trees = new TreeStore(options);
+  const unpacking = new Map<DiffID, Promise<Layer>>();
+  const unpackOnce = (blob: LazyBlob, scope: Scope): Promise<Layer> => {
+    const running = unpacking.get(blob.diffID);
+    if (running !== undefined) return running;
+    const started = unpack(blob, trees, options, scope);
+    unpacking.set(blob.diffID, started);
+    started.catch(() => unpacking.delete(blob.diffID));
+    return started;
+  };
+  return {
+    open: (id) => trees.open(id),
+    fromBlob: async (descriptor, diffID, source) =>
+      (await trees.byDiff(diffID)) ?? lazyLayer({ descriptor, diffID, source }, unpackOnce),
+    snapshot: (layers) => ({ layers, digest: (scope) => treeDigest(layers, scope) }),
+    prepare: (parent, scope) => prepare(parent, trees, options, scope),
+    view: (snapshot, scope) => view(snapshot, options, scope),
+  };
+}
+
+interface LazyBlob {
+  readonly descriptor: Descriptor;
+  readonly diffID: DiffID;
+  readonly source: BlobSource;
+}
+
+/** A pulled layer that is unpacked when first needed. */
+function lazyLayer(
+  blob: LazyBlob,
+  unpackOnce: (blob: LazyBlob, scope: Scope) => Promise<Layer>,
+): Layer {
+  let layer: Layer | undefined;
+  const need = (): Layer => {
+    if (layer === undefined) throw new Error(`layer ${blob.diffID} is not unpacked`);
+    return layer;
+  };
+  return {
+    get id() {
+      return need().id;
+    },
+    get path() {
+      return need().path;
+    },
+    ensure: async (scope) => {
+      layer ??= await unpackOnce(blob, scope);
+    },
+    meta: async (scope): Promise<LayerMeta> => (await unpackOnce(blob, scope)).meta(scope),
+  };
+}
+
+async function unpack(
+  blob: LazyBlob,
+  trees: TreeStore,
+  options: SnapshotterOptions,
+  scope: Scope,
+): Promise<Layer> {
+  const existing = await trees.byDiff(blob.diffID);
+  if (existing !== undefined) return existing;
+  const directory = mkdtempSync(join(await options.temporary(), 'unpack-'));
+  const root = join(directory, 'fs');
+  mkdirSync(root, { mode: 0o755 });
+  let hex = '';
+  const tar = hashing(decompress(blob.source(blob.descriptor, scope)), (value) => (hex = value));
+  await applyTar(aborting(tar, scope.signal), root, { whiteouts: true });
+  if (digestFromHex(hex) !== blob.diffID) {
+    throw new BuildError(
+      'integrity',
+      `layer ${blob.descriptor.digest} does not hold what its image says: ` +
+        `diffID is sha256:${hex}, expected ${blob.diffID}`,
+    );
+  }
+  const layer = trees.adopt(root, new Map(), blob.diffID);
+  await layer.meta(scope);
+  return layer;
+}
+
+async function* aborting<T>(source: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
+  for await (const item of source) {
+    signal.throwIfAborted();
+    yield item;
+  }
+}
+
+async function treeDigest(layers: readonly Layer[], scope: Scope): Promise<TreeDigest> {
+  const metas = await Promise.all(layers.map((layer) => layer.meta(scope)));
+  let digest: TreeDigest = canonicalDigest([]);
+  for (const meta of metas) digest = canonicalDigest([digest, meta.content]);
+  return digest;
+}
+
+async function prepare(
+  parent: Snapshot,
+  trees: TreeStore,
+  options: SnapshotterOptions,
+  scope: Scope,
+): Promise<ActiveLayer> {
+  checkDepth(parent);
+  for (const layer of parent.layers) await layer.ensure(scope);
+  const directory = mkdtempSync(join(await options.temporary(), 'step-'));
+  const [upper, work, root] = ['upper', 'work', 'root'].map((name) => join(directory, name));
+  if (upper === undefined || work === undefined || root === undefined) throw new Error('no paths');
+  mkdirSync(upper, { mode: 0o755 });
+  const known = new Map<string, string>();
+  let mounted = false;
+  const unmount = (): void => {
+    if (mounted) sys().umount(root);
+    mounted = false;
+  };
+  return {
+    upper,
+    known,
+    mount: () => {
+      if (!mounted) {
+        mkdirSync(work);
+        mkdirSync(root);
+        sys().mountOverlay({ lowers: lowersOf(parent, directory), upper, work, target: root });
+        mounted = true;
+      }
+      return Promise.resolve(root);
+    },
+    commit: () => {
+      unmount();
+      return Promise.resolve(trees.adopt(upper, known));
+    },
+    [Symbol.asyncDispose]: () => {
+      unmount();
+      return discard(directory);
+    },
+  };
+}
+
+/** The rest of a step's directory; a moved upper is not in it any more. */
+async function discard(directory: string): Promise<void> {
+  const { rm } = await import('node:fs/promises');
+  await rm(directory, { recursive: true, force: true });
+}
+
+async function view(
+  snapshot: Snapshot,
+  options: SnapshotterOptions,
+  scope: Scope,
+): Promise<MountedTree> {
+  checkDepth(snapshot);
+  for (const layer of snapshot.layers) await layer.ensure(scope);
+  const directory = mkdtempSync(join(await options.temporary(), 'view-'));
+  const root = join(directory, 'root');
+  mkdirSync(root);
+  const lowers = lowersOf(snapshot, directory);
+  const empty = snapshot.layers.length === 0;
+  // Without an upper directory overlay wants two lowers.
+  if (!empty) sys().mountOverlay({ lowers: [...lowers, emptyDirectory(directory)], target: root });
+  return {
+    root,
+    [Symbol.asyncDispose]: () => {
+      if (!empty) sys().umount(root);
+      return discard(directory);
+    },
+  };
+}
+
+/** Top first; overlay wants at least one, also on scratch. */
+function lowersOf(snapshot: Snapshot, directory: string): string[] {
+  if (snapshot.layers.length === 0) return [emptyDirectory(directory)];
+  return snapshot.layers.map((layer) => layer.path).reverse();
+}
+
+function emptyDirectory(directory: string): string {
+  const empty = join(directory, 'empty');
+  mkdirSync(empty, { recursive: true });
+  return empty;
+}
+
+function checkDepth(snapshot: Snapshot): void {
+  if (snapshot.layers.length <= MAX_LAYERS) return;
+  throw new BuildError(
+    'runtime',
+    `an image of ${String(snapshot.layers.length)} layers is too deep`,
+    {
+      hint: `join RUN and COPY instructions: at most ${String(MAX_LAYERS)} layers can be mounted`,
+    },
+  );
+}

@@ -1,0 +1,135 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type DiffID, hexOf } from '../model/digest.js';
+import type { Layer, LayerMeta } from '../model/stores.js';
+import { hasCode } from '../sys/errno-error.js';
+import { runDigest } from './digest-runner.js';
+import type { KnownContents } from './layer-digest.js';
+
+/** What is on disk beside a tree. */
+interface StoredMeta extends LayerMeta {
+  /** Trees are not fsynced: of another boot they are verified before their first use. */
+  readonly bootId: string;
+}
+
+export interface TreeStoreOptions {
+  /** `<store>/trees`: `<id>/fs`, `<id>/meta.json`, `by-diff/<hex>`. */
+  readonly trees: string;
+  readonly bootId: string;
+  readonly now: () => Date;
+}
+
+/** Unpacked layers by id. A tree without a readable meta.json is incomplete and as if absent. */
+export class TreeStore {
+  readonly #options: TreeStoreOptions;
+  /** Layers whose hashing still runs: their meta.json is not there yet. */
+  readonly #hashing = new Map<string, Promise<LayerMeta>>();
+
+  constructor(options: TreeStoreOptions) {
+    this.#options = options;
+  }
+
+  newId(): string {
+    return randomBytes(16).toString('hex');
+  }
+
+  path(id: string): string {
+    return join(this.#options.trees, id, 'fs');
+  }
+
+  /** Undefined when the tree is gone, incomplete, or damaged by an unclean reboot. */
+  async open(id: string): Promise<Layer | undefined> {
+    if (!/^[0-9a-f]{32}$/.test(id)) return undefined;
+    const hashing = this.#hashing.get(id);
+    if (hashing !== undefined) return this.#layer(id, () => hashing);
+    const stored = this.#readMeta(id);
+    if (stored === undefined) return undefined;
+    if (stored.bootId !== this.#options.bootId && !(await this.#survived(id, stored)))
+      return undefined;
+    return this.#layer(id, () => Promise.resolve(stored));
+  }
+
+  /** The tree of a layer, by the digest of its tar. */
+  async byDiff(diffID: DiffID): Promise<Layer | undefined> {
+    try {
+      return await this.open(readFileSync(this.#diffFile(diffID), 'utf8'));
+    } catch (error) {
+      if (hasCode(error, 'ENOENT')) return undefined;
+      throw error;
+    }
+  }
+
+  /**
+   * Moves a finished directory in and starts its hashing pass, which writes meta.json. `alias`: the diffID a pulled
+   * layer has by its image (its tar was written by another tool, so ours of the same tree may differ).
+   */
+  adopt(directory: string, known: KnownContents, alias?: DiffID): Layer {
+    const id = this.newId();
+    this.#moveIn(directory, id);
+    const meta = this.#hash(id, known, alias);
+    this.#hashing.set(id, meta);
+    // Whoever needs the facts awaits them; until then a failure must not end the process.
+    meta.catch(() => undefined);
+    return this.#layer(id, () => meta);
+  }
+
+  async #hash(id: string, known: KnownContents, alias?: DiffID): Promise<LayerMeta> {
+    const created = this.#options.now().toISOString();
+    const facts = await runDigest(this.path(id), known);
+    const meta = { ...facts, diffID: alias ?? facts.diffID, created };
+    this.#writeMeta(id, meta);
+    return meta;
+  }
+
+  #layer(id: string, meta: () => Promise<LayerMeta>): Layer {
+    return { id, path: this.path(id), ensure: () => Promise.resolve(), meta };
+  }
+
+  #moveIn(directory: string, id: string): void {
+    const home = join(this.#options.trees, id);
+    mkdirSync(home, { recursive: true, mode: 0o700 });
+    renameSync(directory, join(home, 'fs'));
+  }
+
+  #diffFile(diffID: DiffID): string {
+    return join(this.#options.trees, 'by-diff', hexOf(diffID));
+  }
+
+  #writeMeta(id: string, meta: LayerMeta): void {
+    const stored: StoredMeta = { ...meta, bootId: this.#options.bootId };
+    replaceFile(join(this.#options.trees, id, 'meta.json'), JSON.stringify(stored));
+    mkdirSync(join(this.#options.trees, 'by-diff'), { recursive: true, mode: 0o700 });
+    replaceFile(this.#diffFile(meta.diffID), id);
+  }
+
+  #readMeta(id: string): StoredMeta | undefined {
+    try {
+      const text = readFileSync(join(this.#options.trees, id, 'meta.json'), 'utf8');
+      const meta = JSON.parse(text) as StoredMeta;
+      return existsSync(this.path(id)) ? meta : undefined;
+    } catch (error) {
+      if (error instanceof SyntaxError || hasCode(error, 'ENOENT')) return undefined;
+      throw error;
+    }
+  }
+
+  /** Power may have cut writes short: a tree of another boot counts only if it still is what it was. */
+  async #survived(id: string, stored: StoredMeta): Promise<boolean> {
+    const facts = await runDigest(this.path(id), new Map());
+    if (facts.content !== stored.content) {
+      rmSync(join(this.#options.trees, id), { recursive: true, force: true });
+      return false;
+    }
+    const { bootId: _bootId, ...meta } = stored;
+    this.#writeMeta(id, meta);
+    return true;
+  }
+}
+
+/** Readers see the old text or the new, never half of it. */
+function replaceFile(path: string, text: string): void {
+  const temporary = `${path}.${randomBytes(6).toString('hex')}`;
+  writeFileSync(temporary, text, { mode: 0o600 });
+  renameSync(temporary, path);
+}
