@@ -1,5 +1,13 @@
 import { createHash } from 'node:crypto';
-import { closeSync, fsyncSync, linkSync, mkdirSync, readFileSync, statSync, unlinkSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  unlinkSync,
+} from 'node:fs';
 import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { type Digest, digestFromHex, digestOf, hexOf } from '../model/digest.js';
@@ -41,7 +49,8 @@ export function createBlobStore(
     path,
     hasSync,
     has: (digest) => Promise.resolve(hasSync(digest)),
-    open: (blob, scope) => verified(createReadStream(path(blob.digest), { highWaterMark: 1 << 20 }), blob, scope),
+    open: (blob, scope) =>
+      verified(createReadStream(path(blob.digest), { highWaterMark: 1 << 20 }), blob, scope),
     put,
     readJson: (digest) => memo.get(digest, () => readDocument(path(digest), digest)).value,
     putJson: (value, mediaType, scope) => {
@@ -60,9 +69,12 @@ async function* once(bytes: Uint8Array): Bytes {
 function readDocument(path: string, digest: Digest): { value: unknown; bytes: number } {
   const size = statSync(path, { throwIfNoEntry: false })?.size;
   if (size === undefined) {
-    throw new BuildError('store', `blob ${digest} is not in the store`, { hint: 'pull or build the image again' });
+    throw new BuildError('store', `blob ${digest} is not in the store`, {
+      hint: 'pull or build the image again',
+    });
   }
-  if (size > MAX_JSON) throw new BuildError('integrity', `blob ${digest} is too large for a document`);
+  if (size > MAX_JSON)
+    throw new BuildError('integrity', `blob ${digest} is too large for a document`);
   const bytes = readFileSync(path);
   if (digestOf(bytes) !== digest) throw damaged(digest, digestOf(bytes));
   return { value: JSON.parse(bytes.toString()) as unknown, bytes: size };
@@ -74,7 +86,12 @@ interface Places {
 }
 
 /** Temp, hash while writing, check, fsync, link, fsync of the directory: a name in blobs/ is always whole. */
-async function write(bytes: Bytes, info: BlobInfo, places: Places, scope: Scope): Promise<Descriptor> {
+async function write(
+  bytes: Bytes,
+  info: BlobInfo,
+  places: Places,
+  scope: Scope,
+): Promise<Descriptor> {
   mkdirSync(places.directory, { recursive: true, mode: 0o700 });
   const temporary = temporaryName(places.temporary);
   const fd = openNew(temporary);
@@ -94,7 +111,11 @@ async function write(bytes: Bytes, info: BlobInfo, places: Places, scope: Scope)
   }
 }
 
-async function copyTo(fd: number, bytes: Bytes, scope: Scope): Promise<{ digest: Digest; size: number }> {
+async function copyTo(
+  fd: number,
+  bytes: Bytes,
+  scope: Scope,
+): Promise<{ digest: Digest; size: number }> {
   const hash = createHash('sha256');
   let size = 0;
   for await (const chunk of bytes) {
@@ -140,7 +161,10 @@ export async function* verified(bytes: Bytes, blob: Descriptor, scope: Scope): B
 }
 
 function damaged(expected: Digest, actual: Digest): BuildError {
-  return new BuildError('integrity', `blob ${expected} is damaged: its bytes have digest ${actual}`);
+  return new BuildError(
+    'integrity',
+    `blob ${expected} is damaged: its bytes have digest ${actual}`,
+  );
 }
 
 function wrongSize(digest: Digest, expected: number, actual: number): BuildError {

@@ -21,7 +21,7 @@ export function openNew(path: string): number {
 }
 
 export function writeAll(fd: number, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+  for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at);
 }
 
 /** Makes names in a directory survive a power cut. */

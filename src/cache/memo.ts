@@ -6,7 +6,10 @@ export interface Memo<V extends object> {
 }
 
 /** `maxBytes` counts what `size` says of each value (its encoded length). */
-export function createMemo<V extends object>(maxBytes: number, size: (value: V) => number): Memo<V> {
+export function createMemo<V extends object>(
+  maxBytes: number,
+  size: (value: V) => number,
+): Memo<V> {
   const cache = new LRUCache<string, V>({ maxSize: maxBytes, sizeCalculation: size });
   return {
     get: (key, make) => {

@@ -1,0 +1,130 @@
+import { lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { BuildError } from '../model/error.js';
+import type { Records } from '../model/op.js';
+import type { Snapshotter } from '../model/stores.js';
+import { hasCode } from '../sys/errno-error.js';
+import { createBlobStore, type DiskBlobStore } from './blob-store.js';
+import { createImageStore, type ImageStore } from './image-store.js';
+import { type Lease, takeLease } from './lease.js';
+import { createRecords } from './records.js';
+import { createSnapshotter } from './snapshotter.js';
+import { sweep } from './sweep.js';
+
+export interface Store extends AsyncDisposable {
+  readonly root: string;
+  readonly path: (...parts: string[]) => string;
+  readonly blobs: DiskBlobStore;
+  readonly images: ImageStore;
+  readonly records: Records;
+  readonly snapshots: Snapshotter;
+  /** This process' lease, taken at first need. */
+  readonly lease: () => Promise<Lease>;
+}
+
+export interface StoreOptions {
+  readonly root: string;
+  readonly now: () => Date;
+}
+
+const VERSION = 1;
+const DIRECTORIES = ['blobs/sha256', 'refs', 'trees', 'containers', 'records', 'contexts'].concat([
+  'leases',
+  'locks',
+  'tmp',
+  'trash',
+]);
+
+/**
+ * Opens the store, making it if it is not there, and removes what dead processes left. Throws BuildError `store` when
+ * it belongs to another user, is a symlink, or was written by a newer stave (then it is left untouched).
+ */
+export function openStore({ root, now }: StoreOptions): Store {
+  ensureRoot(root);
+  const path = (...parts: string[]): string => join(root, ...parts);
+  const directories = { leases: path('leases'), tmp: path('tmp'), trash: path('trash') };
+  if ([directories.leases, directories.tmp, directories.trash].some(hasEntries)) sweep(directories);
+  let held: Lease | undefined;
+  const lease = (): Promise<Lease> => Promise.resolve((held ??= takeLease(directories)));
+  const temporary = async (): Promise<string> => (await lease()).dir;
+  const blobs = createBlobStore(path('blobs/sha256'), temporary);
+  return {
+    root,
+    path,
+    blobs,
+    images: createImageStore(path('refs'), blobs, now),
+    records: createRecords(path('records'), path('locks')),
+    snapshots: createSnapshotter({ trees: path('trees'), bootId: bootId(), now, temporary }),
+    lease,
+    async [Symbol.asyncDispose]() {
+      const mine = held;
+      held = undefined;
+      await mine?.[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function hasEntries(directory: string): boolean {
+  return readdirSync(directory).length > 0;
+}
+
+function bootId(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+}
+
+function ensureRoot(root: string): void {
+  const stat = lstatSync(root, { throwIfNoEntry: false });
+  if (stat?.isSymbolicLink() === true || stat?.isDirectory() === false) {
+    throw storeError(
+      `the store ${root} is not a directory`,
+      'set STAVE_ROOT to a directory of its own',
+    );
+  }
+  const uid = process.getuid?.() ?? 0;
+  if (stat !== undefined && stat.uid !== uid) {
+    throw storeError(
+      `the store ${root} belongs to uid ${String(stat.uid)}, not to uid ${String(uid)}`,
+      'run as its owner, or set STAVE_ROOT to a directory of your own',
+    );
+  }
+  const version = stat === undefined ? undefined : readVersion(root);
+  if (version === VERSION) return;
+  if (version !== undefined) {
+    throw storeError(
+      `the store ${root} has version ${String(version)}, this stave knows ${String(VERSION)}`,
+      'use the newer stave, or set STAVE_ROOT to another directory',
+    );
+  }
+  create(root);
+}
+
+function readVersion(root: string): number | undefined {
+  try {
+    return Number(readFileSync(join(root, 'version'), 'utf8'));
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return undefined;
+    throw storeError(
+      `the store ${root} cannot be read: ${(error as Error).message}`,
+      'run as its owner, or set STAVE_ROOT to a directory of your own',
+    );
+  }
+}
+
+/** The version comes last: a store without one is one whose making was cut short. */
+function create(root: string): void {
+  try {
+    mkdirSync(root, { recursive: true, mode: 0o700 });
+    for (const name of DIRECTORIES) mkdirSync(join(root, name), { recursive: true, mode: 0o700 });
+    writeFileSync(join(root, 'version'), String(VERSION), { mode: 0o600 });
+  } catch (error) {
+    if (!hasCode(error, 'EACCES', 'EROFS', 'EPERM', 'ENOSPC', 'ENOTDIR')) throw error;
+    throw storeError(
+      `the store ${root} cannot be made: ${(error as Error).message}`,
+      'set STAVE_ROOT to a directory you can write to',
+    );
+  }
+}
+
+function storeError(message: string, hint: string): BuildError {
+  return new BuildError('store', message, { hint });
+}
