@@ -1,0 +1,57 @@
+import { posix } from 'node:path';
+import type { EnvVar, HistoryStep, Vertex } from '../model/graph.js';
+import type { ImageConfig, RunConfig } from '../model/oci.js';
+
+export type MutableConfig = { -readonly [K in keyof RunConfig]: RunConfig[K] };
+
+/** What a stage has come to: changed by each instruction, copied for a stage that builds on it. */
+export interface StageState {
+  readonly name: string;
+  /** The stage's filesystem so far. */
+  vertex: Vertex;
+  readonly config: MutableConfig;
+  author: string | undefined;
+  /** Variables a RUN sees, in the order they were last set. */
+  env: readonly EnvVar[];
+  /** ARGs in scope, for the history: each name once, first come first. */
+  args: readonly { readonly name: string; readonly value?: string }[];
+  history: readonly HistoryStep[];
+  /** Config of the image at the bottom; absent on scratch. */
+  base: ImageConfig | undefined;
+  /** Count of vertices of this stage so far. */
+  position: number;
+  /** Step titles: done and total. */
+  readonly steps: { done: number; total: number };
+  cmdSet: boolean;
+}
+
+export function setVariable(
+  env: readonly EnvVar[],
+  name: string,
+  value: string,
+  origin: EnvVar['origin'],
+): readonly EnvVar[] {
+  return [...env.filter((variable) => variable.name !== name), { name, value, origin }];
+}
+
+/** `Env` of an image config: replaced in place, else appended. */
+export function setConfigEnv(
+  env: readonly string[] | undefined,
+  name: string,
+  value: string,
+): string[] {
+  const list = [...(env ?? [])];
+  const at = list.findIndex((entry) => entry.startsWith(`${name}=`));
+  if (at === -1) list.push(`${name}=${value}`);
+  else list[at] = `${name}=${value}`;
+  return list;
+}
+
+/** Absolute and cleaned, relative to the working directory. */
+export function absolute(path: string, workdir: string | undefined): string {
+  const joined = posix.isAbsolute(path)
+    ? path
+    : posix.join(workdir === undefined || workdir === '' ? '/' : workdir, path);
+  const clean = posix.normalize(joined).replace(/\/+$/, '');
+  return clean === '' ? '/' : posix.resolve('/', clean);
+}
