@@ -48,6 +48,17 @@ export class BuildError extends Error {
     this.range = options.range;
     this.details = options.details ?? [];
   }
+
+  /** The same error with a place. */
+  at(range: SourceRange): BuildError {
+    const { code, message, hint, details, cause } = this;
+    return new BuildError(code, message, {
+      range,
+      details,
+      cause,
+      ...(hint === undefined ? {} : { hint }),
+    });
+  }
 }
 
 /** The reason an AbortSignal of ours carries when the user stopped the work (exit code 130). */

@@ -1,0 +1,276 @@
+import type { CacheKey, Digest } from '../model/digest.js';
+import { BuildError } from '../model/error.js';
+import type { OpSpec, Vertex } from '../model/graph.js';
+import type { KeyPart, Op, Records, Result, StepRecord } from '../model/op.js';
+import type { Scope } from '../model/scope.js';
+import { contentKey, definitionKey, opDigest, placeKeys } from './keys.js';
+import { createLimit, type Limit } from './limit.js';
+import { explain } from './why.js';
+
+export interface SolveOptions<R extends Result> {
+  readonly resolveOp: (spec: OpSpec, vertex: Vertex) => Op<R>;
+  readonly records: Records;
+  /** A result as text, for its record. */
+  readonly save: (result: R) => string;
+  /** The result a record means; undefined when it is gone. */
+  readonly load: (stored: string) => Promise<R | undefined>;
+  /** Steps that may run at once. */
+  readonly parallel: number;
+  readonly now: () => number;
+}
+
+/**
+ * Solves a graph: each vertex at most once, inputs first and side by side; a step runs only when neither its
+ * definition nor its content was seen. Recording a finished step does not hold up what depends on it, but is done when
+ * this resolves. The first failure aborts the rest. Throws what the failing op threw, or the signal's reason.
+ */
+export async function solve<R extends Result>(
+  target: Vertex,
+  vertices: readonly Vertex[],
+  options: SolveOptions<R>,
+  scope: Scope,
+): Promise<R> {
+  const controller = new AbortController();
+  const signal = AbortSignal.any([scope.signal, controller.signal]);
+  const solver = new Solver(vertices, options, { signal, emit: scope.emit });
+  try {
+    await solver.prepare();
+    return await solver.solve(target);
+  } catch (error) {
+    controller.abort(error);
+    throw error;
+  } finally {
+    await solver.settle();
+  }
+}
+
+/** A vertex with its keys: what is known before anything runs. */
+interface Keyed<R extends Result> {
+  readonly vertex: Vertex;
+  readonly op: Op<R>;
+  readonly parts: readonly KeyPart[];
+  readonly opDigest: Digest;
+  readonly key: CacheKey;
+  readonly inputs: readonly CacheKey[];
+}
+
+class Solver<R extends Result> {
+  readonly #vertices: readonly Vertex[];
+  readonly #options: SolveOptions<R>;
+  readonly #scope: Scope;
+  readonly #limit: Limit;
+  readonly #keyed = new Map<Digest, Keyed<R>>();
+  readonly #solving = new Map<Digest, Promise<R>>();
+  readonly #reported = new Set<Digest>();
+  readonly #background: Promise<void>[] = [];
+
+  constructor(vertices: readonly Vertex[], options: SolveOptions<R>, scope: Scope) {
+    this.#vertices = vertices;
+    this.#options = options;
+    this.#scope = scope;
+    this.#limit = createLimit(options.parallel);
+  }
+
+  /** Keys every vertex, inputs first (the list is in that order). */
+  async prepare(): Promise<void> {
+    for (const { digest, name, inputs, range } of this.#vertices) {
+      const of = inputs.map((input) => input.digest);
+      this.#scope.emit({ type: 'vertex-queued', vertex: digest, name, inputs: of, range });
+    }
+    const parts = await Promise.all(
+      this.#vertices.map(async (vertex) => {
+        const op = this.#options.resolveOp(vertex.op, vertex);
+        return { op, parts: await this.#placed(vertex, () => op.definition(this.#scope)) };
+      }),
+    );
+    for (const [i, vertex] of this.#vertices.entries()) {
+      const own = parts[i];
+      if (own === undefined) throw new Error('a vertex without a definition');
+      const inputs = vertex.inputs.map((input) => this.#of(input).key);
+      const digest = opDigest(own.parts);
+      const key = definitionKey(digest, inputs);
+      this.#keyed.set(vertex.digest, { vertex, ...own, opDigest: digest, key, inputs });
+    }
+  }
+
+  /** Waits for everything started, so that nothing outlives the build. */
+  async settle(): Promise<void> {
+    await Promise.allSettled(this.#solving.values());
+    await Promise.all(this.#background);
+  }
+
+  solve(vertex: Vertex): Promise<R> {
+    const running = this.#solving.get(vertex.digest);
+    if (running !== undefined) return running;
+    const started = this.#solve(this.#of(vertex));
+    this.#solving.set(vertex.digest, started);
+    started.catch(() => undefined);
+    return started;
+  }
+
+  #of(vertex: Vertex): Keyed<R> {
+    const keyed = this.#keyed.get(vertex.digest);
+    if (keyed === undefined) throw new Error(`${vertex.name} is not in the list of vertices`);
+    return keyed;
+  }
+
+  async #solve(keyed: Keyed<R>): Promise<R> {
+    this.#scope.signal.throwIfAborted();
+    if (keyed.op.source === true) {
+      this.#reportCached(keyed.vertex, 'definition');
+      return keyed.op.run([], this.#scope);
+    }
+    const hit = await this.#byDefinition(keyed);
+    if (hit !== undefined) {
+      this.#reportCached(keyed.vertex, 'definition');
+      return hit;
+    }
+    const inputs = await Promise.all(keyed.vertex.inputs.map((input) => this.solve(input)));
+    return (await this.#byContent(keyed, inputs)) ?? this.#runOnce(keyed, inputs);
+  }
+
+  async #byDefinition(keyed: Keyed<R>): Promise<R | undefined> {
+    if (keyed.vertex.ignoreCache) return undefined;
+    const record = await this.#options.records.byDefinition(keyed.key);
+    return record === undefined ? undefined : this.#options.load(record.result);
+  }
+
+  /** Early cutoff: an input ran again or moved, and holds what it held. */
+  async #byContent(keyed: Keyed<R>, inputs: readonly R[]): Promise<R | undefined> {
+    const { records } = this.#options;
+    if (keyed.vertex.ignoreCache || !(await records.hasContent(keyed.opDigest))) return undefined;
+    const key = await this.#contentKey(keyed, inputs);
+    const record = await records.byContent(keyed.opDigest, key);
+    const result = record === undefined ? undefined : await this.#options.load(record.result);
+    if (record === undefined || result === undefined) return undefined;
+    this.#reportCached(keyed.vertex, 'content');
+    this.#inBackground(async () => {
+      await records.putDefinition(keyed.key, record);
+      await this.#putPlace(keyed);
+    });
+    return result;
+  }
+
+  async #contentKey(keyed: Keyed<R>, inputs: readonly R[]): Promise<CacheKey> {
+    const read = keyed.op.content?.(inputs, this.#scope);
+    const parts = (await read) ?? (await this.#inputDigests(inputs));
+    return contentKey(keyed.opDigest, parts);
+  }
+
+  #inputDigests(inputs: readonly R[]): Promise<KeyPart[]> {
+    return Promise.all(
+      inputs.map(async (input, i) => ({
+        name: `input ${String(i)}`,
+        digest: await input.digest(this.#scope),
+      })),
+    );
+  }
+
+  /** Across processes: whoever has the key's lock runs, the others wait and find its record. */
+  async #runOnce(keyed: Keyed<R>, inputs: readonly R[]): Promise<R> {
+    const { vertex, key } = keyed;
+    const lock = await this.#options.records.lock(key, this.#scope, () => {
+      const data = Buffer.from('waiting for another stave that runs the same step\n');
+      const time = this.#options.now();
+      this.#scope.emit({ type: 'log', vertex: vertex.digest, stream: 'stderr', data, time });
+    });
+    // Held until the step is recorded, so that whoever waits finds the record; dependents here do not wait.
+    let recorded: Promise<void> = Promise.resolve();
+    try {
+      const done = await this.#byDefinition(keyed);
+      if (done !== undefined) {
+        this.#reportCached(vertex, 'definition');
+        return done;
+      }
+      const result = await this.#limit(() => this.#run(keyed, inputs));
+      recorded = this.#record(keyed, inputs, result);
+      return result;
+    } finally {
+      this.#inBackground(() => recorded.finally(() => lock[Symbol.asyncDispose]()));
+    }
+  }
+
+  async #run(keyed: Keyed<R>, inputs: readonly R[]): Promise<R> {
+    const { vertex, op } = keyed;
+    this.#scope.signal.throwIfAborted();
+    const why = await explain(keyed, this.#options.records);
+    const { digest } = vertex;
+    const time = this.#options.now;
+    this.#reported.add(digest);
+    this.#scope.emit({ type: 'vertex-started', vertex: digest, time: time(), why });
+    try {
+      const result = await this.#placed(vertex, () => op.run(inputs, this.#scope));
+      this.#scope.emit({ type: 'vertex-completed', vertex: digest, time: time() });
+      return result;
+    } catch (error) {
+      this.#reportEnd(vertex, error);
+      throw error;
+    }
+  }
+
+  #reportEnd(vertex: Vertex, error: unknown): void {
+    const [time, { digest }] = [this.#options.now(), vertex];
+    if (this.#scope.signal.aborted) {
+      this.#scope.emit({ type: 'vertex-cancelled', vertex: digest, time });
+      return;
+    }
+    const message = error instanceof Error ? error.message : String(error);
+    this.#scope.emit({ type: 'vertex-failed', vertex: digest, time, error: message });
+  }
+
+  /** A user's error without a place gets its instruction's. */
+  async #placed<T>(vertex: Vertex, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof BuildError) || error.range !== undefined) throw error;
+      throw error.at(vertex.range);
+    }
+  }
+
+  async #record(keyed: Keyed<R>, inputs: readonly R[], result: R): Promise<void> {
+    const { records, save, now } = this.#options;
+    const digest = await result.digest(this.#scope);
+    const created = new Date(now()).toISOString();
+    const record: StepRecord = { result: save(result), digest, created };
+    await records.putDefinition(keyed.key, record);
+    await this.#putPlace(keyed);
+    await records.putContent(keyed.opDigest, await this.#contentKey(keyed, inputs), record);
+  }
+
+  async #putPlace({ vertex, parts, key, inputs }: Keyed<R>): Promise<void> {
+    const { records } = this.#options;
+    const recorded = await Promise.all(
+      parts.map(async ({ name, digest, shown, list }) => ({
+        name,
+        digest,
+        ...(shown === undefined ? {} : { shown }),
+        ...(list === undefined ? {} : { list: await records.putList(list()) }),
+      })),
+    );
+    await records.putPlace(placeKeys(vertex.place), { key, parts: recorded, inputs });
+  }
+
+  /** A record that cannot be written costs the next build time, not this one its result. */
+  #inBackground(work: () => Promise<void>): void {
+    const done = work().catch((error: unknown) => {
+      if (this.#scope.signal.aborted) return;
+      const message = error instanceof Error ? error.message : String(error);
+      this.#scope.emit({ type: 'warning', message: `a step could not be recorded: ${message}` });
+    });
+    this.#background.push(done);
+  }
+
+  /** A hit needs none of its inputs, but people want to see every step. */
+  #reportCached(vertex: Vertex, by: 'definition' | 'content'): void {
+    const stack: Vertex[] = [vertex];
+    for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
+      if (this.#reported.has(next.digest)) continue;
+      this.#reported.add(next.digest);
+      const time = this.#options.now();
+      const how = next === vertex ? by : 'definition';
+      this.#scope.emit({ type: 'vertex-cached', vertex: next.digest, time, by: how });
+      if (by === 'definition') stack.push(...next.inputs);
+    }
+  }
+}

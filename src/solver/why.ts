@@ -1,0 +1,70 @@
+import type { CacheKey } from '../model/digest.js';
+import type { Why } from '../model/events.js';
+import type { Vertex } from '../model/graph.js';
+import type { KeyPart, ListedFact, PlaceRecord, RecordedPart, Records } from '../model/op.js';
+import { placeKeys } from './keys.js';
+
+export interface Missed {
+  readonly vertex: Vertex;
+  readonly parts: readonly KeyPart[];
+  readonly key: CacheKey;
+  readonly inputs: readonly CacheKey[];
+}
+
+/** Says why a step must run: the first thing that differs from its last run, by name. */
+export async function explain(missed: Missed, records: Records): Promise<Why> {
+  if (missed.vertex.ignoreCache) return { kind: 'no-cache' };
+  const last = await records.lastAt(placeKeys(missed.vertex.place));
+  if (last === undefined) return { kind: 'never-built' };
+  const changes = await changedParts(missed.parts, last, records);
+  const [first, ...more] = changes;
+  if (first !== undefined) return { kind: 'changed', what: first, more: more.length };
+  const at = missed.inputs.findIndex((key, i) => key !== last.inputs[i]);
+  const input = missed.vertex.inputs[at];
+  return input === undefined ? { kind: 'evicted' } : { kind: 'input-changed', input: input.name };
+}
+
+async function changedParts(
+  parts: readonly KeyPart[],
+  last: PlaceRecord,
+  records: Records,
+): Promise<string[]> {
+  const before = new Map(last.parts.map((part) => [part.name, part]));
+  const now = new Set(parts.map(({ name }) => name));
+  const changes: string[] = [];
+  for (const part of parts) {
+    const old = before.get(part.name);
+    if (old === undefined) changes.push(`${part.name} (added)`);
+    else if (old.digest !== part.digest) changes.push(...(await changesOf(part, old, records)));
+  }
+  for (const { name } of last.parts) if (!now.has(name)) changes.push(`${name} (removed)`);
+  return changes;
+}
+
+async function changesOf(part: KeyPart, old: RecordedPart, records: Records): Promise<string[]> {
+  const list = old.list === undefined ? undefined : await records.getList(old.list);
+  if (list !== undefined && part.list !== undefined) {
+    const differing = diffLists(list, part.list());
+    if (differing.length > 0) return differing;
+  }
+  if (old.shown === undefined || part.shown === undefined) return [part.name];
+  return [`${part.name} (${old.shown} -> ${part.shown})`];
+}
+
+/** `path (content, mode)`, `path (added)`, `path (removed)`: both lists are sorted by path. */
+export function diffLists(before: readonly ListedFact[], now: readonly ListedFact[]): string[] {
+  const old = new Map(before.map((fact) => [fact.path, fact.facts]));
+  const changes: string[] = [];
+  for (const { path, facts } of now) {
+    const previous = old.get(path);
+    old.delete(path);
+    if (previous === undefined) changes.push(`${path} (added)`);
+    else {
+      const names = new Set([...Object.keys(previous), ...Object.keys(facts)]);
+      const differing = [...names].filter((name) => previous[name] !== facts[name]);
+      if (differing.length > 0) changes.push(`${path} (${differing.join(', ')})`);
+    }
+  }
+  for (const path of old.keys()) changes.push(`${path} (removed)`);
+  return changes;
+}
