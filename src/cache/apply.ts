@@ -29,7 +29,8 @@ export interface ApplyOptions {
   readonly whiteouts: boolean;
   /** Owner for every entry instead of the archive's. */
   readonly owner?: { readonly uid: number; readonly gid: number };
-  readonly onEntry?: (path: string) => void;
+  /** Makes and resolves an entry's parent directory (latin1, below the root) instead of the strict default. */
+  readonly locate?: (parent: string) => string;
 }
 
 const MAX_ENTRIES = 2_000_000;
@@ -69,16 +70,14 @@ async function applyEntry(state: State, { header, body }: TarEntry): Promise<voi
     return;
   }
   const name = parts[parts.length - 1] ?? '';
-  const parent = parts.slice(0, -1).join('/');
-  ensureParents(state, parts.slice(0, -1), header);
+  const parent = parentOf(state, parts.slice(0, -1), header);
   if (state.options.whiteouts && name.startsWith(WHITEOUT_PREFIX)) {
     applyWhiteout(state, parent, name, header);
     return;
   }
-  const path = parts.join('/');
+  const path = parent === '' ? name : `${parent}/${name}`;
   if (header.type === 'directory') makeDirectory(state, path);
   else await makeOther(state, path, header, body);
-  state.options.onEntry?.(path);
   if (header.type !== 'link') setMetadata(state, path, header);
 }
 
@@ -90,6 +89,13 @@ function safeParts(header: TarHeader, name: string): string[] {
   if (parts.length > MAX_DEPTH) throw hostile(header, 'too deep');
   if (parts.some((part) => part.length > 255)) throw hostile(header, 'a name over 255 bytes');
   return parts;
+}
+
+function parentOf(state: State, parts: readonly string[], header: TarHeader): string {
+  const path = parts.join('/');
+  if (state.options.locate !== undefined) return state.options.locate(path);
+  ensureParents(state, parts, header);
+  return path;
 }
 
 /** The file-system check: each parent is a directory, not a link; missing ones are made 0755. */

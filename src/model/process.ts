@@ -43,6 +43,8 @@ export interface ProcessSpec {
   readonly hostname: string;
   readonly mounts: readonly BindMount[];
   readonly stdio: Stdio;
+  /** Gets the pid of the supervisor of the container, once it started. */
+  readonly onStart?: (pid: number) => void;
 }
 
 /** How the process ended. `code` is 128 + signal when a signal ended it. */

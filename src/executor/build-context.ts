@@ -1,0 +1,100 @@
+import { type BigIntStats, lstatSync, readdirSync, readlinkSync } from 'node:fs';
+import { hashFile } from '../cache/file-hash.js';
+import { typeOf } from '../cache/merged-view.js';
+import { hostPath, joinPath, type SourceEntry, type SourceTree } from '../cache/source-tree.js';
+import { openStatCache } from '../cache/stat-cache.js';
+import type { IgnoreRules, Verdict } from './match.js';
+
+/** The user's files under the ignore rules, read in place. Owners are 0:0, as docker's. */
+export interface BuildContext extends SourceTree {
+  readonly dir: string;
+  readonly ignore: IgnoreRules;
+  /** Why a path is not in the context, when a rule says so. */
+  readonly verdict: (path: string) => Verdict;
+  /** An entry as it is on disk, whatever the rules say: for messages. */
+  readonly unfiltered: (path: string) => SourceEntry | undefined;
+  /** Keeps what was hashed for the next build. */
+  readonly save: () => void;
+}
+
+export interface ContextOptions {
+  readonly dir: string;
+  readonly ignore: IgnoreRules;
+  readonly statCacheFile: string;
+  /** Nanoseconds since the epoch. */
+  readonly now: bigint;
+}
+
+/** Walks on demand and remembers; a directory that is not asked for is never read. */
+export function openContext({ dir, ignore, statCacheFile, now }: ContextOptions): BuildContext {
+  const stats = new Map<string, BigIntStats>();
+  const listed = new Map<string, readonly SourceEntry[]>();
+  let cache: ReturnType<typeof openStatCache> | undefined;
+  const statCache = () => (cache ??= openStatCache(statCacheFile, now));
+
+  const unfiltered = (path: string): SourceEntry | undefined => {
+    const file = hostPath(dir, path);
+    const stat = lstatSync(file, { bigint: true, throwIfNoEntry: false });
+    if (stat === undefined) return undefined;
+    stats.set(path, stat);
+    return describe(path, file, stat);
+  };
+  const included = (entry: SourceEntry): boolean => {
+    if (ignore.empty || !ignore.verdict(entry.path).ignored) return true;
+    // An ignored directory is there only as the way to something a rule takes in again.
+    if (entry.type !== 'directory' || ignore.prunes(entry.path)) return false;
+    return children(entry.path).length > 0;
+  };
+  const entry = (path: string): SourceEntry | undefined => {
+    const found = unfiltered(path);
+    return found === undefined || path === '' || included(found) ? found : undefined;
+  };
+  const children = (path: string): readonly SourceEntry[] => {
+    const known = listed.get(path);
+    if (known !== undefined) return known;
+    const names = readdirSync(hostPath(dir, path), { encoding: 'latin1' }).sort();
+    const entries = names
+      .map((name) => unfiltered(joinPath(path, name)))
+      .filter((found) => found !== undefined)
+      .filter(included);
+    listed.set(path, entries);
+    return entries;
+  };
+  return {
+    dir,
+    ignore,
+    entry,
+    children,
+    unfiltered,
+    verdict: (path) => ignore.verdict(path),
+    contentHash: ({ path, file }) => {
+      const stat = stats.get(path) ?? lstatSync(file, { bigint: true });
+      const known = statCache().get(path, stat);
+      if (known !== undefined) return known;
+      const hex = hashFile(file);
+      statCache().set(path, stat, hex);
+      return hex;
+    },
+    save: () => cache?.save(),
+  };
+}
+
+function describe(path: string, file: string | Buffer, stat: BigIntStats): SourceEntry {
+  const type = typeOf(stat);
+  return {
+    path,
+    // A socket travels as an empty file (BuildKit's fsutil).
+    type: type === 'socket' ? 'file' : type,
+    mode: Number(stat.mode & 0o7777n),
+    uid: 0,
+    gid: 0,
+    size: type === 'file' ? Number(stat.size) : 0,
+    mtimeNs: stat.mtimeNs,
+    rdev: Number(stat.rdev),
+    file: type === 'socket' ? '/dev/null' : file,
+    ...(type === 'symlink' ? { link: readlinkSync(file, { encoding: 'latin1' }) } : {}),
+    ...(stat.nlink > 1n && type === 'file'
+      ? { inode: `${String(stat.dev)}:${String(stat.ino)}` }
+      : {}),
+  };
+}

@@ -1,0 +1,34 @@
+import { mergedView } from '../cache/merged-view.js';
+import { toBytes } from '../cache/source-tree.js';
+import type { MkdirSpec } from '../model/graph.js';
+import type { Op } from '../model/op.js';
+import type { Snapshot } from '../model/stores.js';
+import { resolveUser } from '../runtime/users.js';
+import { userFiles } from './owner.js';
+import { part } from './parts.js';
+import type { ExecutorDeps } from './resolve-op.js';
+import { UpperWriter } from './upper-writer.js';
+
+/** WORKDIR: makes the directory and its parents, 0755 and the user's, where they are not there yet. */
+export function mkdirOp(spec: MkdirSpec, deps: ExecutorDeps): Op<Snapshot> {
+  return {
+    definition: () =>
+      Promise.resolve([
+        part('path', spec.path, spec.path),
+        part('user', spec.user, spec.user === '' ? 'root' : spec.user),
+      ]),
+    run: async ([base], scope) => {
+      if (base === undefined) throw new Error('WORKDIR without a base');
+      for (const layer of base.layers) await layer.ensure(scope);
+      const view = mergedView(base.layers.map((layer) => layer.path));
+      await using layer = await deps.snapshots.prepare(base, scope);
+      const writer = new UpperWriter(layer.upper, view);
+      const path = writer.resolve(toBytes(spec.path), true);
+      if (writer.entryType(path) !== 'directory') {
+        writer.ensureDirectory(path, resolveUser(userFiles(view), spec.user));
+      }
+      writer.finish();
+      return deps.snapshots.snapshot([...base.layers, await layer.commit(scope)]);
+    },
+  };
+}
