@@ -19,7 +19,7 @@ import { createGunzip } from 'node:zlib';
 import { Readable } from 'node:stream';
 import { BuildError } from '../model/error.js';
 import type { Bytes } from '../model/stores.js';
-import { hasCode } from '../sys/errno-error.js';
+import { hasCode } from '../model/has-code.js';
 import { sys } from '../sys/sys.js';
 import { bytesUnder, OPAQUE_MARKER, WHITEOUT_PREFIX } from './layer-walk.js';
 import { type TarEntry, tarEntries, type TarHeader } from './tar.js';

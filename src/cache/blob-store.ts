@@ -15,7 +15,7 @@ import { BuildError } from '../model/error.js';
 import type { Descriptor } from '../model/oci.js';
 import type { Scope } from '../model/scope.js';
 import type { BlobInfo, BlobStore, Bytes } from '../model/stores.js';
-import { hasCode } from '../sys/errno-error.js';
+import { hasCode } from '../model/has-code.js';
 import { noSpace, openNew, syncDirectory, temporaryName, writeAll } from './durable.js';
 import { createMemo } from './memo.js';
 

@@ -5,7 +5,7 @@ import { BuildError } from '../model/error.js';
 import { nearest } from '../model/nearest.js';
 import type { Descriptor, ImageConfig, Manifest } from '../model/oci.js';
 import { canonicalName, familiarName, parseReference, type Reference } from '../model/reference.js';
-import { hasCode } from '../sys/errno-error.js';
+import { hasCode } from '../model/has-code.js';
 import type { DiskBlobStore } from './blob-store.js';
 import { replaceDurably, syncDirectory } from './durable.js';
 

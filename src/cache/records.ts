@@ -2,7 +2,7 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:f
 import { join } from 'node:path';
 import { type CacheKey, type Digest, digestOf, hexOf } from '../model/digest.js';
 import type { ListedFact, PlaceRecord, Records, StepRecord } from '../model/op.js';
-import { hasCode } from '../sys/errno-error.js';
+import { hasCode } from '../model/has-code.js';
 import { sys } from '../sys/sys.js';
 import { replaceFile } from './durable.js';
 

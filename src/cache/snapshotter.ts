@@ -17,23 +17,20 @@ import type {
 } from '../model/stores.js';
 import { sys } from '../sys/sys.js';
 import { applyTar, decompress, hashing } from './apply.js';
-import { TreeStore, type TreeStoreOptions } from './tree-store.js';
+import type { TreeStore } from './tree-store.js';
 
-export interface SnapshotterOptions extends TreeStoreOptions {
-  /** A private directory on the store's filesystem that goes with the process. */
-  readonly temporary: () => Promise<string>;
-}
+/** Gives a private directory on the store's filesystem that goes with the process. */
+type Temporary = () => Promise<string>;
 
 /** The kernel takes 500 layers; one is the upper directory. */
 const MAX_LAYERS = 490;
 
-export function createSnapshotter(options: SnapshotterOptions): Snapshotter {
-  const trees = new TreeStore(options);
+export function createSnapshotter(trees: TreeStore, temporary: Temporary): Snapshotter {
   const unpacking = new Map<DiffID, Promise<Layer>>();
   const unpackOnce = (blob: LazyBlob, scope: Scope): Promise<Layer> => {
     const running = unpacking.get(blob.diffID);
     if (running !== undefined) return running;
-    const started = unpack(blob, trees, options, scope);
+    const started = unpack(blob, trees, temporary, scope);
     unpacking.set(blob.diffID, started);
     started.catch(() => unpacking.delete(blob.diffID));
     return started;
@@ -43,8 +40,8 @@ export function createSnapshotter(options: SnapshotterOptions): Snapshotter {
     fromBlob: async (descriptor, diffID, source) =>
       (await trees.byDiff(diffID)) ?? lazyLayer({ descriptor, diffID, source }, unpackOnce),
     snapshot: (layers) => ({ layers, digest: (scope) => treeDigest(layers, scope) }),
-    prepare: (parent, scope) => prepare(parent, trees, options, scope),
-    view: (snapshot, scope) => view(snapshot, options, scope),
+    prepare: (parent, scope) => prepare(parent, trees, temporary, scope),
+    view: (snapshot, scope) => view(snapshot, temporary, scope),
   };
 }
 
@@ -81,12 +78,12 @@ function lazyLayer(
 async function unpack(
   blob: LazyBlob,
   trees: TreeStore,
-  options: SnapshotterOptions,
+  temporary: Temporary,
   scope: Scope,
 ): Promise<Layer> {
   const existing = await trees.byDiff(blob.diffID);
   if (existing !== undefined) return existing;
-  const directory = mkdtempSync(join(await options.temporary(), 'unpack-'));
+  const directory = mkdtempSync(join(await temporary(), 'unpack-'));
   const root = join(directory, 'fs');
   mkdirSync(root, { mode: 0o755 });
   let hex = '';
@@ -121,12 +118,12 @@ async function treeDigest(layers: readonly Layer[], scope: Scope): Promise<TreeD
 async function prepare(
   parent: Snapshot,
   trees: TreeStore,
-  options: SnapshotterOptions,
+  temporary: Temporary,
   scope: Scope,
 ): Promise<ActiveLayer> {
   checkDepth(parent);
   for (const layer of parent.layers) await layer.ensure(scope);
-  const directory = mkdtempSync(join(await options.temporary(), 'step-'));
+  const directory = mkdtempSync(join(await temporary(), 'step-'));
   const [upper, work, root] = ['upper', 'work', 'root'].map((name) => join(directory, name));
   if (upper === undefined || work === undefined || root === undefined) throw new Error('no paths');
   mkdirSync(upper, { mode: 0o755 });
@@ -165,14 +162,10 @@ async function discard(directory: string): Promise<void> {
   await rm(directory, { recursive: true, force: true });
 }
 
-async function view(
-  snapshot: Snapshot,
-  options: SnapshotterOptions,
-  scope: Scope,
-): Promise<MountedTree> {
+async function view(snapshot: Snapshot, temporary: Temporary, scope: Scope): Promise<MountedTree> {
   checkDepth(snapshot);
   for (const layer of snapshot.layers) await layer.ensure(scope);
-  const directory = mkdtempSync(join(await options.temporary(), 'view-'));
+  const directory = mkdtempSync(join(await temporary(), 'view-'));
   const root = join(directory, 'root');
   mkdirSync(root);
   const lowers = lowersOf(snapshot, directory);

@@ -2,7 +2,7 @@ import { type BigIntStats, readFileSync, renameSync, writeFileSync } from 'node:
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { randomBytes } from 'node:crypto';
-import { hasCode } from '../sys/errno-error.js';
+import { hasCode } from '../model/has-code.js';
 
 /** Remembers files' sha256 by what lstat says of them, so that an unchanged file is not read again. */
 export interface StatCache {

@@ -2,14 +2,16 @@ import { lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from '
 import { join } from 'node:path';
 import { BuildError } from '../model/error.js';
 import type { Records } from '../model/op.js';
-import type { Snapshotter } from '../model/stores.js';
-import { hasCode } from '../sys/errno-error.js';
+import type { DiffID } from '../model/digest.js';
+import type { Layer, Snapshotter } from '../model/stores.js';
+import { hasCode } from '../model/has-code.js';
 import { createBlobStore, type DiskBlobStore } from './blob-store.js';
 import { createImageStore, type ImageStore } from './image-store.js';
 import { type Lease, takeLease } from './lease.js';
 import { createRecords } from './records.js';
 import { createSnapshotter } from './snapshotter.js';
 import { sweep } from './sweep.js';
+import { TreeStore } from './tree-store.js';
 
 export interface Store extends AsyncDisposable {
   readonly root: string;
@@ -18,6 +20,8 @@ export interface Store extends AsyncDisposable {
   readonly images: ImageStore;
   readonly records: Records;
   readonly snapshots: Snapshotter;
+  /** The unpacked tree of a layer, if there is one. */
+  readonly treeOf: (diffID: DiffID) => Promise<Layer | undefined>;
   /** This process' lease, taken at first need. */
   readonly lease: () => Promise<Lease>;
 }
@@ -48,13 +52,15 @@ export function openStore({ root, now }: StoreOptions): Store {
   const lease = (): Promise<Lease> => Promise.resolve((held ??= takeLease(directories)));
   const temporary = async (): Promise<string> => (await lease()).dir;
   const blobs = createBlobStore(path('blobs/sha256'), temporary);
+  const trees = new TreeStore({ trees: path('trees'), bootId: bootId(), now });
   return {
     root,
     path,
     blobs,
     images: createImageStore(path('refs'), blobs, now),
     records: createRecords(path('records'), path('locks')),
-    snapshots: createSnapshotter({ trees: path('trees'), bootId: bootId(), now, temporary }),
+    snapshots: createSnapshotter(trees, temporary),
+    treeOf: (diffID) => trees.byDiff(diffID),
     lease,
     async [Symbol.asyncDispose]() {
       const mine = held;

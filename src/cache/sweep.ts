@@ -1,6 +1,6 @@
 import { closeSync, openSync, readdirSync, renameSync, rmSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { hasCode } from '../sys/errno-error.js';
+import { hasCode } from '../model/has-code.js';
 import { sys } from '../sys/sys.js';
 
 export interface SweepDirectories {

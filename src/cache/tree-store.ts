@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { join } from 'node:path';
 import { type DiffID, hexOf } from '../model/digest.js';
 import type { Layer, LayerMeta } from '../model/stores.js';
-import { hasCode } from '../sys/errno-error.js';
+import { hasCode } from '../model/has-code.js';
 import { runDigest } from './digest-runner.js';
 import type { KnownContents } from './layer-digest.js';
 

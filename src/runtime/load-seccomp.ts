@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { canonicalDigest } from '../model/canonical.js';
 import { hexOf } from '../model/digest.js';
-import { hasCode } from '../sys/errno-error.js';
+import { hasCode } from '../model/has-code.js';
 import { compileFilter, type Filter } from '../sys/seccomp.js';
 import type { Seccomp } from './oci-spec.js';
 import { type SeccompArg, type SeccompProfile, seccompProfile } from './seccomp-profile.js';

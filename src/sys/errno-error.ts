@@ -27,7 +27,3 @@ function nameOf(errno: number): string {
     return `errno ${String(errno)}`;
   }
 }
-
-export function hasCode(error: unknown, ...codes: string[]): boolean {
-  return error instanceof Error && 'code' in error && codes.includes(String(error.code));
-}

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { errnoError, hasCode } from './errno-error.js';
+import { hasCode } from '../model/has-code.js';
+import { errnoError } from './errno-error.js';
 import { type Call, cstring, libc } from './libc.js';
 import { mountOverlay, type OverlayOptions } from './mount-overlay.js';
 
