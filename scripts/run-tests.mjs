@@ -45,6 +45,9 @@ const [program, ...args] = [...root, ...node];
 const run = spawnSync(program, args, { stdio: 'inherit' });
 const tap = readFileSync(results, 'utf8');
 const count = (what) =>
-  [...tap.matchAll(new RegExp(`^# ${what} (\\d+)$`, 'gm'))].reduce((sum, m) => sum + Number(m[1]), 0);
+  [...tap.matchAll(new RegExp(`^# ${what} (\\d+)$`, 'gm'))].reduce(
+    (sum, m) => sum + Number(m[1]),
+    0,
+  );
 process.stdout.write(`${count('pass')} passed, ${count('fail') + count('cancelled')} failed\n`);
 process.exit(run.status ?? 1);

@@ -59,6 +59,6 @@ export interface ExitStatus {
  * Throws BuildError `runtime` where the machine cannot do it, `not-found` when argv[0] is not in the container
  * (exit code 127), `run-failed` with 126 when it is not executable.
  */
-export interface Runtime {
+export interface Runtime extends AsyncDisposable {
   run(process: ProcessSpec, scope: Scope): Promise<ExitStatus>;
 }

@@ -44,6 +44,11 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       prepared ??= prepare(options);
       return run(process, await prepared, scope);
     },
+    [Symbol.asyncDispose]: async () => {
+      const made = await prepared?.catch(() => undefined);
+      prepared = undefined;
+      if (made !== undefined) sys().umount(made.dir);
+    },
   };
 }
 

@@ -261,16 +261,21 @@ class Solver<R extends Result> {
     this.#background.push(done);
   }
 
-  /** A hit needs none of its inputs, but people want to see every step. */
+  /** A hit needs none of its inputs, but people want to see every step, in order. */
   #reportCached(vertex: Vertex, by: 'definition' | 'content'): void {
-    const stack: Vertex[] = [vertex];
-    for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
-      if (this.#reported.has(next.digest)) continue;
-      this.#reported.add(next.digest);
+    const stack = [{ vertex, next: by === 'definition' ? 0 : vertex.inputs.length }];
+    for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
+      const input = top.vertex.inputs[top.next++];
+      if (input !== undefined) {
+        if (!this.#reported.has(input.digest)) stack.push({ vertex: input, next: 0 });
+        continue;
+      }
+      stack.pop();
+      if (this.#reported.has(top.vertex.digest)) continue;
+      this.#reported.add(top.vertex.digest);
+      const how = top.vertex === vertex ? by : 'definition';
       const time = this.#options.now();
-      const how = next === vertex ? by : 'definition';
-      this.#scope.emit({ type: 'vertex-cached', vertex: next.digest, time, by: how });
-      if (by === 'definition') stack.push(...next.inputs);
+      this.#scope.emit({ type: 'vertex-cached', vertex: top.vertex.digest, time, by: how });
     }
   }
 }

@@ -1,0 +1,233 @@
+import { writeFileSync } from 'node:fs';
+import { startBuild } from '../../build.js';
+import type { BuildOptions, BuildResult, OutputSpec } from '../../model/build-options.js';
+import { BuildError } from '../../model/error.js';
+import type { NetworkMode } from '../../model/graph.js';
+import { nearest } from '../../model/nearest.js';
+import { printEvents, type ProgressMode } from '../../ui/print-events.js';
+import { openWorkshop } from '../../workshop.js';
+import { type Command, type CommandContext, say } from '../command.js';
+import type { FlagSpec } from '../flags.js';
+
+const LATER = [
+  'add-host',
+  'allow',
+  'annotation',
+  'attest',
+  'build-context',
+  'builder',
+  'cache-from',
+  'cache-to',
+  'call',
+]
+  .concat([
+    'cgroup-parent',
+    'check',
+    'no-cache-filter',
+    'policy',
+    'provenance',
+    'push',
+    'resource',
+    'sbom',
+    'secret',
+  ])
+  .concat([
+    'shm-size',
+    'ssh',
+    'ulimit',
+    'squash',
+    'memory',
+    'cpu-shares',
+    'cpuset-cpus',
+    'isolation',
+    'security-opt',
+  ])
+  .map((name): FlagSpec => ({ name, kind: 'text', help: '', later: true }));
+
+const FLAGS: readonly FlagSpec[] = [
+  { name: 'build-arg', kind: 'list', value: 'NAME[=VALUE]', help: 'Set a build-time variable' },
+  {
+    name: 'file',
+    short: 'f',
+    kind: 'text',
+    value: 'FILE',
+    help: 'The Dockerfile (default: PATH/Dockerfile)',
+  },
+  { name: 'iidfile', kind: 'text', value: 'FILE', help: 'Write the image ID to a file' },
+  { name: 'label', kind: 'list', value: 'NAME=VALUE', help: 'Set metadata for the image' },
+  { name: 'load', kind: 'bool', help: 'Put the image into the local store (always done)' },
+  {
+    name: 'metadata-file',
+    kind: 'text',
+    value: 'FILE',
+    help: 'Write build result metadata to a file',
+  },
+  { name: 'network', kind: 'text', value: 'MODE', help: 'Network of RUN: default, none or host' },
+  { name: 'no-cache', kind: 'bool', help: 'Run every step again' },
+  {
+    name: 'output',
+    short: 'o',
+    kind: 'list',
+    value: 'DEST',
+    help: 'Write the result: DIR, -, or type=oci|docker|tar|local,dest=...',
+  },
+  { name: 'platform', kind: 'text', value: 'OS/ARCH', help: 'Platform to build for' },
+  { name: 'progress', kind: 'text', value: 'MODE', help: 'auto, plain, tty, quiet or rawjson' },
+  { name: 'pull', kind: 'bool', help: 'Ask the registry for base images again' },
+  { name: 'quiet', short: 'q', kind: 'bool', help: 'Print only the image ID' },
+  { name: 'tag', short: 't', kind: 'list', value: 'NAME[:TAG]', help: 'Name of the image' },
+  { name: 'target', kind: 'text', value: 'STAGE', help: 'Stage to build' },
+  ...LATER,
+];
+
+export const buildCommand: Command = {
+  names: ['build', 'image build', 'builder build', 'buildx build'],
+  usage: '[OPTIONS] PATH',
+  summary: 'Build an image from a Dockerfile',
+  flags: FLAGS,
+  run,
+};
+
+const MODES: readonly ProgressMode[] = ['auto', 'plain', 'tty', 'quiet', 'rawjson'];
+
+async function run(context: CommandContext): Promise<number> {
+  const { flags, env, stderr, stdout } = context;
+  const mode = progressMode(context);
+  const options = buildOptions(context);
+  await using workshop = openWorkshop(undefined, env);
+  await using build = startBuild(options, workshop);
+  await printEvents(build.events, { mode, stream: stderr, env });
+  const result = await build.result;
+  writeReports(context, result);
+  const toStdout = options.outputs?.some((output) => output.dest === '-') === true;
+  if (mode === 'quiet' && !toStdout) say(stdout, `${result.imageId}\n`);
+  if (!flags.bool('quiet') && mode !== 'rawjson') announce(stderr, result);
+  return 0;
+}
+
+function announce(stderr: NodeJS.WriteStream, { imageId, names }: BuildResult): void {
+  say(stderr, `image ${imageId}\n`);
+  for (const name of names) say(stderr, `named ${name}\n`);
+}
+
+function progressMode({ flags, env }: CommandContext): ProgressMode {
+  if (flags.bool('quiet')) return 'quiet';
+  const wanted = flags.text('progress') ?? env['BUILDKIT_PROGRESS'] ?? 'auto';
+  const mode = MODES.find((each) => each === wanted);
+  if (mode !== undefined) return mode;
+  throw invalid('--progress', wanted, MODES);
+}
+
+function invalid(flag: string, value: string, allowed: readonly string[]): BuildError {
+  const near = nearest(value, allowed);
+  const hint = near === undefined ? `use one of ${allowed.join(', ')}` : `did you mean ${near}?`;
+  return new BuildError('usage', `invalid ${flag} ${JSON.stringify(value)}`, { hint });
+}
+
+function buildOptions({ flags, env, signal, stdout }: CommandContext): BuildOptions {
+  const [path, ...more] = flags.rest;
+  if (path === undefined || more.length > 0) {
+    throw new BuildError(
+      'usage',
+      `"stave build" requires exactly 1 argument, not ${String(flags.rest.length)}`,
+      {
+        hint: 'the build context, often "."; usage: stave build [OPTIONS] PATH',
+      },
+    );
+  }
+  const outputs = flags.list('output').map(outputOf);
+  if (outputs.some(({ dest }) => dest === '-') && stdout.isTTY) {
+    throw new BuildError('usage', 'refusing to write an archive to a terminal', {
+      hint: 'redirect stdout, or name a file',
+    });
+  }
+  const [file, target, platform] = [
+    flags.text('file'),
+    flags.text('target'),
+    flags.text('platform'),
+  ];
+  return {
+    context: path,
+    tags: flags.list('tag'),
+    buildArgs: pairs(flags.list('build-arg'), (name) => env[name]),
+    labels: pairs(flags.list('label'), () => ''),
+    noCache: flags.bool('no-cache'),
+    pull: flags.bool('pull'),
+    network: networkOf(flags.text('network')),
+    outputs,
+    signal,
+    ...(file === undefined ? {} : { dockerfile: file }),
+    ...(target === undefined || target === '' ? {} : { target }),
+    ...(platform === undefined ? {} : { platform }),
+  };
+}
+
+function networkOf(value: string | undefined): NetworkMode {
+  if (value === undefined || value === '') return 'default';
+  if (value === 'default' || value === 'none' || value === 'host') return value;
+  throw invalid('--network', value, ['default', 'none', 'host']);
+}
+
+/** `K=V`, or `K` alone by `fallback`; undefined leaves it out. */
+function pairs(
+  list: readonly string[],
+  fallback: (name: string) => string | undefined,
+): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const item of list) {
+    const cut = item.indexOf('=');
+    const name = cut === -1 ? item : item.slice(0, cut);
+    if (name === '') throw new BuildError('usage', `invalid NAME=VALUE ${JSON.stringify(item)}`);
+    const value = cut === -1 ? fallback(name) : item.slice(cut + 1);
+    if (value !== undefined) found[name] = value;
+  }
+  return found;
+}
+
+const TYPES = ['oci', 'docker', 'tar', 'local', 'image'] as const;
+
+/** docker's output grammar: a directory, `-`, or `type=...,dest=...`. */
+function outputOf(text: string): OutputSpec {
+  if (text === '-') return { type: 'tar', dest: '-' };
+  if (!text.includes('=')) return { type: 'local', dest: text };
+  const fields = new Map(
+    text.split(',').map((field) => {
+      const cut = field.indexOf('=');
+      return [field.slice(0, cut), field.slice(cut + 1)] as const;
+    }),
+  );
+  const wanted = fields.get('type') ?? '';
+  const type = TYPES.find((each) => each === wanted);
+  if (type === undefined) throw invalid('--output type', wanted, TYPES);
+  for (const name of fields.keys()) {
+    if (!['type', 'dest', 'tar'].includes(name))
+      throw new BuildError('unsupported', `--output option ${name} is not supported yet`);
+  }
+  const [dest, tar] = [fields.get('dest'), fields.get('tar')];
+  if (dest === undefined && ['oci', 'tar', 'local'].includes(type)) {
+    throw new BuildError('usage', `--output type=${type} needs dest=`, {
+      hint: 'dest=- is stdout',
+    });
+  }
+  return {
+    type,
+    ...(dest === undefined ? {} : { dest }),
+    ...(tar === 'false' ? { tar: false } : {}),
+  };
+}
+
+/** The keys of buildx's metadata file that a local build has. */
+function writeReports({ flags }: CommandContext, result: BuildResult): void {
+  const iidfile = flags.text('iidfile');
+  if (iidfile !== undefined) writeFileSync(iidfile, result.imageId);
+  const metadata = flags.text('metadata-file');
+  if (metadata === undefined) return;
+  const { manifest: digest, manifestSize: size, manifestMediaType: mediaType } = result;
+  const report = {
+    'containerimage.config.digest': result.imageId,
+    'containerimage.digest': digest,
+    'containerimage.descriptor': { mediaType, digest, size },
+    ...(result.names.length === 0 ? {} : { 'image.name': result.names.join(',') }),
+  };
+  writeFileSync(metadata, `${JSON.stringify(report, null, 2)}\n`);
+}

@@ -1,0 +1,98 @@
+import { BuildError, CancelledError } from '../model/error.js';
+import { nearest } from '../model/nearest.js';
+import { type Command, say } from './command.js';
+import { commands } from './commands.js';
+import { parseFlags } from './flags.js';
+import { commandHelp, overview } from './help.js';
+import { errorText, exitCodeOf } from './print-error.js';
+
+/** Runs one command line and gives its exit code. */
+export async function main(args: readonly string[]): Promise<number> {
+  const { stdout, stderr, env } = process;
+  // Whoever closes our output early (head) has what they wanted.
+  stdout.on('error', (error: NodeJS.ErrnoException) =>
+    process.exit(error.code === 'EPIPE' ? 0 : 74),
+  );
+  const found = findCommand(args);
+  if (found === undefined) return withoutCommand(args);
+  const { command, rest, name } = found;
+  const usageCode = command.usageCode ?? 1;
+  try {
+    if (asksForHelp(command, rest)) {
+      say(stdout, commandHelp(command));
+      return 0;
+    }
+    const flags = parseFlags(rest, command.flags, {
+      interspersed: command.interspersed ?? true,
+      command: name,
+    });
+    return await command.run({ flags, env, stdout, stderr, signal: cancelOnSignals() });
+  } catch (error) {
+    say(stderr, errorText(error));
+    return exitCodeOf(error, usageCode);
+  }
+}
+
+interface Found {
+  readonly command: Command;
+  readonly name: string;
+  readonly rest: readonly string[];
+}
+
+/** Two words before one: `image ls`, then `images`. */
+function findCommand(args: readonly string[]): Found | undefined {
+  for (const words of [2, 1]) {
+    const name = args.slice(0, words).join(' ');
+    const command = commands.find(({ names }) => names.includes(name));
+    if (command !== undefined && args.length >= words)
+      return { command, name, rest: args.slice(words) };
+  }
+  return undefined;
+}
+
+function asksForHelp(command: Command, rest: readonly string[]): boolean {
+  const end =
+    command.interspersed === false
+      ? rest.findIndex((arg) => !arg.startsWith('-'))
+      : rest.indexOf('--');
+  return (end === -1 ? rest : rest.slice(0, end)).some((arg) => arg === '--help' || arg === '-h');
+}
+
+function withoutCommand(args: readonly string[]): number {
+  const [first, second] = args;
+  const group = commands.some(({ names }) =>
+    names.some((name) => name.startsWith(`${first ?? ''} `)),
+  );
+  if (first === undefined || first === '--help' || first === 'help' || first === '-h') {
+    say(process.stdout, overview(commands, undefined));
+    return 0;
+  }
+  if (group && (second === undefined || second === '--help' || second === '-h')) {
+    say(process.stdout, overview(commands, first));
+    return 0;
+  }
+  const words = group ? `${first} ${second ?? ''}` : first;
+  const near = nearest(
+    words,
+    commands.flatMap(({ names }) => names),
+  );
+  const hint =
+    near === undefined ? 'stave --help lists the commands' : `did you mean stave ${near}?`;
+  say(
+    process.stderr,
+    errorText(new BuildError('usage', `unknown command: stave ${words}`, { hint })),
+  );
+  return 1;
+}
+
+/** The first signal cancels, and everything is put back; the second ends at once. */
+function cancelOnSignals(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      if (controller.signal.aborted) process.exit(130);
+      controller.abort(new CancelledError(`stopped by ${signal}`));
+    });
+  }
+  return controller.signal;
+}

@@ -1,0 +1,4 @@
+export type { Build, BuildOptions, BuildResult, OutputSpec } from './model/build-options.js';
+export { BuildError, CancelledError, type ErrorCode, type SourceRange } from './model/error.js';
+export { type BuildEvent, describeWhy, type Why } from './model/events.js';
+export { build } from './api.js';

@@ -1,0 +1,19 @@
+import type { SourceRange } from '../model/error.js';
+
+const AROUND = 2;
+
+/** The lines of a range with two around them, the range marked, as docker prints them. */
+export function sourceExcerpt(lines: readonly string[], range: SourceRange): string[] {
+  const from = Math.max(1, range.startLine - AROUND);
+  const to = Math.min(lines.length, range.endLine + AROUND);
+  const width = String(to).length;
+  const shown: string[] = [];
+  for (let number = from; number <= to; number++) {
+    const line = (lines[number - 1] ?? '').replace(/\r$/, '');
+    // The empty text after the last newline is no line.
+    if (number === lines.length && line === '') continue;
+    const inside = number >= range.startLine && number <= range.endLine;
+    shown.push(`  ${String(number).padStart(width)} | ${inside ? '>>>' : '   '} ${line}`.trimEnd());
+  }
+  return ['--------------------', ...shown, '--------------------'];
+}

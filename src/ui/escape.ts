@@ -1,0 +1,16 @@
+/**
+ * Text of a step for a terminal: colours stay, everything else that could move the cursor, change the title or hide
+ * text is shown as it is spelled.
+ */
+export function escapeControls(text: string): string {
+  // eslint-disable-next-line no-control-regex -- control characters are what this is about
+  return text.replace(/\x1b\[[0-9;]*m|[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, (found) =>
+    found.startsWith('\x1b[') ? found : `\\x${found.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  );
+}
+
+/** A progress bar rewrites its line with \r: only the last state of it is a line. */
+export function lastOfRewritten(line: string): string {
+  const parts = line.replace(/\r+$/, '').split('\r');
+  return parts[parts.length - 1] ?? '';
+}

@@ -1,0 +1,118 @@
+import type { Digest } from '../model/digest.js';
+import { unreachable } from '../model/error.js';
+import { type BuildEvent, describeWhy } from '../model/events.js';
+import { escapeControls, lastOfRewritten } from './escape.js';
+import { LineSplitter } from './line-splitter.js';
+
+interface Step {
+  readonly number: number;
+  readonly name: string;
+  readonly lines: LineSplitter;
+  started?: number;
+}
+
+/** The event fold behind `--progress=plain`: BuildKit's lines (`#5 [2/4] RUN ...`, `#5 0.123 text`, `#5 DONE 0.1s`). */
+export class PlainPrinter {
+  readonly #write: (text: string) => void;
+  readonly #steps = new Map<Digest, Step>();
+  readonly #waiting = new Map<Digest, string>();
+  readonly #warnings: string[] = [];
+  #last: Step | undefined;
+
+  constructor(write: (text: string) => void) {
+    this.#write = write;
+  }
+
+  print(event: BuildEvent): void {
+    switch (event.type) {
+      case 'vertex-queued':
+        this.#waiting.set(event.vertex, event.name);
+        return;
+      case 'vertex-started': {
+        const step = this.#step(event.vertex);
+        step.started = event.time;
+        this.#line(step, event.why === undefined ? undefined : `why: ${describeWhy(event.why)}`);
+        return;
+      }
+      case 'vertex-cached':
+        this.#end(
+          this.#step(event.vertex),
+          event.by === 'content' ? 'CACHED (same result)' : 'CACHED',
+        );
+        return;
+      case 'log':
+        this.#log(event.vertex, event.data, event.time);
+        return;
+      case 'vertex-completed':
+        this.#finish(event.vertex, event.time, (seconds) => `DONE ${seconds}s`);
+        return;
+      case 'vertex-failed':
+        this.#finish(event.vertex, event.time, () => `ERROR: ${escapeControls(event.error)}`);
+        return;
+      case 'vertex-cancelled':
+        this.#finish(event.vertex, event.time, () => 'CANCELED');
+        return;
+      case 'status':
+        if (event.completed !== undefined)
+          this.#line(this.#step(event.vertex), `${event.name} done`);
+        return;
+      case 'warning':
+        this.#warnings.push(event.message);
+        return;
+      default:
+        unreachable(event);
+    }
+  }
+
+  /** After the last event. */
+  end(): void {
+    for (const warning of this.#warnings) this.#write(`WARN: ${escapeControls(warning)}\n`);
+  }
+
+  /** A step gets its number when there is something to say of it. */
+  #step(vertex: Digest): Step {
+    const known = this.#steps.get(vertex);
+    if (known !== undefined) return known;
+    const name = this.#waiting.get(vertex) ?? vertex;
+    const step: Step = { number: this.#steps.size + 1, name, lines: new LineSplitter() };
+    this.#steps.set(vertex, step);
+    this.#show(step);
+    return step;
+  }
+
+  /** Titles the step the following lines are of; an unfinished one before it is left with `...`. */
+  #show(step: Step): void {
+    if (this.#last === step) return;
+    if (this.#last !== undefined) this.#write(`#${String(this.#last.number)} ...\n\n`);
+    this.#last = step;
+    this.#write(`#${String(step.number)} ${escapeControls(step.name)}\n`);
+  }
+
+  #line(step: Step, text: string | undefined): void {
+    this.#show(step);
+    if (text !== undefined) this.#write(`#${String(step.number)} ${text}\n`);
+  }
+
+  #log(vertex: Digest, data: Uint8Array, time: number): void {
+    const step = this.#step(vertex);
+    for (const line of step.lines.push(data)) this.#logLine(step, line, time);
+  }
+
+  #logLine(step: Step, line: string, time: number): void {
+    const seconds = ((time - (step.started ?? time)) / 1000).toFixed(3);
+    this.#line(step, `${seconds} ${escapeControls(lastOfRewritten(line))}`);
+  }
+
+  #finish(vertex: Digest, time: number, text: (seconds: string) => string): void {
+    const step = this.#step(vertex);
+    for (const line of step.lines.end()) this.#logLine(step, line, time);
+    const seconds = ((time - (step.started ?? time)) / 1000).toFixed(1);
+    this.#end(step, text(seconds));
+  }
+
+  #end(step: Step, text: string): void {
+    this.#line(step, text);
+    this.#write('\n');
+    this.#last = undefined;
+  }
+}

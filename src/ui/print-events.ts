@@ -1,0 +1,49 @@
+import type { BuildEvent } from '../model/events.js';
+import { PlainPrinter } from './plain.js';
+import { RawJson } from './rawjson.js';
+
+export type ProgressMode = 'auto' | 'plain' | 'tty' | 'quiet' | 'rawjson';
+
+export interface PrintOptions {
+  readonly mode: ProgressMode;
+  readonly stream: NodeJS.WriteStream;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** Shows a build until its events end. `auto` is the screen on a terminal, plain lines elsewhere. */
+export async function printEvents(
+  events: AsyncIterable<BuildEvent>,
+  options: PrintOptions,
+): Promise<void> {
+  const { mode, stream, env } = options;
+  if (mode === 'quiet') return drain(events);
+  if (mode === 'rawjson') return printRaw(events, stream);
+  if (mode === 'tty' || (mode === 'auto' && stream.isTTY)) {
+    const { printScreen } = await import('./print-screen.js');
+    return printScreen(events, stream, env);
+  }
+  return printPlain(events, stream);
+}
+
+async function drain(events: AsyncIterable<BuildEvent>): Promise<void> {
+  for await (const _event of events) {
+    // Nothing is shown; reading lets the build end.
+  }
+}
+
+async function printRaw(
+  events: AsyncIterable<BuildEvent>,
+  stream: NodeJS.WriteStream,
+): Promise<void> {
+  const raw = new RawJson();
+  for await (const event of events) stream.write(raw.line(event));
+}
+
+async function printPlain(
+  events: AsyncIterable<BuildEvent>,
+  stream: NodeJS.WriteStream,
+): Promise<void> {
+  const printer = new PlainPrinter((text) => stream.write(text));
+  for await (const event of events) printer.print(event);
+  printer.end();
+}

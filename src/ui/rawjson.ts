@@ -1,0 +1,107 @@
+import { unreachable } from '../model/error.js';
+import { type BuildEvent, describeWhy } from '../model/events.js';
+import type { Digest } from '../model/digest.js';
+
+interface Known {
+  readonly name: string;
+  readonly inputs: readonly Digest[];
+  started?: string;
+}
+
+/** Events as BuildKit's SolveStatus JSON, a line each (moby/buildkit, client/graph.go), plus our `why`. */
+export class RawJson {
+  readonly #known = new Map<Digest, Known>();
+
+  /** The line for one event, with its newline. */
+  line(event: BuildEvent): string {
+    return `${JSON.stringify(this.#status(event))}\n`;
+  }
+
+  #status(event: BuildEvent): object {
+    switch (event.type) {
+      case 'vertex-queued':
+        this.#known.set(event.vertex, { name: event.name, inputs: event.inputs });
+        return this.#vertex(event.vertex, {});
+      case 'vertex-started': {
+        const known = this.#known.get(event.vertex);
+        if (known !== undefined) known.started = iso(event.time);
+        return this.#vertex(
+          event.vertex,
+          event.why === undefined ? {} : { why: { ...event.why, text: describeWhy(event.why) } },
+        );
+      }
+      case 'vertex-cached':
+        return this.#vertex(event.vertex, {
+          started: iso(event.time),
+          completed: iso(event.time),
+          cached: true,
+          by: event.by,
+        });
+      case 'vertex-completed':
+        return this.#vertex(event.vertex, { completed: iso(event.time) });
+      case 'vertex-failed':
+        return this.#vertex(event.vertex, { completed: iso(event.time), error: event.error });
+      case 'vertex-cancelled':
+        return this.#vertex(event.vertex, {
+          completed: iso(event.time),
+          error: 'context canceled',
+        });
+      case 'status': {
+        const { vertex, id, name, current, total, time, started, completed } = event;
+        const times = {
+          timestamp: iso(time),
+          ...(started === undefined ? {} : { started: iso(started) }),
+        };
+        return {
+          statuses: [
+            {
+              id,
+              vertex,
+              name,
+              current,
+              total,
+              ...times,
+              ...(completed === undefined ? {} : { completed: iso(completed) }),
+            },
+          ],
+        };
+      }
+      case 'log': {
+        const data = Buffer.from(event.data).toString('base64');
+        return {
+          logs: [
+            {
+              vertex: event.vertex,
+              stream: event.stream === 'stdout' ? 1 : 2,
+              data,
+              timestamp: iso(event.time),
+            },
+          ],
+        };
+      }
+      case 'warning':
+        return {
+          warnings: [
+            {
+              vertex: event.vertex,
+              short: Buffer.from(event.message).toString('base64'),
+              range: event.range,
+            },
+          ],
+        };
+      default:
+        return unreachable(event);
+    }
+  }
+
+  #vertex(digest: Digest, more: object): object {
+    const { name = digest, inputs = [], started } = this.#known.get(digest) ?? {};
+    return {
+      vertexes: [{ digest, inputs, name, ...(started === undefined ? {} : { started }), ...more }],
+    };
+  }
+}
+
+function iso(time: number): string {
+  return new Date(time).toISOString();
+}

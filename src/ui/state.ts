@@ -1,0 +1,113 @@
+import type { Digest } from '../model/digest.js';
+import { unreachable } from '../model/error.js';
+import { type BuildEvent, describeWhy } from '../model/events.js';
+import { escapeControls, lastOfRewritten } from './escape.js';
+
+export type StepStatus =
+  'waiting' | 'running' | 'cached' | 'same-result' | 'done' | 'failed' | 'cancelled';
+
+export interface StepState {
+  readonly vertex: Digest;
+  readonly name: string;
+  readonly status: StepStatus;
+  readonly started?: number;
+  readonly ended?: number;
+  readonly why?: string;
+  /** Last lines of its output, escaped. */
+  readonly tail: readonly string[];
+  /** A line that is not complete yet. */
+  readonly partial: string;
+}
+
+export interface ScreenState {
+  readonly started: number;
+  /** In the order they were announced. */
+  readonly steps: readonly StepState[];
+  readonly warnings: readonly string[];
+}
+
+const TAIL = 20;
+
+export function initialState(now: number): ScreenState {
+  return { started: now, steps: [], warnings: [] };
+}
+
+/** The screen's whole memory: a fold over events, pure. */
+export function reduce(state: ScreenState, event: BuildEvent): ScreenState {
+  switch (event.type) {
+    case 'vertex-queued': {
+      const { vertex } = event;
+      if (state.steps.some((step) => step.vertex === vertex)) return state;
+      const step: StepState = {
+        vertex,
+        name: escapeControls(event.name),
+        status: 'waiting',
+        tail: [],
+        partial: '',
+      };
+      return { ...state, steps: [...state.steps, step] };
+    }
+    case 'vertex-started': {
+      const why = event.why === undefined ? {} : { why: describeWhy(event.why) };
+      return update(state, event.vertex, (step) => ({
+        ...step,
+        status: 'running',
+        started: event.time,
+        ...why,
+      }));
+    }
+    case 'vertex-cached': {
+      const status = event.by === 'content' ? 'same-result' : 'cached';
+      return update(state, event.vertex, (step) => ({
+        ...step,
+        status,
+        started: event.time,
+        ended: event.time,
+      }));
+    }
+    case 'vertex-completed':
+      return update(state, event.vertex, (step) => ({
+        ...step,
+        status: 'done',
+        ended: event.time,
+      }));
+    case 'vertex-failed':
+      return update(state, event.vertex, (step) => ({
+        ...step,
+        status: 'failed',
+        ended: event.time,
+      }));
+    case 'vertex-cancelled':
+      return update(state, event.vertex, (step) => ({
+        ...step,
+        status: 'cancelled',
+        ended: event.time,
+      }));
+    case 'log':
+      return update(state, event.vertex, (step) => withLog(step, event.data));
+    case 'status':
+      return update(state, event.vertex, (step) => ({ ...step, partial: event.name }));
+    case 'warning':
+      return { ...state, warnings: [...state.warnings, event.message] };
+    default:
+      return unreachable(event);
+  }
+}
+
+function update(
+  state: ScreenState,
+  vertex: Digest,
+  change: (step: StepState) => StepState,
+): ScreenState {
+  return {
+    ...state,
+    steps: state.steps.map((step) => (step.vertex === vertex ? change(step) : step)),
+  };
+}
+
+function withLog(step: StepState, data: Uint8Array): StepState {
+  const lines = (step.partial + Buffer.from(data).toString()).split('\n');
+  const partial = lines.pop() ?? '';
+  const shown = lines.map((line) => escapeControls(lastOfRewritten(line)));
+  return { ...step, partial, tail: [...step.tail, ...shown].slice(-TAIL) };
+}

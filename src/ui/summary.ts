@@ -1,0 +1,52 @@
+import type { ScreenState, StepState } from './state.js';
+
+const MARKS: Readonly<Record<StepState['status'], string>> = {
+  waiting: '=>',
+  running: '=>',
+  cached: '=> CACHED',
+  'same-result': '=> CACHED (same result)',
+  done: '=>',
+  failed: '=> ERROR',
+  cancelled: '=> CANCELED',
+};
+
+/** `[+] Building 1.2s (5/7)`, a line a step with its time at the right edge, warnings. */
+export function summaryLines(state: ScreenState, width: number, now: number): string[] {
+  const steps = state.steps.filter((step) => step.status !== 'waiting');
+  const warnings = state.warnings.map((warning) => cut(`WARN: ${warning}`, width));
+  return [
+    titleLine(state, now),
+    ...steps.flatMap((step) => stepLines(step, width, now)),
+    ...warnings,
+  ];
+}
+
+export function titleLine(state: ScreenState, now: number): string {
+  const ended = state.steps.filter((step) => step.ended !== undefined).length;
+  const seconds = ((now - state.started) / 1000).toFixed(1);
+  const finished = ended === state.steps.length && ended > 0 ? ' FINISHED' : '';
+  return `[+] Building ${seconds}s (${String(ended)}/${String(state.steps.length)})${finished}`;
+}
+
+export function stepLines(step: StepState, width: number, now: number): string[] {
+  const time = `${(((step.ended ?? now) - (step.started ?? now)) / 1000).toFixed(1)}s`;
+  const room = Math.max(10, width - time.length - 1);
+  const line = `${cut(` ${MARKS[step.status]} ${step.name}`, room).padEnd(room)} ${time}`;
+  const why = step.why === undefined ? [] : [cut(` => => why: ${step.why}`, width)];
+  return [line, ...why];
+}
+
+/** Cuts to a count of columns; wide characters count two. */
+export function cut(text: string, columns: number): string {
+  let [used, out] = [0, ''];
+  for (const char of text) {
+    const wide =
+      /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/u.test(
+        char,
+      );
+    used += wide ? 2 : 1;
+    if (used > columns) return `${out.slice(0, -1)}…`;
+    out += char;
+  }
+  return out;
+}

@@ -1,0 +1,54 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { openStore, type Store } from './cache/store.js';
+import { storeRoot } from './cache/store-root.js';
+import type { Runtime } from './model/process.js';
+import type { Platform } from './model/oci.js';
+
+/** The rooms' long-lived objects, made once a process. */
+export interface Workshop extends AsyncDisposable {
+  readonly store: Store;
+  /** Looks for a container runtime at its first run, not before. */
+  readonly runtime: () => Promise<Runtime>;
+  readonly platform: Platform;
+  readonly env: NodeJS.ProcessEnv;
+  readonly home: string;
+  readonly cacheDir: string;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };
+
+export function openWorkshop(root: string | undefined, env: NodeJS.ProcessEnv): Workshop {
+  const home = env['HOME'] ?? homedir();
+  const uid = process.getuid?.() ?? 0;
+  const now = (): number => Date.now();
+  const store = openStore({ root: root ?? storeRoot(env, uid, home), now: () => new Date(now()) });
+  const temporary = async (): Promise<string> => (await store.lease()).dir;
+  const cacheDir = join(env['XDG_CACHE_HOME'] ?? join(home, '.cache'), 'stave');
+  let runtime: Promise<Runtime> | undefined;
+  const makeRuntime = async (): Promise<Runtime> => {
+    const { createRuntime } = await import('./runtime/create-runtime.js');
+    const path = env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin';
+    return createRuntime({ temporary, cacheDir, path, privateMounts: hasPrivateMounts(env), uid });
+  };
+  return {
+    store,
+    runtime: () => (runtime ??= makeRuntime()),
+    platform: { os: 'linux', architecture: ARCHITECTURES[process.arch] ?? process.arch },
+    env,
+    home,
+    cacheDir,
+    now,
+    async [Symbol.asyncDispose]() {
+      await (await runtime)?.[Symbol.asyncDispose]();
+      await store[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** bin/stave leaves its pid, which exec keeps, after it entered a mount namespace of its own. */
+export function hasPrivateMounts(env: NodeJS.ProcessEnv): boolean {
+  return env['STAVE_PRIVATE_MOUNTS'] === String(process.pid);
+}
