@@ -19,6 +19,8 @@ const common = {
 const cjs = {
   ...common,
   format: 'cjs',
+  // A script run from the code cache has no import(): it becomes require.
+  supported: { 'dynamic-import': false },
   minifySyntax: true,
   minifyWhitespace: true,
   // Found beside the package at run time: native code, and modules that look for their own files.
