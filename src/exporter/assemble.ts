@@ -52,8 +52,9 @@ export async function assembleImage(input: AssembleInput, scope: Scope): Promise
     schemaVersion: 2,
     mediaType: MediaType.ociManifest,
     config: configBlob,
-    layers: [...input.baseLayers, ...metas.map(localLayer)],
+    layers: [...input.baseLayers.map(ociLayer), ...metas.map(localLayer)],
   };
+  checkHistory(history, document.layers.length);
   const manifest = await store.blobs.putJson(document, MediaType.ociManifest, scope);
   return { manifest, document, config, imageId: configBlob.digest };
 }
@@ -62,11 +63,35 @@ function localLayer(meta: LayerMeta): Descriptor {
   return { mediaType: MediaType.ociLayer, digest: meta.diffID, size: meta.tarBytes };
 }
 
-/** A base without history gets a line a layer, as BuildKit's exporter writes it. */
+const OCI_TYPES: Readonly<Record<string, string>> = {
+  [MediaType.dockerLayer]: MediaType.ociLayer,
+  [MediaType.dockerLayerGzip]: MediaType.ociLayerGzip,
+};
+
+/** The same bytes under OCI's name: an OCI manifest must not mix in docker's types. */
+function ociLayer(layer: Descriptor): Descriptor {
+  return { ...layer, mediaType: OCI_TYPES[layer.mediaType] ?? layer.mediaType };
+}
+
+/** Readers refuse an image whose history describes more or fewer layers than it has. */
+function checkHistory(history: readonly HistoryEntry[], layers: number): void {
+  const described = history.filter((entry) => entry.empty_layer !== true).length;
+  if (described === layers) return;
+  throw new Error(`history describes ${String(described)} layers of ${String(layers)}`);
+}
+
+/**
+ * A base whose history lacks layers gets a line for each, as BuildKit's exporter writes it; lines for layers it does
+ * not have are marked empty, oldest first.
+ */
 function baseHistory(base: ImageConfig | undefined): readonly HistoryEntry[] {
   if (base === undefined) return [];
-  const given = base.history ?? [];
-  const described = given.filter((entry) => entry.empty_layer !== true).length;
+  const all = base.history ?? [];
+  const described = all.filter((entry) => entry.empty_layer !== true).length;
+  let surplus = described - base.rootfs.diff_ids.length;
+  const given = all.map((entry) =>
+    entry.empty_layer === true || surplus-- <= 0 ? entry : { ...entry, empty_layer: true },
+  );
   const missing = Math.max(0, base.rootfs.diff_ids.length - described);
   const created = base.created === undefined ? {} : { created: base.created };
   const line: HistoryEntry = { ...created, comment: 'buildkit.exporter.image.v0' };

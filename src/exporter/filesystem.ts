@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
   constants,
@@ -6,13 +7,18 @@ import {
   linkSync,
   lstatSync,
   mkdirSync,
+  renameSync,
   rmSync,
   symlinkSync,
 } from 'node:fs';
+import { setImmediate as breathe } from 'node:timers/promises';
+import { noSpace } from '../cache/durable.js';
 import { mergedView } from '../cache/merged-view.js';
 import { bytesUnder } from '../cache/layer-walk.js';
 import { layerTar } from '../cache/layer-digest.js';
 import type { SourceEntry, SourceTree } from '../cache/source-tree.js';
+import { BuildError } from '../model/error.js';
+import { hasCode } from '../model/has-code.js';
 import type { Scope } from '../model/scope.js';
 import type { Bytes, Snapshot, Snapshotter } from '../model/stores.js';
 import { sys } from '../sys/sys.js';
@@ -31,8 +37,9 @@ export async function* filesystemTar(
 }
 
 /**
- * Writes the merged filesystem into a directory, over what is there (`--output type=local`). Owners are kept for root
- * only; devices are left out for anybody else.
+ * Writes the merged filesystem into a directory, over what is there (`--output type=local`); a file under its final
+ * name is whole. Owners, devices and extended attributes are kept for root only. Throws BuildError `usage` or
+ * `no-space`.
  */
 export async function filesystemDirectory(
   snapshot: Snapshot,
@@ -40,67 +47,127 @@ export async function filesystemDirectory(
   scope: Scope,
 ): Promise<void> {
   for (const layer of snapshot.layers) await layer.ensure(scope);
-  mkdirSync(dest, { recursive: true });
+  makeRoot(dest);
   const tree = mergedView(snapshot.layers.map((layer) => layer.path));
-  const writer = { tree, dest, links: new Map<string, string>(), root: process.getuid?.() === 0 };
-  for (const child of tree.children('')) write(writer, child, scope);
+  const temporary = `.stave-${randomBytes(6).toString('hex')}`;
+  const root = process.getuid?.() === 0;
+  const writer: Writer = { tree, dest, temporary, links: new Map(), root };
+  let entries = 0;
+  try {
+    for (const child of tree.children('')) {
+      for (const _entry of write(writer, child)) {
+        // The copying is synchronous; now and then signals and the progress display get their turn.
+        if (++entries % 256 === 0) await breathe();
+        scope.signal.throwIfAborted();
+      }
+    }
+  } catch (error) {
+    throw noSpace(error, dest);
+  }
+}
+
+function makeRoot(dest: string): void {
+  try {
+    mkdirSync(dest, { recursive: true });
+  } catch (error) {
+    if (!hasCode(error, 'EEXIST', 'ENOTDIR', 'EACCES', 'EPERM', 'EROFS')) throw error;
+    throw new BuildError('usage', `cannot make the directory ${dest}`, { cause: error });
+  }
 }
 
 interface Writer {
   readonly tree: SourceTree;
   readonly dest: string;
+  /** Name of a file in the making, in its own directory. */
+  readonly temporary: string;
+  /** First path of each multiply linked inode. */
   readonly links: Map<string, string>;
   readonly root: boolean;
 }
 
-function write(writer: Writer, entry: SourceEntry, scope: Scope): void {
-  scope.signal.throwIfAborted();
+/** Yields once an entry. A link in the destination is replaced, never followed. */
+function* write(writer: Writer, entry: SourceEntry): Generator<SourceEntry> {
   const full = bytesUnder(writer.dest, entry.path);
-  const there = lstatSync(full, { throwIfNoEntry: false });
   if (entry.type === 'directory') {
+    const there = lstatSync(full, { throwIfNoEntry: false });
     if (there?.isDirectory() === false) rmSync(full);
     if (there?.isDirectory() !== true) mkdirSync(full);
-    for (const child of writer.tree.children(entry.path)) write(writer, child, scope);
-  } else {
-    if (there !== undefined) rmSync(full, { recursive: true });
-    if (!create(writer, entry, full)) return;
+    for (const child of writer.tree.children(entry.path)) yield* write(writer, child);
+    setMetadata(writer, entry, full);
+  } else writeOther(writer, entry, full);
+  yield entry;
+}
+
+function writeOther(writer: Writer, entry: SourceEntry, full: Buffer): void {
+  const cut = entry.path.lastIndexOf('/') + 1;
+  const temporary = bytesUnder(writer.dest, `${entry.path.slice(0, cut)}${writer.temporary}`);
+  try {
+    if (!create(writer, entry, temporary)) return;
+    if (lstatSync(full, { throwIfNoEntry: false })?.isDirectory() === true) {
+      rmSync(full, { recursive: true });
+    }
+    renameSync(temporary, full);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
   }
-  if (writer.root) lchownSync(full, entry.uid, entry.gid);
-  if (entry.type !== 'symlink') chmodSync(full, entry.mode);
-  sys().utimens(full, entry.mtimeNs, entry.mtimeNs);
 }
 
 const TYPES = { 'character-device': 0o020000, 'block-device': 0o060000, fifo: 0o010000 } as const;
 
-/** False for what is left out. */
-function create({ dest, links, root }: Writer, entry: SourceEntry, full: Buffer): boolean {
+/** False for what is left out: sockets, and devices where only root may make them. */
+function create(writer: Writer, entry: SourceEntry, at: Buffer): boolean {
+  const first = entry.inode === undefined ? undefined : writer.links.get(entry.inode);
+  if (first !== undefined) {
+    linkSync(bytesUnder(writer.dest, first), at);
+    return true;
+  }
   switch (entry.type) {
-    case 'file': {
-      const first = entry.inode === undefined ? undefined : links.get(entry.inode);
-      if (first !== undefined) {
-        linkSync(bytesUnder(dest, first), full);
-        return false;
-      }
-      if (entry.inode !== undefined) links.set(entry.inode, entry.path);
-      copyFileSync(entry.file, full, constants.COPYFILE_FICLONE);
-      return true;
-    }
+    case 'file':
+      if (entry.inode !== undefined) writer.links.set(entry.inode, entry.path);
+      copyFileSync(entry.file, at, constants.COPYFILE_FICLONE);
+      break;
     case 'symlink':
-      symlinkSync(Buffer.from(entry.link ?? '', 'latin1'), full);
-      return true;
+      symlinkSync(Buffer.from(entry.link ?? '', 'latin1'), at);
+      break;
     case 'fifo':
     case 'character-device':
     case 'block-device':
-      if (!root && entry.type !== 'fifo') return false;
-      sys().mknod(
-        full,
-        TYPES[entry.type] | entry.mode,
-        (entry.rdev >> 8) & 0xfff,
-        entry.rdev & 0xff,
-      );
-      return true;
+      if (!writer.root && entry.type !== 'fifo') return false;
+      makeNode(entry, TYPES[entry.type], at);
+      break;
     case 'socket':
     case 'directory':
       return false;
+  }
+  setMetadata(writer, entry, at);
+  return true;
+}
+
+/** Major and minor as glibc packs them into st_rdev. */
+function makeNode({ mode, rdev }: SourceEntry, type: number, at: Buffer): void {
+  const major = (rdev >> 8) & 0xfff;
+  const minor = (rdev & 0xff) | ((rdev >> 12) & 0xfff00);
+  sys().mknod(at, type | mode, major, minor);
+}
+
+/** Owner first: chown clears set-uid bits and capabilities. */
+function setMetadata({ root }: Writer, entry: SourceEntry, at: Buffer): void {
+  if (root) lchownSync(at, entry.uid, entry.gid);
+  if (entry.type !== 'symlink') chmodSync(at, entry.mode);
+  if (root) copyXattrs(entry.file, at);
+  sys().utimens(at, entry.mtimeNs, entry.mtimeNs);
+}
+
+/** As far as the destination's filesystem has them. */
+function copyXattrs(from: string | Buffer, to: Buffer): void {
+  for (const name of sys().llistxattr(from)) {
+    if (name !== 'security.capability' && !/^user\.(?!overlay\.)/.test(name)) continue;
+    const value = sys().lgetxattr(from, name);
+    try {
+      if (value !== undefined) sys().lsetxattr(to, name, value);
+    } catch (error) {
+      if (!hasCode(error, 'ENOTSUP', 'EOPNOTSUPP')) throw error;
+    }
   }
 }

@@ -15,12 +15,17 @@ import { compressedLayer, type LayerContext, plainLayer } from './layer-source.j
 
 /** An image to write, with the names it gets. */
 export interface NamedImage {
+  /** Of `document`, as it is in the store. */
+  readonly manifest: Descriptor;
   readonly document: Manifest;
   readonly config: ImageConfig;
   readonly references: readonly Reference[];
 }
 
-/** The files of an OCI image layout (image-spec image-layout.md), layers compressed; docker's manifest.json beside. */
+/**
+ * The files of an OCI image layout (image-spec image-layout.md), layers compressed; docker's manifest.json beside, for
+ * `docker load`. `index.json` comes after all it names. An image whose layers are compressed already keeps its manifest.
+ */
 export async function* ociLayout(
   images: readonly NamedImage[],
   context: LayerContext,
@@ -30,9 +35,9 @@ export async function* ociLayout(
   const legacy: object[] = [];
   const written = new Set<string>();
   const { blobs } = context.store;
+  yield text('oci-layout', { imageLayoutVersion: '1.0.0' });
   for (const image of images) {
-    const document = await compressed(image, context, scope);
-    const manifest = await blobs.putJson(document, MediaType.ociManifest, scope);
+    const { document, manifest } = await compressed(image, context, scope);
     for (const blob of [...successors(document), manifest]) {
       if (written.has(blob.digest)) continue;
       written.add(blob.digest);
@@ -41,7 +46,7 @@ export async function* ociLayout(
     index.push(...indexEntries(manifest, image));
     legacy.push({
       Config: blobPath(document.config),
-      RepoTags: image.references.map(familiarName),
+      RepoTags: tagged(image.references).map(familiarName),
       Layers: document.layers.map(blobPath),
     });
   }
@@ -50,32 +55,46 @@ export async function* ociLayout(
     mediaType: MediaType.ociIndex,
     manifests: index,
   };
-  yield text('index.json', document);
   yield text('manifest.json', legacy);
-  yield text('oci-layout', { imageLayoutVersion: '1.0.0' });
+  yield text('index.json', document);
 }
 
 async function compressed(
-  { document, config }: NamedImage,
+  { document, config, manifest }: NamedImage,
   context: LayerContext,
   scope: Scope,
-): Promise<Manifest> {
+): Promise<{ document: Manifest; manifest: Descriptor }> {
   const layers: Descriptor[] = [];
   for (const [i, layer] of document.layers.entries()) {
     const diffID = config.rootfs.diff_ids[i];
     if (diffID === undefined) throw new Error('more layers than diffIDs');
     layers.push(await compressedLayer(layer, diffID, context, scope));
   }
-  return { ...document, layers };
+  if (layers.every(({ digest }, i) => digest === document.layers[i]?.digest)) {
+    return { document, manifest };
+  }
+  const mediaType = document.mediaType ?? MediaType.ociManifest;
+  const made = { ...document, layers };
+  return { document: made, manifest: await context.store.blobs.putJson(made, mediaType, scope) };
+}
+
+/** Only names with a tag: docker refuses digests here. */
+function tagged(references: readonly Reference[]): readonly Reference[] {
+  return references.filter((name) => name.tag !== undefined && name.digest === undefined);
 }
 
 /** One entry a name, as containerd and skopeo look images up; one without a name for an untagged image. */
-function indexEntries(manifest: Descriptor, { references, config }: NamedImage): Descriptor[] {
-  const platform = { os: config.os, architecture: config.architecture };
-  if (references.length === 0) return [{ ...manifest, platform }];
-  return references.map((reference) => ({
-    ...manifest,
-    platform,
+function indexEntries(
+  { mediaType, digest, size }: Descriptor,
+  { references, config }: NamedImage,
+): Descriptor[] {
+  const { os, architecture, variant } = config;
+  const platform = { os, architecture, ...(variant === undefined ? {} : { variant }) };
+  const entry = { mediaType, digest, size, platform };
+  const names = tagged(references);
+  if (names.length === 0) return [entry];
+  return names.map((reference) => ({
+    ...entry,
     annotations: {
       'io.containerd.image.name': canonicalName(reference),
       'org.opencontainers.image.ref.name': reference.tag ?? 'latest',
@@ -118,8 +137,9 @@ export async function* dockerArchive(
       const bytes = plainLayer(layer, diffID, context, scope);
       yield { name: path, size: await plainSize(layer, diffID, context, scope), bytes };
     }
-    manifest.push({ Config: name, RepoTags: references.map(familiarName), Layers: layers });
-    for (const reference of references) addRepository(repositories, reference, layers.at(-1));
+    manifest.push({ Config: name, RepoTags: tagged(references).map(familiarName), Layers: layers });
+    for (const reference of tagged(references))
+      addRepository(repositories, reference, layers.at(-1));
   }
   yield text('manifest.json', manifest);
   if (Object.keys(repositories).length > 0) yield text('repositories', repositories);
