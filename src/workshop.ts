@@ -2,6 +2,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { openStore, type Store } from './cache/store.js';
 import { storeRoot } from './cache/store-root.js';
+import { type ContainerStore, createContainerStore } from './container/container-store.js';
 import type { Runtime } from './model/process.js';
 import type { Platform } from './model/oci.js';
 
@@ -10,6 +11,7 @@ export interface Workshop extends AsyncDisposable {
   readonly store: Store;
   /** Looks for a container runtime at its first run, not before. */
   readonly runtime: () => Promise<Runtime>;
+  readonly containers: ContainerStore;
   readonly platform: Platform;
   readonly env: NodeJS.ProcessEnv;
   readonly home: string;
@@ -36,6 +38,7 @@ export function openWorkshop(root: string | undefined, env: NodeJS.ProcessEnv): 
   return {
     store,
     runtime: () => (runtime ??= makeRuntime()),
+    containers: createContainerStore(store.path('containers'), now),
     platform: { os: 'linux', architecture: ARCHITECTURES[process.arch] ?? process.arch },
     env,
     home,

@@ -37,8 +37,9 @@ export async function readArchive(
 ): Promise<ArchiveContents> {
   const state: Contents = { documents: new Map(), files: new Map(), links: new Map() };
   let entries = 0;
-  for await (const { header, body } of tarEntries(plain(source))) {
+  for await (const { header, body } of tarEntries(decompress(refusingOthers(source)))) {
     scope.signal.throwIfAborted();
+    const bytes = whole(body, header.name);
     if (++entries > MAX_ENTRIES) throw bad('the archive', 'has too many entries');
     const name = posix.normalize(header.name);
     if (header.type === 'directory' || LEGACY.test(name)) continue;
@@ -48,8 +49,8 @@ export async function readArchive(
       state.links.set(name, posix.normalize(header.linkname ?? ''));
     } else if (header.type !== 'file') throw bad(`archive entry ${name}`, `is a ${header.type}`);
     else if (DOCUMENTS.has(name)) {
-      state.documents.set(name, await collect(body, header.size, name));
-    } else state.files.set(name, await keep(name, header.size, body, { blobs, scope }));
+      state.documents.set(name, await collect(bytes, header.size, name));
+    } else state.files.set(name, await keep(name, header.size, bytes, { blobs, scope }));
   }
   return {
     document: (name) => {
@@ -58,6 +59,16 @@ export async function readArchive(
     },
     file: (name) => lookUp(state, name),
   };
+}
+
+/** An archive cut short inside a file is malformed, no defect of ours. */
+async function* whole(body: Bytes, name: string): Bytes {
+  try {
+    yield* body;
+  } catch (error) {
+    if (error instanceof BuildError) throw error;
+    throw new BuildError('archive', `the archive ends inside ${name}`, { cause: error });
+  }
 }
 
 interface Contents {
@@ -101,26 +112,12 @@ const OTHER_COMPRESSIONS: readonly [name: string, magic: readonly number[]][] = 
   ['bzip2', [0x42, 0x5a, 0x68]],
   ['zstd', [0x28, 0xb5, 0x2f, 0xfd]],
 ];
-const FREE_BYTES = 100 << 20;
-const MAX_RATIO = 1000;
 
-/** Decompressed bytes, refused where they are out of all proportion to what came in. */
-async function* plain(source: Bytes): Bytes {
-  const count = { in: 0 };
-  let out = 0;
-  for await (const chunk of decompress(counted(source, count))) {
-    out += chunk.length;
-    if (out > FREE_BYTES && out > count.in * MAX_RATIO) {
-      throw bad('the archive', 'decompresses to over 1000 times its size');
-    }
-    yield chunk;
-  }
-}
-
-async function* counted(source: Bytes, count: { in: number }): Bytes {
+async function* refusingOthers(source: Bytes): Bytes {
+  let first = true;
   for await (const chunk of source) {
-    if (count.in === 0) refuseOthers(chunk);
-    count.in += chunk.length;
+    if (first) refuseOthers(chunk);
+    first = false;
     yield chunk;
   }
 }

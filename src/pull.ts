@@ -1,0 +1,43 @@
+import { fetchBlob, resolveRemote } from './remote-image.js';
+import { shortId } from './model/digest.js';
+import { canonicalName, parseReference } from './model/reference.js';
+import type { Scope } from './model/scope.js';
+import type { Workshop } from './workshop.js';
+
+const PARALLEL = 3;
+
+/** Downloads an image whole; `say` gets docker's lines. Gives the canonical name. */
+export async function pullImage(
+  name: string,
+  workshop: Workshop,
+  signal: AbortSignal,
+  say: (line: string) => void,
+): Promise<string> {
+  const reference = parseReference(name);
+  const scope: Scope = { signal, emit: () => undefined };
+  const { images, blobs } = workshop.store;
+  const before = images.resolve(reference)?.digest;
+  say(`${reference.tag ?? reference.digest ?? 'latest'}: Pulling from ${reference.path}`);
+  const image = await resolveRemote(reference, workshop, scope);
+  const waiting = [...image.layers];
+  const work = async (): Promise<void> => {
+    for (let layer = waiting.shift(); layer !== undefined; layer = waiting.shift()) {
+      if (blobs.hasSync(layer.digest)) {
+        say(`${shortId(layer.digest)}: Already exists`);
+        continue;
+      }
+      say(`${shortId(layer.digest)}: Pulling fs layer`);
+      await fetchBlob(reference, layer, workshop, scope);
+      say(`${shortId(layer.digest)}: Pull complete`);
+    }
+  };
+  await Promise.all(Array.from({ length: PARALLEL }, work));
+  say(`Digest: ${image.manifest}`);
+  const canonical = canonicalName(reference);
+  say(
+    before === image.manifest
+      ? `Status: Image is up to date for ${name}`
+      : `Status: Downloaded newer image for ${name}`,
+  );
+  return canonical;
+}
