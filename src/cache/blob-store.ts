@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 import {
   closeSync,
+  createReadStream,
   fsyncSync,
-  linkSync,
   mkdirSync,
   readFileSync,
+  renameSync,
+  rmSync,
   statSync,
-  unlinkSync,
 } from 'node:fs';
-import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { type Digest, digestFromHex, digestOf, hexOf } from '../model/digest.js';
 import { BuildError } from '../model/error.js';
@@ -30,18 +30,22 @@ export interface DiskBlobStore extends BlobStore {
 
 const MAX_JSON = 4 << 20;
 
-/** `directory`: `<store>/blobs/sha256`; `temporary`: a private directory on the same filesystem. */
+/**
+ * `directory`: `<store>/blobs/sha256`; `temporary`: a private directory on the same filesystem. A blob found damaged
+ * when it is read is taken out, so that the next pull or build brings it anew instead of trusting its name.
+ */
 export function createBlobStore(
   directory: string,
   temporary: () => Promise<string>,
 ): DiskBlobStore {
   const memo = createMemo<{ value: unknown; bytes: number }>(16 << 20, ({ bytes }) => bytes);
   const path = (digest: Digest): string => join(directory, hexOf(digest));
-  const hasSync = (digest: Digest): boolean =>
-    statSync(path(digest), { throwIfNoEntry: false }) !== undefined;
+  const hasSync = (digest: Digest): boolean => sizeOf(path(digest)) !== undefined;
   const put = async (bytes: Bytes, info: BlobInfo, scope: Scope): Promise<Descriptor> => {
-    if (info.digest !== undefined && info.size !== undefined && hasSync(info.digest)) {
-      return { mediaType: info.mediaType, digest: info.digest, size: info.size };
+    const { mediaType, digest, size } = info;
+    // A shorter or longer file under the name is damage, and is replaced.
+    if (digest !== undefined && size !== undefined && sizeOf(path(digest)) === size) {
+      return { mediaType, digest, size };
     }
     return write(bytes, info, { directory, temporary: await temporary() }, scope);
   };
@@ -49,8 +53,7 @@ export function createBlobStore(
     path,
     hasSync,
     has: (digest) => Promise.resolve(hasSync(digest)),
-    open: (blob, scope) =>
-      verified(createReadStream(path(blob.digest), { highWaterMark: 1 << 20 }), blob, scope),
+    open: (blob, scope) => openFile(path(blob.digest), blob, scope),
     put,
     readJson: (digest) => memo.get(digest, () => readDocument(path(digest), digest)).value,
     putJson: (value, mediaType, scope) => {
@@ -66,18 +69,50 @@ async function* once(bytes: Uint8Array): Bytes {
   yield bytes;
 }
 
-function readDocument(path: string, digest: Digest): { value: unknown; bytes: number } {
-  const size = statSync(path, { throwIfNoEntry: false })?.size;
-  if (size === undefined) {
-    throw new BuildError('store', `blob ${digest} is not in the store`, {
-      hint: 'pull or build the image again',
-    });
+function sizeOf(path: string): number | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.size;
+}
+
+async function* openFile(path: string, blob: Descriptor, scope: Scope): Bytes {
+  try {
+    yield* verified(createReadStream(path, { highWaterMark: 1 << 20 }), blob, scope);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) throw missing(blob.digest, error);
+    // Only where the bytes are the promised length; else it may be the descriptor that lies.
+    if (error instanceof BuildError && error.code === 'integrity' && sizeOf(path) === blob.size) {
+      throw takenOut(path, error);
+    }
+    throw error;
   }
+}
+
+function readDocument(path: string, digest: Digest): { value: unknown; bytes: number } {
+  const size = sizeOf(path);
+  if (size === undefined) throw missing(digest);
   if (size > MAX_JSON)
     throw new BuildError('integrity', `blob ${digest} is too large for a document`);
   const bytes = readFileSync(path);
-  if (digestOf(bytes) !== digest) throw damaged(digest, digestOf(bytes));
-  return { value: JSON.parse(bytes.toString()) as unknown, bytes: size };
+  if (digestOf(bytes) !== digest) throw takenOut(path, damaged(digest, digestOf(bytes)));
+  try {
+    return { value: JSON.parse(bytes.toString()) as unknown, bytes: size };
+  } catch (error) {
+    throw new BuildError('integrity', `blob ${digest} is not JSON`, { cause: error });
+  }
+}
+
+function missing(digest: Digest, cause?: unknown): BuildError {
+  return new BuildError('store', `blob ${digest} is not in the store`, {
+    hint: 'pull or build the image again',
+    cause,
+  });
+}
+
+function takenOut(path: string, error: BuildError): BuildError {
+  rmSync(path, { force: true });
+  return new BuildError('integrity', error.message, {
+    hint: 'it was taken out of the store: pull, load or build the image again',
+    cause: error,
+  });
 }
 
 interface Places {
@@ -85,7 +120,10 @@ interface Places {
   readonly temporary: string;
 }
 
-/** Temp, hash while writing, check, fsync, link, fsync of the directory: a name in blobs/ is always whole. */
+/**
+ * Temp, hash while writing, check, fsync, rename, fsync of the directory: a name in blobs/ is always whole. Who lost a
+ * race replaces the same bytes by the same bytes, and damage by what was just verified.
+ */
 async function write(
   bytes: Bytes,
   info: BlobInfo,
@@ -96,64 +134,53 @@ async function write(
   const temporary = temporaryName(places.temporary);
   const fd = openNew(temporary);
   try {
-    const { digest, size } = await copyTo(fd, bytes, scope);
+    const { digest, size } = await copyTo(fd, bytes, info, scope);
     if (info.digest !== undefined && digest !== info.digest) throw damaged(info.digest, digest);
     if (info.size !== undefined && size !== info.size) throw wrongSize(digest, info.size, size);
     fsyncSync(fd);
-    publish(temporary, join(places.directory, hexOf(digest)), size);
+    renameSync(temporary, join(places.directory, hexOf(digest)));
     syncDirectory(places.directory);
     return { mediaType: info.mediaType, digest, size };
   } catch (error) {
+    rmSync(temporary, { force: true });
     throw noSpace(error, places.directory);
   } finally {
     closeSync(fd);
-    unlinkSync(temporary);
   }
 }
 
+/** Stops as soon as more comes than was announced: an endless source must not fill the disk. */
 async function copyTo(
   fd: number,
   bytes: Bytes,
+  info: BlobInfo,
   scope: Scope,
 ): Promise<{ digest: Digest; size: number }> {
   const hash = createHash('sha256');
   let size = 0;
   for await (const chunk of bytes) {
     scope.signal.throwIfAborted();
+    size += chunk.length;
+    if (info.size !== undefined && size > info.size) {
+      throw wrongSize(info.digest, info.size, size);
+    }
     hash.update(chunk);
     writeAll(fd, chunk);
-    size += chunk.length;
   }
+  scope.signal.throwIfAborted();
   return { digest: digestFromHex(hash.digest('hex')), size };
 }
 
-/** Whoever lost the race finds the same bytes under the name; a shorter file there is damage and is replaced. */
-function publish(temporary: string, final: string, size: number): void {
-  try {
-    linkSync(temporary, final);
-  } catch (error) {
-    if (!hasCode(error, 'EEXIST')) throw error;
-    if (statSync(final).size === size) return;
-    unlinkSync(final);
-    linkSync(temporary, final);
-  }
-}
-
-/** Passes a blob's bytes through and throws at the end when size or digest differ. */
+/** Passes a blob's bytes through and throws BuildError `integrity` at the end when size or digest differ. */
 export async function* verified(bytes: Bytes, blob: Descriptor, scope: Scope): Bytes {
   const hash = createHash('sha256');
   let size = 0;
-  try {
-    for await (const chunk of bytes) {
-      scope.signal.throwIfAborted();
-      size += chunk.length;
-      if (size > blob.size) throw wrongSize(blob.digest, blob.size, size);
-      hash.update(chunk);
-      yield chunk;
-    }
-  } catch (error) {
-    if (!hasCode(error, 'ENOENT')) throw error;
-    throw new BuildError('store', `blob ${blob.digest} is not in the store`, { cause: error });
+  for await (const chunk of bytes) {
+    scope.signal.throwIfAborted();
+    size += chunk.length;
+    if (size > blob.size) throw wrongSize(blob.digest, blob.size, size);
+    hash.update(chunk);
+    yield chunk;
   }
   if (size !== blob.size) throw wrongSize(blob.digest, blob.size, size);
   const digest = digestFromHex(hash.digest('hex'));
@@ -167,7 +194,8 @@ function damaged(expected: Digest, actual: Digest): BuildError {
   );
 }
 
-function wrongSize(digest: Digest, expected: number, actual: number): BuildError {
+function wrongSize(digest: Digest | undefined, expected: number, actual: number): BuildError {
   const sizes = `${String(actual)} bytes, expected ${String(expected)}`;
-  return new BuildError('integrity', `blob ${digest} has the wrong size: ${sizes}`);
+  const which = digest === undefined ? 'a blob' : `blob ${digest}`;
+  return new BuildError('integrity', `${which} has the wrong size: ${sizes}`);
 }

@@ -67,7 +67,11 @@ async function* whole(body: Bytes, name: string): Bytes {
     yield* body;
   } catch (error) {
     if (error instanceof BuildError) throw error;
-    throw new BuildError('archive', `the archive ends inside ${name}`, { cause: error });
+    throw new BuildError(
+      'archive',
+      `cannot read ${name} of the archive: ${(error as Error).message}`,
+      { cause: error },
+    );
   }
 }
 

@@ -140,11 +140,11 @@ test('a layer is compressed once', async () => {
   const dest = join(world.dir, 'image.tar');
   await exportImage({ type: 'oci', dest }, made, context, quiet);
   const blobs = readdirSync(world.store.path('blobs/sha256')).map((name) => {
-    return [name, statSync(world.store.path('blobs/sha256', name)).mtimeNs] as const;
+    return [name, statSync(world.store.path('blobs/sha256', name)).ino] as const;
   });
   await exportImage({ type: 'oci', dest }, made, context, quiet);
   const after = readdirSync(world.store.path('blobs/sha256')).map((name) => {
-    return [name, statSync(world.store.path('blobs/sha256', name)).mtimeNs] as const;
+    return [name, statSync(world.store.path('blobs/sha256', name)).ino] as const;
   });
   assert.deepEqual(after, blobs);
 });

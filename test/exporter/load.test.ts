@@ -242,7 +242,12 @@ const bad: readonly [string, Uint8Array, ErrorCode, RegExp][] = [
   ['no JSON', tarOf({ name: 'manifest.json', body: '{' }), 'archive', /manifest.json is not JSON/],
   ['an object', tarOf({ name: 'manifest.json', body: '{}' }), 'archive', /is not a list/],
   ['truncated', dockerTar().subarray(0, 3000), 'archive', /./],
-  ['cut inside a file', dockerTar().subarray(0, 512 * 8 + 100), 'archive', /ends inside|not a valid tar/],
+  [
+    'cut inside a file',
+    dockerTar().subarray(0, 512 * 8 + 100),
+    'archive',
+    /cannot read|not a valid tar/,
+  ],
   ['truncated gzip', gzipSync(dockerTar()).subarray(0, 200), 'archive', /./],
   ['xz', Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0]), 'unsupported', /compressed with xz/],
   ['docker 1.9', tarOf({ name: 'repositories', body: '{}' }), 'unsupported', /older than 1.10/],
