@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Digest, digestOf, hexOf } from '../model/digest.js';
+import { type Digest, digestOf, hexOf, isDigest } from '../model/digest.js';
 import { BuildError } from '../model/error.js';
 import { nearest } from '../model/nearest.js';
 import type { Descriptor, ImageConfig, Manifest } from '../model/oci.js';
@@ -32,7 +32,7 @@ export interface StoredImage {
 
 export interface ImageStore {
   readonly resolve: (name: Reference) => Descriptor | undefined;
-  /** Durable when it returns. */
+  /** Durable when it returns. An image that loses its last name by this stays as `<none>`, as docker keeps it. */
   readonly tag: (name: Reference, manifest: Descriptor) => void;
   /** Keeps an image that has no name, as `<none>`. */
   readonly keep: (manifest: Descriptor) => void;
@@ -40,9 +40,12 @@ export interface ImageStore {
   readonly untag: (name: Reference) => boolean;
   readonly forget: (manifest: Digest) => void;
   readonly refs: () => readonly ImageRef[];
-  /** One entry an image, newest first; refs whose manifest is gone are left out. */
+  /** One entry an image, newest first; refs whose manifest or config is gone or damaged are left out. */
   readonly list: () => readonly StoredImage[];
-  /** By name, id or unambiguous id prefix. Throws BuildError `not-found` with docker's words. */
+  /**
+   * By name (with a tag, or with the manifest's digest), id or unambiguous id prefix. Throws BuildError `not-found` with
+   * docker's words, `integrity` when the image is there but damaged.
+   */
   readonly find: (text: string) => StoredImage;
 }
 
@@ -52,33 +55,32 @@ export function createImageStore(
   now: () => Date,
 ): ImageStore {
   const fileOf = (key: string): string => join(directory, hexOf(digestOf(key)));
-  const read = (file: string): ImageRef | undefined => readRef(file);
   const refs = (): ImageRef[] =>
     readdirSync(directory)
       .filter((name) => !name.endsWith('.tmp'))
-      .map((name) => read(join(directory, name)))
+      .map((name) => readRef(join(directory, name)))
       .filter((ref) => ref !== undefined);
-  const write = (key: string, name: string | undefined, manifest: Descriptor): void => {
-    const before = read(fileOf(key))?.manifest.digest;
-    const ref: ImageRef = {
-      ...(name === undefined ? {} : { name }),
-      manifest,
-      ...(before === undefined ? {} : { previous: before }),
-      tagged: now().toISOString(),
-    };
-    replaceDurably(fileOf(key), JSON.stringify(ref));
+  const write = (key: string, ref: Omit<ImageRef, 'tagged'>): void => {
+    replaceDurably(fileOf(key), JSON.stringify({ ...ref, tagged: now().toISOString() }));
+  };
+  const keep = ({ mediaType, digest, size }: Descriptor): void => {
+    if (refs().some((ref) => ref.manifest.digest === digest)) return;
+    write(digest, { manifest: { mediaType, digest, size } });
+  };
+  const tag = (reference: Reference, { mediaType, digest, size }: Descriptor): void => {
+    const name = canonicalName(reference);
+    const before = readRef(fileOf(name));
+    if (before?.manifest.digest === digest) return;
+    const previous = before === undefined ? {} : { previous: before.manifest.digest };
+    write(name, { name, manifest: { mediaType, digest, size }, ...previous });
+    // The old image as <none>: only now, because while the name still means it `keep` sees no need.
+    if (before !== undefined && blobs.hasSync(before.manifest.digest)) keep(before.manifest);
   };
   const list = (): readonly StoredImage[] => collect(refs(), blobs);
   return {
-    resolve: (name) => read(fileOf(canonicalName(name)))?.manifest,
-    tag: (name, manifest) => {
-      write(canonicalName(name), canonicalName(name), manifest);
-    },
-    keep: (manifest) => {
-      if (!refs().some((ref) => ref.manifest.digest === manifest.digest)) {
-        write(manifest.digest, undefined, manifest);
-      }
-    },
+    resolve: (name) => readRef(fileOf(canonicalName(name)))?.manifest,
+    tag,
+    keep,
     untag: (name) => remove(fileOf(canonicalName(name)), directory),
     forget: (manifest) => {
       for (const ref of refs()) {
@@ -87,17 +89,25 @@ export function createImageStore(
     },
     refs,
     list,
-    find: (text) => find(text, list()),
+    find: (text) => {
+      const name = tryReference(text);
+      const ref = name && readRef(fileOf(canonicalName(name)));
+      if (ref !== undefined) readImage(ref, blobs);
+      return find(text, list());
+    },
   };
 }
 
+/** Undefined for what is no ref: written whole by us, but disks forget. */
 function readRef(file: string): ImageRef | undefined {
+  let ref: Partial<ImageRef>;
   try {
-    return JSON.parse(readFileSync(file, 'utf8')) as ImageRef; // Written whole by replaceDurably.
+    ref = JSON.parse(readFileSync(file, 'utf8')) as Partial<ImageRef>;
   } catch (error) {
     if (hasCode(error, 'ENOENT') || error instanceof SyntaxError) return undefined;
     throw error;
   }
+  return isDigest(String(ref.manifest?.digest)) ? (ref as ImageRef) : undefined;
 }
 
 function remove(file: string, directory: string): boolean {
@@ -113,33 +123,45 @@ function remove(file: string, directory: string): boolean {
 
 function collect(refs: readonly ImageRef[], blobs: DiskBlobStore): readonly StoredImage[] {
   const byId = new Map<Digest, StoredImage>();
-  for (const ref of refs) {
-    if (!blobs.hasSync(ref.manifest.digest)) continue;
-    const document = blobs.readJson(ref.manifest.digest) as Manifest;
-    const id = document.config.digest;
-    if (!blobs.hasSync(id)) continue;
-    const config = blobs.readJson(id) as ImageConfig;
-    const references = byId.get(id)?.references ?? [];
-    const own = ref.name === undefined ? [] : [parseReference(ref.name)];
-    byId.set(id, {
-      id,
-      manifest: ref.manifest,
-      document,
-      config,
-      references: [...references, ...own],
-    });
+  const inOrder = [...refs].sort((a, b) => compare(a.name ?? '', b.name ?? ''));
+  for (const ref of inOrder) {
+    const image = readIfWhole(ref, blobs);
+    if (image === undefined) continue;
+    const known = byId.get(image.id);
+    const references = [...(known?.references ?? []), ...image.references];
+    byId.set(image.id, { ...(known ?? image), references });
   }
-  return [...byId.values()].sort((a, b) =>
-    (b.config.created ?? '').localeCompare(a.config.created ?? ''),
-  );
+  return [...byId.values()].sort((a, b) => compare(b.config.created ?? '', a.config.created ?? ''));
+}
+
+/** One damaged image must not hide the others; who asks for it by name is told. */
+function readIfWhole(ref: ImageRef, blobs: DiskBlobStore): StoredImage | undefined {
+  try {
+    return readImage(ref, blobs);
+  } catch (error) {
+    if (error instanceof BuildError) return undefined;
+    throw error;
+  }
+}
+
+/** Throws BuildError `store` or `integrity` when a document is gone or damaged. */
+function readImage({ name, manifest }: ImageRef, blobs: DiskBlobStore): StoredImage {
+  const document = blobs.readJson(manifest.digest) as Manifest; // Checked when it came into the store.
+  const id = document.config.digest;
+  const config = blobs.readJson(id) as ImageConfig; // The same.
+  const references = name === undefined ? [] : [parseReference(name)];
+  return { id, manifest, document, config, references };
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 function find(text: string, images: readonly StoredImage[]): StoredImage {
-  const hex = text.replace(/^sha256:/, '');
   const named = tryReference(text);
-  const byName =
-    named && images.find((image) => image.references.some((ref) => sameName(ref, named)));
+  const byName = named && images.find((image) => image.references.some(sameName(named, image)));
   if (byName) return byName;
+  const hex = text.replace(/^sha256:/, '');
   const byPrefix = /^[0-9a-f]{3,64}$/.test(hex)
     ? images.filter((image) => hexOf(image.id).startsWith(hex))
     : [];
@@ -156,8 +178,11 @@ function find(text: string, images: readonly StoredImage[]): StoredImage {
   throw noSuchImage(text, images);
 }
 
-function sameName(a: Reference, b: Reference): boolean {
-  return canonicalName(a) === canonicalName(b);
+/** `name@digest` also means the image its repository has under any tag, if the digest is its manifest's. */
+function sameName(asked: Reference, { manifest }: StoredImage): (own: Reference) => boolean {
+  return (own) =>
+    canonicalName(own) === canonicalName(asked) ||
+    (asked.digest === manifest.digest && own.domain === asked.domain && own.path === asked.path);
 }
 
 function tryReference(text: string): Reference | undefined {

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, fstatSync, mkdirSync, openSync, statSync, unlinkSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { closeSync, mkdirSync, openSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { sys } from '../sys/sys.js';
+import { isNamed } from './lock-file.js';
+import { removeTree } from './remove-tree.js';
 
 /** A process' claim on its temporary files. It lives as long as its lock, that is as long as the process. */
 export interface Lease extends AsyncDisposable {
@@ -22,13 +23,18 @@ export function takeLease({ leases, tmp }: LeaseDirectories): Lease {
   const fd = openLocked(file);
   const dir = join(tmp, id);
   mkdirSync(dir, { mode: 0o700 });
+  let open = true;
   return {
     id,
     dir,
-    async [Symbol.asyncDispose]() {
-      await rm(dir, { recursive: true, force: true });
-      unlinkSync(file);
-      closeSync(fd);
+    [Symbol.asyncDispose]() {
+      if (open) {
+        open = false;
+        // What resists stays with its lease file, unlocked: the next start sweeps it.
+        if (removeTree(dir, () => false)) unlinkSync(file);
+        closeSync(fd);
+      }
+      return Promise.resolve();
     },
   };
 }
@@ -38,8 +44,7 @@ function openLocked(file: string): number {
   for (;;) {
     const fd = openSync(file, 'a', 0o600);
     sys().flock(fd, 'exclusive', true);
-    const there = statSync(file, { throwIfNoEntry: false });
-    if (there?.ino === fstatSync(fd).ino) return fd;
+    if (isNamed(fd, file)) return fd;
     closeSync(fd);
   }
 }

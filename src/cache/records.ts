@@ -1,10 +1,9 @@
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type CacheKey, type Digest, digestOf, hexOf } from '../model/digest.js';
 import type { ListedFact, PlaceRecord, Records, StepRecord } from '../model/op.js';
-import { hasCode } from '../model/has-code.js';
-import { sys } from '../sys/sys.js';
 import { replaceFile } from './durable.js';
+import { lockFile } from './lock-file.js';
 
 /**
  * Records as small immutable files: `definition/<xx>/<key>`, `content/<op>/<key>`, `places/<xx>/<place>`,
@@ -39,7 +38,7 @@ export function createRecords(directory: string, locks: string): Records {
       return digest;
     },
     getList: (digest) => Promise.resolve(read<readonly ListedFact[]>(list(digest))),
-    lock: (key, scope, onWait) => lockKey(join(locks, hexOf(key)), scope.signal, onWait),
+    lock: (key, scope, onWait) => lockFile(join(locks, hexOf(key)), scope.signal, onWait),
   };
 }
 
@@ -53,7 +52,8 @@ function read<T>(path: string): T | undefined {
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    if (hasCode(error, 'ENOENT')) return undefined;
+    // Absent or unreadable: a miss. Anything without a code is a defect of ours.
+    if (error instanceof Error && 'code' in error) return undefined;
     throw error;
   }
   const cut = text.indexOf('\n');
@@ -69,38 +69,4 @@ function write(path: string, value: unknown): Promise<void> {
 // eslint-disable-next-line @typescript-eslint/require-await -- a full disk must reject, not throw
 async function writeText(path: string, body: string): Promise<void> {
   replaceFile(path, `${digestOf(body)}\n${body}`);
-}
-
-/** Lock files stay: removing one that another process is about to lock would let two in. */
-async function lockKey(
-  path: string,
-  signal: AbortSignal,
-  onWait: () => void,
-): Promise<AsyncDisposable> {
-  const fd = openLock(path);
-  try {
-    if (!sys().flock(fd, 'exclusive', false)) {
-      onWait();
-      await sys().flockAsync(fd, 'exclusive', signal);
-    }
-  } catch (error) {
-    closeSync(fd);
-    throw error;
-  }
-  return {
-    [Symbol.asyncDispose]: () => {
-      closeSync(fd);
-      return Promise.resolve();
-    },
-  };
-}
-
-function openLock(path: string): number {
-  try {
-    return openSync(path, 'a', 0o600);
-  } catch (error) {
-    if (!hasCode(error, 'ENOENT')) throw error;
-    mkdirSync(join(path, '..'), { recursive: true, mode: 0o700 });
-    return openSync(path, 'a', 0o600);
-  }
 }

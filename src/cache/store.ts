@@ -1,4 +1,4 @@
-import { lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BuildError } from '../model/error.js';
 import type { Records } from '../model/op.js';
@@ -6,11 +6,12 @@ import type { DiffID } from '../model/digest.js';
 import type { Layer, Snapshotter } from '../model/stores.js';
 import { hasCode } from '../model/has-code.js';
 import { createBlobStore, type DiskBlobStore } from './blob-store.js';
+import { noSpace, replaceDurably } from './durable.js';
 import { createImageStore, type ImageStore } from './image-store.js';
 import { type Lease, takeLease } from './lease.js';
 import { createRecords } from './records.js';
 import { createSnapshotter } from './snapshotter.js';
-import { sweep } from './sweep.js';
+import { needsSweep, sweep, type SweepDirectories } from './sweep.js';
 import { TreeStore } from './tree-store.js';
 
 export interface Store extends AsyncDisposable {
@@ -32,6 +33,8 @@ export interface StoreOptions {
 }
 
 const VERSION = 1;
+const OUR_NAMES =
+  /^(blobs|refs|trees|containers|records|contexts|leases|locks|tmp|trash|lost\+found|version\.[0-9a-f]+\.tmp)$/;
 const DIRECTORIES = ['blobs/sha256', 'refs', 'trees', 'containers', 'records', 'contexts'].concat([
   'leases',
   'locks',
@@ -46,8 +49,14 @@ const DIRECTORIES = ['blobs/sha256', 'refs', 'trees', 'containers', 'records', '
 export function openStore({ root, now }: StoreOptions): Store {
   ensureRoot(root);
   const path = (...parts: string[]): string => join(root, ...parts);
-  const directories = { leases: path('leases'), tmp: path('tmp'), trash: path('trash') };
-  if ([directories.leases, directories.tmp, directories.trash].some(hasEntries)) sweep(directories);
+  const directories = {
+    leases: path('leases'),
+    tmp: path('tmp'),
+    trash: path('trash'),
+    locks: path('locks'),
+    refs: path('refs'),
+  };
+  if (leftovers(root, directories)) sweep(directories);
   let held: Lease | undefined;
   const lease = (): Promise<Lease> => Promise.resolve((held ??= takeLease(directories)));
   const temporary = async (): Promise<string> => (await lease()).dir;
@@ -70,8 +79,19 @@ export function openStore({ root, now }: StoreOptions): Store {
   };
 }
 
-function hasEntries(directory: string): boolean {
-  return readdirSync(directory).length > 0;
+/** Somebody may have removed an empty directory of ours; it is made again. */
+function leftovers(root: string, directories: SweepDirectories): boolean {
+  try {
+    return needsSweep(directories);
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) throw error;
+    makeDirectories(root);
+    return needsSweep(directories);
+  }
+}
+
+function makeDirectories(root: string): void {
+  for (const name of DIRECTORIES) mkdirSync(join(root, name), { recursive: true, mode: 0o700 });
 }
 
 function bootId(): string {
@@ -80,11 +100,8 @@ function bootId(): string {
 
 function ensureRoot(root: string): void {
   const stat = lstatSync(root, { throwIfNoEntry: false });
-  if (stat?.isSymbolicLink() === true || stat?.isDirectory() === false) {
-    throw storeError(
-      `the store ${root} is not a directory`,
-      'set STAVE_ROOT to a directory of its own',
-    );
+  if (stat?.isDirectory() === false) {
+    throw storeError(`the store ${root} is not a directory`, OTHER_DIRECTORY);
   }
   const uid = process.getuid?.() ?? 0;
   if (stat !== undefined && stat.uid !== uid) {
@@ -94,19 +111,30 @@ function ensureRoot(root: string): void {
     );
   }
   const version = stat === undefined ? undefined : readVersion(root);
-  if (version === VERSION) return;
-  if (version !== undefined) {
-    throw storeError(
-      `the store ${root} has version ${String(version)}, this stave knows ${String(VERSION)}`,
+  if (version === undefined) create(root);
+  else if (version !== String(VERSION)) throw otherVersion(root, version);
+  // Images hold set-uid programs: nobody else may walk in.
+  else if (stat !== undefined && (stat.mode & 0o077) !== 0) chmodSync(root, 0o700);
+}
+
+const OTHER_DIRECTORY = 'set STAVE_ROOT to a directory of its own';
+
+function otherVersion(root: string, version: string): BuildError {
+  if (Number(version) > VERSION) {
+    return storeError(
+      `the store ${root} has version ${version}, this stave knows ${String(VERSION)}`,
       'use the newer stave, or set STAVE_ROOT to another directory',
     );
   }
-  create(root);
+  return storeError(
+    `the store ${root} has an unknown version ${JSON.stringify(version)}`,
+    OTHER_DIRECTORY,
+  );
 }
 
-function readVersion(root: string): number | undefined {
+function readVersion(root: string): string | undefined {
   try {
-    return Number(readFileSync(join(root, 'version'), 'utf8'));
+    return readFileSync(join(root, 'version'), 'utf8').trim().slice(0, 40);
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return undefined;
     throw storeError(
@@ -116,14 +144,23 @@ function readVersion(root: string): number | undefined {
   }
 }
 
-/** The version comes last: a store without one is one whose making was cut short. */
+/** The version comes last: a store without one is one whose making was cut short, or somebody's directory. */
 function create(root: string): void {
   try {
     mkdirSync(root, { recursive: true, mode: 0o700 });
-    for (const name of DIRECTORIES) mkdirSync(join(root, name), { recursive: true, mode: 0o700 });
-    writeFileSync(join(root, 'version'), String(VERSION), { mode: 0o600 });
+    const foreign = readdirSync(root).find((name) => !OUR_NAMES.test(name));
+    if (foreign !== undefined) {
+      throw storeError(
+        `${root} is not a store: it holds ${JSON.stringify(foreign)}`,
+        OTHER_DIRECTORY,
+      );
+    }
+    chmodSync(root, 0o700);
+    makeDirectories(root);
+    replaceDurably(join(root, 'version'), String(VERSION));
   } catch (error) {
-    if (!hasCode(error, 'EACCES', 'EROFS', 'EPERM', 'ENOSPC', 'ENOTDIR')) throw error;
+    if (!hasCode(error, 'EACCES', 'EROFS', 'EPERM', 'ENOTDIR', 'EEXIST'))
+      throw noSpace(error, root);
     throw storeError(
       `the store ${root} cannot be made: ${(error as Error).message}`,
       'set STAVE_ROOT to a directory you can write to',

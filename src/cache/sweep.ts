@@ -1,59 +1,100 @@
-import { closeSync, openSync, readdirSync, renameSync, rmSync, unlinkSync } from 'node:fs';
+import { readdirSync, renameSync, statSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasCode } from '../model/has-code.js';
-import { sys } from '../sys/sys.js';
+import { claimFile } from './lock-file.js';
+import { removeTree } from './remove-tree.js';
 
 export interface SweepDirectories {
   readonly leases: string;
   readonly tmp: string;
   readonly trash: string;
+  readonly locks: string;
+  readonly refs: string;
+}
+
+/** What a killed process may cost the next one at its start. */
+const BUDGET_MS = 200;
+const HOUR_MS = 3_600_000;
+
+/** True when there may be something to sweep: a few readdirs, no lock. */
+export function needsSweep({ leases, tmp, trash, locks, refs }: SweepDirectories): boolean {
+  return (
+    [leases, tmp, trash, locks].some((directory) => readdirSync(directory).length > 0) ||
+    readdirSync(refs).some(isTemporary)
+  );
 }
 
 /**
- * Removes what dead processes left: each lease whose lock can be taken belongs to none. Costs three readdirs when
- * there is nothing. What it cannot remove now it leaves for the next time.
+ * Removes what dead processes left: a lease or lock file whose lock can be taken belongs to nobody. Live ones are never
+ * touched. Renaming to trash/ is done at once, deleting as long as `expired` allows; the rest waits for the next start.
  */
-export function sweep({ leases, tmp, trash }: SweepDirectories): void {
-  const held = new Set<string>();
-  for (const id of namesIn(leases)) {
-    if (!sweepLease(join(leases, id), join(tmp, id), join(trash, id))) held.add(id);
-  }
-  // A directory without a lease file: its process died between the two removals of an orderly end.
-  for (const id of namesIn(tmp)) {
-    if (!held.has(id) && !namesIn(leases).includes(id)) discard(join(tmp, id), join(trash, id));
-  }
-  for (const id of namesIn(trash)) rmSync(join(trash, id), { recursive: true, force: true });
-}
-
-function sweepLease(file: string, directory: string, trash: string): boolean {
-  let fd: number;
+export function sweep(directories: SweepDirectories, expired = budget(BUDGET_MS)): void {
   try {
-    fd = openSync(file, 'r+');
+    discardDead(directories);
+    emptyTrash(directories.trash, expired);
   } catch (error) {
-    if (hasCode(error, 'ENOENT')) return true;
-    throw error;
-  }
-  try {
-    if (!sys().flock(fd, 'exclusive', false)) return false;
-    discard(directory, trash);
-    unlinkSync(file);
-    return true;
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return true; // Another sweeper was faster.
-    throw error;
-  } finally {
-    closeSync(fd);
+    // A full disk or a read-only one must not keep a command from running.
+    if (!(error instanceof Error && 'code' in error)) throw error;
   }
 }
 
-function discard(directory: string, trash: string): void {
-  try {
+function discardDead(directories: SweepDirectories): void {
+  const { leases, tmp, trash, locks, refs } = directories;
+  const discard = (id: string): void => {
+    moveAway(join(tmp, id), join(trash, id));
+  };
+  for (const id of readdirSync(leases)) {
+    claimFile(join(leases, id), () => {
+      discard(id);
+    });
+  }
+  // A directory without a lease file: its process died between the two removals of an orderly end. A lease file comes
+  // before its directory, so the directories are listed first.
+  const directoriesThere = readdirSync(tmp);
+  const live = new Set(readdirSync(leases));
+  for (const id of directoriesThere) if (!live.has(id)) discard(id);
+  for (const key of readdirSync(locks)) claimFile(join(locks, key), () => undefined);
+  for (const name of readdirSync(refs)) if (isTemporary(name)) removeStale(join(refs, name));
+}
+
+/** Deep trees leave their depths beside them, so trash/ is read until nothing more can go. */
+function emptyTrash(trash: string, expired: () => boolean): void {
+  let names = readdirSync(trash);
+  while (names.length > 0) {
+    const gone = names.filter((id) => removeTree(join(trash, id), expired));
+    if (gone.length === 0 || expired()) return;
+    names = readdirSync(trash);
+  }
+}
+
+function budget(ms: number): () => boolean {
+  const end = performance.now() + ms;
+  return () => performance.now() > end;
+}
+
+function isTemporary(name: string): boolean {
+  return name.endsWith('.tmp');
+}
+
+/** Its writer holds no lock; one that takes an hour from creating to renaming does not exist. */
+function removeStale(path: string): void {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined || Date.now() - stat.mtimeMs < HOUR_MS) return;
+  ignoreMissing(() => {
+    unlinkSync(path);
+  });
+}
+
+function moveAway(directory: string, trash: string): void {
+  ignoreMissing(() => {
     renameSync(directory, trash);
+  });
+}
+
+function ignoreMissing(work: () => void): void {
+  try {
+    work();
   } catch (error) {
     if (!hasCode(error, 'ENOENT')) throw error;
   }
-}
-
-function namesIn(directory: string): string[] {
-  return readdirSync(directory);
 }

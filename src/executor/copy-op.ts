@@ -143,7 +143,7 @@ async function copySelected(copier: Copier, { name, entry }: Selected): Promise<
   const { path, directory } = destOf(copier);
   const target = writer.resolve(path, true);
   if (entry.type === 'directory') {
-    writer.ensureDirectory(target, copier.owner ?? ROOT, copier.mode);
+    writer.ensureDirectory(target, copier.owner ?? ROOT);
     copyChildren(copier, entry, target);
     return;
   }
@@ -155,8 +155,8 @@ async function copySelected(copier: Copier, { name, entry }: Selected): Promise<
     }
   }
   const into = directory || target === '' || writer.entryType(target) === 'directory';
-  if (into) writer.ensureDirectory(target, copier.owner ?? ROOT, copier.mode);
-  else writer.ensureDirectory(parentOf(target), copier.owner ?? ROOT, copier.mode);
+  if (into) writer.ensureDirectory(target, copier.owner ?? ROOT);
+  else writer.ensureDirectory(parentOf(target), copier.owner ?? ROOT);
   copyEntry(copier, entry, into ? joinPath(target, name) : target);
 }
 

@@ -32,6 +32,7 @@ export function execOp(spec: ExecSpec, vertex: Vertex, deps: ExecutorDeps): Op<S
       const user = resolveUser(userFiles(view), spec.user);
       const writer = new UpperWriter(layer.upper, view);
       ensureWorkdir(writer, spec.cwd, user);
+      ensureMountPoints(writer);
       writer.finish();
       await runIn(layer, { spec, vertex, view, user }, deps, scope);
       return deps.snapshots.snapshot([...base.layers, await layer.commit(scope)]);
@@ -77,6 +78,13 @@ function ensureWorkdir(
     );
   }
   if (writer.entryType(path) !== 'directory') writer.ensureDirectory(path, owner);
+}
+
+/** Where the runtime mounts; made by us, for it would make them with modes of its own. */
+function ensureMountPoints(writer: UpperWriter): void {
+  for (const path of ['dev', 'proc', 'sys', 'etc']) {
+    if (writer.entryType(path) === undefined) writer.ensureDirectory(path, { uid: 0, gid: 0 });
+  }
 }
 
 interface Job {

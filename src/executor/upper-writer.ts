@@ -63,10 +63,10 @@ export class UpperWriter {
   }
 
   /** A directory with its parents; new ones are 0755 and `owner`'s, existing ones keep what they have. */
-  ensureDirectory(path: string, owner: Owner, mode = 0o755): void {
+  ensureDirectory(path: string, owner: Owner): void {
     if (this.#made.has(path)) return;
     const at = path.lastIndexOf('/');
-    if (path !== '') this.ensureDirectory(at === -1 ? '' : path.slice(0, at), owner, mode);
+    if (path !== '') this.ensureDirectory(at === -1 ? '' : path.slice(0, at), owner);
     const full = bytesUnder(this.upper, path);
     const type = this.entryType(path);
     if (type !== undefined && type !== 'directory') throw notADirectory(path);
@@ -74,7 +74,7 @@ export class UpperWriter {
       mkdirSync(full, 0o755);
       const below = this.#base.entry(path);
       if (below !== undefined) this.#adopt(full, below, path);
-      else this.#setOwnerMode(full, owner, mode);
+      else this.#setOwnerMode(full, owner, 0o755);
     }
     this.#made.add(path);
   }

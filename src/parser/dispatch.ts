@@ -240,13 +240,15 @@ function declare(args: readonly ArgDeclaration[], step: Step): void {
     const lookup = (key: string): string | undefined =>
       state.env.findLast((v) => v.name === key)?.value;
     const own = value === undefined ? undefined : () => expandWord(value, lookup, context.escape);
-    const now = context.options.buildArgs[name] ?? own?.() ?? context.globals.get(name);
+    // The history names what was given here, not what a global ARG adds.
+    const said = context.options.buildArgs[name] ?? own?.();
+    const now = said ?? context.globals.get(name);
     if (now !== undefined) state.env = setVariable(state.env, name, now, 'ARG');
     const known = state.args.filter((arg) => arg.name !== name);
     const declared = now === undefined ? { name } : { name, value: now };
     const at = state.args.findIndex((arg) => arg.name === name);
     state.args = at === -1 ? [...known, declared] : state.args.with(at, declared);
-    shown.push(now === undefined ? name : `${name}=${now}`);
+    shown.push(said === undefined ? name : `${name}=${said}`);
   }
   remember(step, `ARG ${shown.join(' ')}`);
 }
@@ -291,7 +293,8 @@ function simple(instruction: Simple, step: Step): void {
       return remember(step, `SHELL [${instruction.shell.join(' ')}]`);
     case 'onbuild':
       state.config.OnBuild = [...(state.config.OnBuild ?? []), instruction.trigger];
-      return remember(step, `ONBUILD ${instruction.trigger}`);
+      // BuildKit's history does not mention it: the config does.
+      return;
     default:
       unreachable(instruction);
   }

@@ -268,7 +268,7 @@ class Lowering {
 
   #onScratch(stage: Stage, steps: { done: number; total: number }): StageState {
     const vertex = this.#sourceVertex({ kind: 'scratch' }, 'FROM scratch', stage);
-    return this.#fresh(stage, vertex, { Env: [`PATH=${DEFAULT_PATH}`] }, steps);
+    return this.#fresh(stage, vertex, { Env: [`PATH=${DEFAULT_PATH}`], WorkingDir: '/' }, steps);
   }
 
   #onImage(

@@ -86,6 +86,8 @@ export function buildahPeer(dir: string): Peer {
     },
     [Symbol.asyncDispose]: () => {
       spawnSync('buildah', [...store, '--storage-driver', 'overlay', 'umount', '--all']);
+      // The storage driver keeps its own directory mounted on itself.
+      spawnSync('umount', ['-l', join(dir, 'buildah/overlay')]);
       return Promise.resolve();
     },
   };
