@@ -100,14 +100,14 @@ export function createImageStore(
 
 /** Undefined for what is no ref: written whole by us, but disks forget. */
 function readRef(file: string): ImageRef | undefined {
-  let ref: Partial<ImageRef>;
+  let ref: Partial<ImageRef> | null;
   try {
-    ref = JSON.parse(readFileSync(file, 'utf8')) as Partial<ImageRef>;
+    ref = JSON.parse(readFileSync(file, 'utf8')) as Partial<ImageRef> | null;
   } catch (error) {
     if (hasCode(error, 'ENOENT') || error instanceof SyntaxError) return undefined;
     throw error;
   }
-  return isDigest(String(ref.manifest?.digest)) ? (ref as ImageRef) : undefined;
+  return isDigest(String(ref?.manifest?.digest)) ? (ref as ImageRef) : undefined;
 }
 
 function remove(file: string, directory: string): boolean {
@@ -136,8 +136,11 @@ function collect(refs: readonly ImageRef[], blobs: DiskBlobStore): readonly Stor
 
 /** One damaged image must not hide the others; who asks for it by name is told. */
 function readIfWhole(ref: ImageRef, blobs: DiskBlobStore): StoredImage | undefined {
+  // What was decoded before may have been removed since.
+  if (!blobs.hasSync(ref.manifest.digest)) return undefined;
   try {
-    return readImage(ref, blobs);
+    const image = readImage(ref, blobs);
+    return blobs.hasSync(image.id) ? image : undefined;
   } catch (error) {
     if (error instanceof BuildError) return undefined;
     throw error;
