@@ -19,8 +19,7 @@ if [ ! -f "$tar" ]; then
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/info/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' \
     --customize-hook='rm -f "$1/etc/resolv.conf" "$1/etc/hostname"' \
-    --customize-hook='find "$1/dev" -mindepth 1 -delete' \
-    bookworm "$tar.$$"
+    --format=tar bookworm "$tar.$$"
   mv "$tar.$$" "$tar"
 fi
 context=$(mktemp -d)

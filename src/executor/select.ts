@@ -108,8 +108,12 @@ export function digestSelection(
     for (const child of tree.children(entry.path)) visit(lastOf(child.path), child);
     hash.update('\0\n');
   };
-  // A directory gives its contents, so its own name says nothing.
-  for (const { name, entry } of selected) visit(entry.type === 'directory' ? '' : name, entry);
+  for (const { name, entry } of selected) {
+    // A directory gives its contents: its own name, mode and owner do not arrive.
+    if (entry.type !== 'directory') visit(name, entry);
+    else for (const child of tree.children(entry.path)) visit(lastOf(child.path), child);
+    hash.update('\0\n');
+  }
   return {
     digest: digestFromHex(hash.digest('hex')),
     list: () => listFacts(tree, selected, keepsOwners),
@@ -144,6 +148,9 @@ function listFacts(
     });
     if (entry.type === 'directory') for (const child of tree.children(entry.path)) visit(child);
   };
-  for (const { entry } of selected) visit(entry);
+  for (const { entry } of selected) {
+    if (entry.type !== 'directory') visit(entry);
+    else for (const child of tree.children(entry.path)) visit(child);
+  }
   return facts.sort((a, b) => (a.path < b.path ? -1 : 1));
 }

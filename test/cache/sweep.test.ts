@@ -1,0 +1,221 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { removeTree } from '../../src/cache/remove-tree.js';
+import { openStore, type Store } from '../../src/cache/store.js';
+import { sweep } from '../../src/cache/sweep.js';
+import { digestOf } from '../../src/model/digest.js';
+import { parseReference } from '../../src/model/reference.js';
+import { sys } from '../../src/sys/sys.js';
+import { collect, quiet, testStore } from '../helpers/test-store.js';
+
+const WORKER = new URL('../helpers/store-worker.js', import.meta.url).pathname;
+
+/** Starts the worker; resolves when it said its first line. */
+async function worker(
+  root: string,
+  from: string,
+): Promise<{ child: ChildProcess; said: string[] }> {
+  const child = spawn(process.execPath, [WORKER, root, from], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const said: string[] = [];
+  let rest = '';
+  await new Promise<void>((resolve) => {
+    child.stdout.on('data', (data: Buffer) => {
+      const lines = (rest + data.toString()).split('\n');
+      rest = lines.pop() ?? '';
+      said.push(...lines);
+      resolve();
+    });
+  });
+  return { child, said };
+}
+
+async function kill(child: ChildProcess): Promise<void> {
+  const gone = new Promise((resolve) => child.once('close', resolve));
+  child.kill('SIGKILL');
+  await gone;
+}
+
+function reopen(store: Store): Store {
+  return openStore({ root: store.root, now: () => new Date() });
+}
+
+function assertClean(store: Store): void {
+  for (const name of ['leases', 'tmp', 'trash', 'locks']) {
+    assert.deepEqual(readdirSync(store.path(name)), [], name);
+  }
+}
+
+test('what a killed process left goes with the next open; what a live one has stays', async () => {
+  await using world = testStore();
+  const { store } = world;
+  const live = await worker(store.root, 'hold');
+  const dead = await worker(store.root, 'hold').catch(() => undefined);
+  assert.equal(dead?.said[0] ?? 'held', 'held');
+  assert.equal(readdirSync(store.path('leases')).length, 2);
+  if (dead) await kill(dead.child);
+  reopen(store);
+  const [id = ''] = readdirSync(store.path('leases'));
+  assert.equal(readdirSync(store.path('leases')).length, 1);
+  assert.ok(existsSync(store.path('tmp', id, 'live')));
+  await kill(live.child);
+  reopen(store);
+  assertClean(store);
+});
+
+test('a waiter gets the lock of a killed holder', async () => {
+  await using world = testStore();
+  const { store } = world;
+  const { child } = await worker(store.root, 'hold');
+  const killed: Promise<void>[] = [];
+  const lock = await store.records.lock(digestOf('held'), quiet, () => {
+    killed.push(kill(child));
+  });
+  assert.equal(killed.length, 1);
+  await lock[Symbol.asyncDispose]();
+  await Promise.all(killed);
+});
+
+test('kill -9 at random moments: everything said to be there is there and whole', async () => {
+  await using world = testStore();
+  const { store } = world;
+  let next = 0;
+  for (let round = 0; round < 12; round++) {
+    const { child, said } = await worker(store.root, String(next));
+    await delay(Math.random() * 60);
+    await kill(child);
+    const after = reopen(store);
+    assertClean(after);
+    for (const number of said) {
+      const image = after.images.find(`image-${number}`);
+      const [layer] = image.document.layers;
+      assert.ok(layer);
+      assert.equal((await collect(after.blobs.open(layer, quiet))).length, layer.size);
+    }
+    for (const name of readdirSync(after.path('blobs/sha256'))) {
+      const bytes = readFileSync(after.path('blobs/sha256', name));
+      assert.equal(digestOf(bytes), `sha256:${name}`, 'a name in blobs/ is always whole');
+    }
+    const latest = after.images.resolve(parseReference('latest'));
+    assert.ok(latest && after.blobs.hasSync(latest.digest));
+    next = Number(said.at(-1)) + 1;
+  }
+  const names = readdirSync(store.path('refs')).filter((name) => name.endsWith('.tmp'));
+  for (const name of names) utimesSync(store.path('refs', name), 0, 0);
+  reopen(store);
+  assert.deepEqual(
+    readdirSync(store.path('refs')).filter((name) => name.endsWith('.tmp')),
+    [],
+  );
+});
+
+test('a temporary ref of a live process is left alone', async () => {
+  await using world = testStore();
+  writeFileSync(world.store.path('refs/x.0123.tmp'), '');
+  reopen(world.store);
+  assert.ok(existsSync(world.store.path('refs/x.0123.tmp')));
+});
+
+test('what is mounted below a dead process directory is not deleted through', async () => {
+  await using world = testStore();
+  const { store } = world;
+  const outside = join(world.dir, 'outside');
+  mkdirSync(outside);
+  writeFileSync(join(outside, 'precious'), 'mine');
+  const target = store.path('tmp/0123/a b/root');
+  mkdirSync(target, { recursive: true });
+  sys().bindMount(outside, target);
+  reopen(store);
+  assertClean(store);
+  assert.equal(readFileSync(join(outside, 'precious'), 'utf8'), 'mine');
+  assert.ok(!readFileSync('/proc/self/mountinfo', 'utf8').includes(store.root));
+});
+
+test('any tree a container can make is removed', async () => {
+  await using world = testStore();
+  const { store } = world;
+  const dead = store.path('tmp/0123');
+  mkdirSync(join(dead, 'work/work'), { recursive: true });
+  chmodSync(join(dead, 'work/work'), 0);
+  writeFileSync(Buffer.concat([Buffer.from(`${dead}/`), Buffer.from([0xff, 0xe9])]), '');
+  sys().mknod(join(dead, 'device'), 0o020600, 0, 0);
+  const name = 'd'.repeat(200);
+  const made = spawnSync('sh', [
+    '-c',
+    `cd '${dead}' && for i in $(seq 60); do mkdir ${name} && cd -P ./${name}; done; : > file`,
+  ]);
+  assert.equal(made.status, 0);
+  reopen(store);
+  assertClean(store);
+});
+
+test('as nobody in particular, too: directories without permissions are opened', () => {
+  const script = `
+    import { removeTree } from ${JSON.stringify(new URL('../../src/cache/remove-tree.js', import.meta.url).pathname)};
+    import { mkdirSync, mkdtempSync, chmodSync, existsSync } from 'node:fs';
+    const dir = mkdtempSync('/tmp/stave-remove-');
+    mkdirSync(dir + '/x/work', { recursive: true });
+    chmodSync(dir + '/x/work', 0);
+    chmodSync(dir + '/x', 0);
+    const done = removeTree(dir, () => false);
+    process.exit(done && !existsSync(dir) ? 0 : 1);`;
+  const ran = spawnSync(
+    'setpriv',
+    ['--reuid=65534', '--regid=65534', '--clear-groups'].concat([
+      process.execPath,
+      '--input-type=module',
+      '-e',
+      script,
+    ]),
+    { encoding: 'utf8' },
+  );
+  assert.equal(ran.status, 0, ran.stderr);
+});
+
+test('sweeping is bounded, and goes on at the next start', async () => {
+  await using world = testStore();
+  const { store } = world;
+  for (let i = 0; i < 20; i++)
+    mkdirSync(store.path('tmp', `dead${String(i)}`, 'x'), { recursive: true });
+  const directories = {
+    leases: store.path('leases'),
+    tmp: store.path('tmp'),
+    trash: store.path('trash'),
+    locks: store.path('locks'),
+    refs: store.path('refs'),
+  };
+  let asked = 0;
+  sweep(directories, () => ++asked > 10);
+  assert.deepEqual(readdirSync(store.path('tmp')), [], 'all is in the trash at once');
+  const left = readdirSync(store.path('trash')).length;
+  assert.ok(left > 0 && left < 20, String(left));
+  reopen(store);
+  assertClean(store);
+});
+
+test('removing what is not there, or a file, is no error', async () => {
+  await using world = testStore();
+  assert.equal(
+    removeTree(join(world.dir, 'none'), () => false),
+    true,
+  );
+  writeFileSync(join(world.dir, 'file'), '');
+  assert.equal(
+    removeTree(join(world.dir, 'file'), () => false),
+    true,
+  );
+  assert.ok(!existsSync(join(world.dir, 'file')));
+});
