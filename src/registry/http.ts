@@ -1,0 +1,190 @@
+import { readFileSync } from 'node:fs';
+import { isIPv4, isIPv6 } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import type * as Undici from 'undici';
+import { BuildError } from '../model/error.js';
+import { hasCode } from '../model/has-code.js';
+import type { Bytes } from '../model/stores.js';
+
+export interface HttpRequest {
+  readonly method: 'GET' | 'HEAD' | 'PUT' | 'POST';
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array | Bytes | string;
+  readonly signal: AbortSignal;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: Bytes;
+  /** At most `max` bytes, else BuildError `registry`. */
+  readonly text: (max: number) => Promise<string>;
+  /** Throws the rest away, so that the connection can be used again. */
+  readonly discard: () => Promise<void>;
+}
+
+export interface HttpOptions {
+  readonly env: NodeJS.ProcessEnv;
+}
+
+export type Http = (request: HttpRequest) => Promise<HttpResponse>;
+
+const CONNECT_MS = 15_000;
+const STALL_MS = 30_000;
+const TRIES = 5;
+const MAX_RETRY_AFTER_S = 60;
+const RETRIED = new Set([408, 429, 500, 502, 503, 504]);
+
+/** Requests with proxies from the environment, the user's extra CA, time limits and retries with growing delays. */
+export async function createHttp({ env }: HttpOptions): Promise<Http> {
+  const undici = await import('undici');
+  const dispatcher = new undici.EnvHttpProxyAgent({
+    ...proxies(env),
+    connect: { timeout: CONNECT_MS, ...(await trusted(env)) },
+    bodyTimeout: STALL_MS,
+    headersTimeout: STALL_MS,
+  });
+  return async (request) => {
+    for (let attempt = 1; ; attempt++) {
+      request.signal.throwIfAborted();
+      const last = attempt === TRIES || !isRepeatable(request);
+      try {
+        const response = await send(undici, dispatcher, request);
+        if (last || !RETRIED.has(response.status)) return response;
+        await response.discard();
+        await pause(attempt, retryAfter(response), request.signal);
+      } catch (error) {
+        request.signal.throwIfAborted();
+        if (last || !isTransient(error)) throw unreachableHost(request.url, error);
+        await pause(attempt, undefined, request.signal);
+      }
+    }
+  };
+}
+
+/** A body that is a stream can be sent only once. */
+function isRepeatable({ body }: HttpRequest): boolean {
+  return body === undefined || typeof body === 'string' || body instanceof Uint8Array;
+}
+
+function isTransient(error: unknown): boolean {
+  return (
+    hasCode(
+      error,
+      'ECONNRESET',
+      'EPIPE',
+      'ETIMEDOUT',
+      'EAI_AGAIN',
+      'UND_ERR_SOCKET',
+      'UND_ERR_CONNECT_TIMEOUT',
+    ) || hasCode(error, 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT')
+  );
+}
+
+async function pause(
+  attempt: number,
+  seconds: number | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const base = seconds === undefined ? 100 * 2 ** attempt : seconds * 1000;
+  await delay(base * (0.75 + Math.random() / 2), undefined, { signal }).catch(() => {
+    signal.throwIfAborted();
+  });
+}
+
+function retryAfter({ headers }: HttpResponse): number | undefined {
+  const seconds = Number(headers['retry-after']);
+  return Number.isFinite(seconds) && seconds >= 0
+    ? Math.min(seconds, MAX_RETRY_AFTER_S)
+    : undefined;
+}
+
+function proxies(env: NodeJS.ProcessEnv): Record<string, string> {
+  const of = (name: string): string | undefined => env[name] ?? env[name.toUpperCase()];
+  const [httpProxy, httpsProxy, noProxy] = [of('http_proxy'), of('https_proxy'), of('no_proxy')];
+  const local = [noProxy, 'localhost', '127.0.0.1', '::1']
+    .filter((part) => part !== undefined)
+    .join(',');
+  return {
+    ...(httpProxy === undefined ? {} : { httpProxy }),
+    ...(httpsProxy === undefined ? {} : { httpsProxy }),
+    noProxy: local,
+  };
+}
+
+/** The launcher took NODE_EXTRA_CA_CERTS away from node's start; here, where TLS begins, it counts again. */
+async function trusted(env: NodeJS.ProcessEnv): Promise<{ ca?: string[] }> {
+  const file = env['STAVE_EXTRA_CA_CERTS'] ?? '';
+  if (file === '') return {};
+  const { rootCertificates } = await import('node:tls');
+  return { ca: [...rootCertificates, readFileSync(file, 'utf8')] };
+}
+
+async function send(
+  undici: typeof Undici,
+  dispatcher: Undici.Dispatcher,
+  request: HttpRequest,
+): Promise<HttpResponse> {
+  const { method, url, headers, body, signal } = request;
+  const response = await undici.request(url, {
+    method,
+    headers: { 'user-agent': 'stave', ...headers },
+    body: body === undefined ? null : await sendable(body),
+    signal,
+    dispatcher,
+  });
+  return {
+    status: response.statusCode,
+    headers: response.headers,
+    body: response.body,
+    text: (max) => readText(response.body, max, url),
+    discard: async () => {
+      await response.body.dump();
+    },
+  };
+}
+
+async function sendable(body: Uint8Array | Bytes | string) {
+  if (typeof body === 'string' || body instanceof Uint8Array) return body;
+  const { Readable } = await import('node:stream');
+  return Readable.from(body, { objectMode: false });
+}
+
+async function readText(body: Bytes, max: number, url: URL): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of body) {
+    size += chunk.length;
+    if (size > max)
+      throw new BuildError(
+        'registry',
+        `${shownUrl(url)} answered with more than ${String(max)} bytes`,
+      );
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+/** Without credentials and without the query, which may hold signatures. */
+export function shownUrl(url: URL): string {
+  return `${url.protocol}//${url.host}${url.pathname}`;
+}
+
+function unreachableHost(url: URL, error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof BuildError) return error;
+  const cause = error.message === '' && 'code' in error ? String(error.code) : error.message;
+  return new BuildError('registry', `registry ${url.host} cannot be reached: ${cause}`, {
+    hint: isLoopback(url.hostname)
+      ? 'is it running?'
+      : 'is the name right, and is there a network? mirrors are set in ~/.config/stave/config.json',
+    cause: error,
+  });
+}
+
+/** localhost, 127/8 and ::1 are spoken to in plain HTTP. */
+export function isLoopback(hostname: string): boolean {
+  const bare = hostname.replace(/^\[|\]$/g, '');
+  if (bare === 'localhost') return true;
+  return (isIPv4(bare) && bare.startsWith('127.')) || (isIPv6(bare) && bare === '::1');
+}
