@@ -15,5 +15,6 @@ export function sourceExcerpt(lines: readonly string[], range: SourceRange): str
     const inside = number >= range.startLine && number <= range.endLine;
     shown.push(`  ${String(number).padStart(width)} | ${inside ? '>>>' : '   '} ${line}`.trimEnd());
   }
+  if (shown.length === 0) return [];
   return ['--------------------', ...shown, '--------------------'];
 }

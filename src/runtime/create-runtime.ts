@@ -165,7 +165,9 @@ function throwRuntimeFailure(log: string, spec: ProcessSpec): void {
   if (message === undefined) return;
   const program = JSON.stringify(spec.args[0] ?? '');
   if (/not found|no such file/i.test(message)) {
-    throw new BuildError('not-found', `exec: ${program}: executable file not found in $PATH`, {
+    const path = (spec.args[0] ?? '').includes('/');
+    const why = path ? 'no such file or directory' : 'executable file not found in $PATH';
+    throw new BuildError('not-found', `exec: ${program}: ${why}`, {
       hint: 'is it installed in the image, and is it spelled right?',
     });
   }

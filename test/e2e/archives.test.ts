@@ -50,14 +50,8 @@ describe('archives load elsewhere', () => {
           ...args,
         ]);
       assert.match(podman('load', '-i', file), /app:v1/);
-      const args = [
-        'run',
-        '--rm',
-        '--network=host',
-        '--runtime=runc',
-        '--cgroups=disabled',
-        'app:v1',
-      ];
+      const limits = ['--ulimit', 'nofile=1024:1024', '--ulimit', 'nproc=1024:1024'];
+      const args = ['run', '--rm', '--network=host', ...limits, 'app:v1'];
       assert.equal(podman(...args), 'payload\n');
     });
     test(`docker loads and runs the ${kind} archive`, () => {

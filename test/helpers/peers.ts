@@ -49,6 +49,8 @@ export async function dockerPeer(dir: string): Promise<Peer> {
       const gone = new Promise((resolve) => daemon.once('exit', resolve));
       daemon.kill('SIGTERM');
       await gone;
+      // It keeps its host network namespace mounted on a file.
+      spawnSync('umount', ['-l', join(at, 'exec/netns/default')]);
     },
   };
 }
