@@ -25,14 +25,17 @@ const WORKER = new URL('../helpers/store-worker.js', import.meta.url).pathname;
 /** Starts the worker; resolves when it said its first line. */
 async function worker(
   root: string,
-  from: string,
+  ...args: string[]
 ): Promise<{ child: ChildProcess; said: string[] }> {
-  const child = spawn(process.execPath, [WORKER, root, from], {
+  const child = spawn(process.execPath, [WORKER, root, ...args], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   const said: string[] = [];
   let rest = '';
-  await new Promise<void>((resolve) => {
+  await new Promise<void>((resolve, reject) => {
+    child.once('exit', () => {
+      reject(new Error('the worker ended'));
+    });
     child.stdout.on('data', (data: Buffer) => {
       const lines = (rest + data.toString()).split('\n');
       rest = lines.pop() ?? '';
@@ -62,11 +65,10 @@ function assertClean(store: Store): void {
 test('what a killed process left goes with the next open; what a live one has stays', async () => {
   await using world = testStore();
   const { store } = world;
-  const live = await worker(store.root, 'hold');
-  const dead = await worker(store.root, 'hold').catch(() => undefined);
-  assert.equal(dead?.said[0] ?? 'held', 'held');
+  const live = await worker(store.root, 'hold', 'one');
+  const dead = await worker(store.root, 'hold', 'two');
   assert.equal(readdirSync(store.path('leases')).length, 2);
-  if (dead) await kill(dead.child);
+  await kill(dead.child);
   reopen(store);
   const [id = ''] = readdirSync(store.path('leases'));
   assert.equal(readdirSync(store.path('leases')).length, 1);
@@ -79,7 +81,7 @@ test('what a killed process left goes with the next open; what a live one has st
 test('a waiter gets the lock of a killed holder', async () => {
   await using world = testStore();
   const { store } = world;
-  const { child } = await worker(store.root, 'hold');
+  const { child } = await worker(store.root, 'hold', 'held');
   const killed: Promise<void>[] = [];
   const lock = await store.records.lock(digestOf('held'), quiet, () => {
     killed.push(kill(child));

@@ -62,7 +62,7 @@ async function assemble(
   await using world = testStore();
   const { store } = world;
   const all = from === undefined ? layers : [layer('base', 'base time'), ...layers];
-  return assembleImage(
+  return await assembleImage(
     {
       plan: plan(history, from),
       snapshot: store.snapshots.snapshot(all),

@@ -1,5 +1,4 @@
-import { writeSync } from 'node:fs';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { openStore } from '../../src/cache/store.js';
 import { digestOf } from '../../src/model/digest.js';
@@ -9,15 +8,15 @@ import { pieces, quiet } from './test-store.js';
 
 /*
  * A process to be killed: writes images into a store, one after the other, and says each number once it is durable.
- * argv: root, first number. With `hold`: takes a lease and a lock, says so, and waits.
+ * argv: root, first number. With `hold` and a key: takes a lease and a lock, says so, and waits.
  */
-const [root = '', from = '0'] = process.argv.slice(2);
+const [root = '', from = '0', key = ''] = process.argv.slice(2);
 const store = openStore({ root, now: () => new Date() });
 
 if (from === 'hold') {
   const { dir } = await store.lease();
   mkdirSync(join(dir, 'live'));
-  await store.records.lock(digestOf('held'), quiet, () => undefined);
+  await store.records.lock(digestOf(key), quiet, () => undefined);
   writeSync(1, 'held\n');
   process.stdin.resume();
 } else {
