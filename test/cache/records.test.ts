@@ -101,7 +101,9 @@ test('a lock keeps others out until it is given back, and says once that it wait
   await using world = testStore();
   const { records } = world.store;
   let waits = 0;
-  const wait = (): void => void waits++;
+  const wait = (): void => {
+    waits++;
+  };
   const order: string[] = [];
   const first = await records.lock(key, quiet, wait);
   const other = await records.lock(op, quiet, wait);

@@ -31,9 +31,10 @@ export function validateLayout(directory: string): string[] {
     if (sha256(bytes) !== digest) wrong.push(`${digest} is damaged`);
     return bytes;
   };
-  const layout = json<{ imageLayoutVersion: string }>(join(directory, 'oci-layout'));
+  const layout = json(join(directory, 'oci-layout')) as { imageLayoutVersion: string };
   if (layout.imageLayoutVersion !== '1.0.0') wrong.push('oci-layout');
-  for (const entry of json<{ manifests: Blob[] }>(join(directory, 'index.json')).manifests) {
+  const index = json(join(directory, 'index.json')) as { manifests: Blob[] };
+  for (const entry of index.manifests) {
     const document = JSON.parse(read(entry).toString()) as Document & { mediaType?: string };
     if (document.mediaType !== undefined && document.mediaType !== entry.mediaType) {
       wrong.push(`${entry.digest} is ${document.mediaType}, the index says ${entry.mediaType}`);
@@ -57,6 +58,6 @@ function sha256(bytes: Uint8Array): string {
   return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 }
 
-function json<T>(path: string): T {
-  return JSON.parse(readFileSync(path, 'utf8')) as T;
+function json(path: string): unknown {
+  return JSON.parse(readFileSync(path, 'utf8'));
 }
