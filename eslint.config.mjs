@@ -10,6 +10,11 @@ export default tseslint.config(
     },
     rules: {
       'no-console': 'error',
+      '@typescript-eslint/dot-notation': ['error', { allowIndexSignaturePropertyAccess: true }],
+      '@typescript-eslint/no-confusing-void-expression': [
+        'error',
+        { ignoreVoidReturningFunctions: true },
+      ],
       eqeqeq: 'error',
       'max-lines': ['error', { max: 400 }],
       'max-lines-per-function': [

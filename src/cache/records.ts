@@ -16,14 +16,14 @@ export function createRecords(directory: string, locks: string): Records {
   const place = (digest: Digest): string => fanned(directory, 'places', digest);
   const list = (digest: Digest): string => fanned(directory, 'lists', digest);
   return {
-    byDefinition: (key) => Promise.resolve(read<StepRecord>(definition(key))),
+    byDefinition: (key) => Promise.resolve(read(definition(key)) as StepRecord | undefined),
     hasContent: (op) => Promise.resolve(existsSync(join(directory, 'content', hexOf(op)))),
-    byContent: (op, key) => Promise.resolve(read<StepRecord>(content(op, key))),
+    byContent: (op, key) => Promise.resolve(read(content(op, key)) as StepRecord | undefined),
     putDefinition: (key, record) => write(definition(key), record),
     putContent: (op, key, record) => write(content(op, key), record),
     lastAt: (places) => {
       for (const digest of places) {
-        const found = read<PlaceRecord>(place(digest));
+        const found = read(place(digest)) as PlaceRecord | undefined;
         if (found !== undefined) return Promise.resolve(found);
       }
       return Promise.resolve(undefined);
@@ -37,7 +37,7 @@ export function createRecords(directory: string, locks: string): Records {
       if (!existsSync(list(digest))) await writeText(list(digest), text);
       return digest;
     },
-    getList: (digest) => Promise.resolve(read<readonly ListedFact[]>(list(digest))),
+    getList: (digest) => Promise.resolve(read(list(digest)) as readonly ListedFact[] | undefined),
     lock: (key, scope, onWait) => lockFile(join(locks, hexOf(key)), scope.signal, onWait),
   };
 }
@@ -47,7 +47,8 @@ function fanned(directory: string, kind: string, digest: Digest): string {
   return join(directory, kind, hex.slice(0, 2), hex.slice(2));
 }
 
-function read<T>(path: string): T | undefined {
+/** What `write` wrote: whoever reads a record knows which kind lies at its path. */
+function read(path: string): unknown {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
@@ -59,7 +60,7 @@ function read<T>(path: string): T | undefined {
   const cut = text.indexOf('\n');
   const body = text.slice(cut + 1);
   if (text.slice(0, cut) !== digestOf(body)) return undefined;
-  return JSON.parse(body) as T; // Written by `write`, proven whole by its digest.
+  return JSON.parse(body) as unknown;
 }
 
 function write(path: string, value: unknown): Promise<void> {

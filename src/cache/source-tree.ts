@@ -29,7 +29,6 @@ export interface SourceTree {
 /** A host path for latin1 bytes: plain ASCII goes as text, which Node handles faster. */
 export function hostPath(root: string, path: string): string | Buffer {
   if (path === '') return root;
-  // eslint-disable-next-line no-control-regex -- exactly the ASCII range
   if (/^[\x00-\x7f]*$/.test(path)) return `${root}/${path}`;
   return Buffer.concat([Buffer.from(`${root}/`), Buffer.from(path, 'latin1')]);
 }

@@ -87,7 +87,7 @@ function ustarBlock(
   });
 }
 
-const ASCII = /^[\x00-\x7f]*$/; // eslint-disable-line no-control-regex -- exactly the ASCII range
+const ASCII = /^[\x00-\x7f]*$/;
 const OCTAL_7 = 0o7777777;
 
 function paxOf(header: TarHeader): Record<string, string> {

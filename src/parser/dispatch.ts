@@ -34,13 +34,17 @@ export async function dispatch(
   const lookup = (name: string): string | undefined =>
     before.findLast((v) => v.name === name)?.value;
   const expand = (word: string): string => expandWord(word, lookup, context.escape);
-  const step: Step = { instruction, prefix, state, context, expand };
+  const step: Step = { instruction, prefix, state, context, lookup, expand };
+  if (instruction.kind === 'copy') await copy(instruction, step);
+  else apply(instruction, step);
+}
+
+function apply(instruction: Exclude<Instruction, { kind: 'copy' }>, step: Step): void {
+  const { state, context, lookup, expand } = step;
   switch (instruction.kind) {
     case 'run':
       addVertex(step, execSpec(instruction.form, instruction.network, state, context), []);
       return remember(step, `RUN ${runText(instruction.form, state)} # buildkit`, true);
-    case 'copy':
-      return copy(instruction, step);
     case 'workdir':
       return workdir(expand(instruction.path), step);
     case 'env':
@@ -78,6 +82,7 @@ interface Step {
   readonly prefix: string;
   readonly state: StageState;
   readonly context: StageContext;
+  readonly lookup: (name: string) => string | undefined;
   readonly expand: (word: string) => string;
 }
 

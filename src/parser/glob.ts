@@ -5,7 +5,7 @@ export type Glob = readonly Unit[];
 /** `*` and `?` are special, the escape quotes the next character; brackets are plain (BuildKit's lexer). */
 export function compileGlob(pattern: string, escape: string): Glob {
   const units: Unit[] = [];
-  const chars = [...pattern];
+  const chars = Array.from(pattern);
   for (let i = 0; i < chars.length; i++) {
     const char = chars[i] ?? '';
     if (char === escape && i + 1 < chars.length) units.push({ char: chars[++i] ?? '' });
@@ -17,13 +17,13 @@ export function compileGlob(pattern: string, escape: string): Glob {
 }
 
 export function trimPrefix(glob: Glob, value: string, greedy: boolean): string {
-  const chars = [...value];
+  const chars = Array.from(value);
   const end = matchEnd(glob, chars, 0, greedy);
   return end === undefined ? value : chars.slice(end).join('');
 }
 
 export function trimSuffix(glob: Glob, value: string, greedy: boolean): string {
-  const chars = [...value].reverse();
+  const chars = Array.from(value).reverse();
   const end = matchEnd([...glob].reverse(), chars, 0, greedy);
   return end === undefined ? value : chars.slice(end).reverse().join('');
 }
@@ -35,7 +35,7 @@ export function replaceMatches(
   replacement: string,
   limit: number,
 ): string {
-  const chars = [...value];
+  const chars = Array.from(value);
   let out = '';
   let done = 0;
   for (let at = 0; at < chars.length;) {

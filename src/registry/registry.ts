@@ -115,7 +115,7 @@ function mediaTypeOf({ headers }: HttpResponse, text: string): string {
   const header = headers['content-type'];
   const own = /"mediaType"\s*:\s*"([^"]+)"/.exec(text.slice(0, 300))?.[1];
   const given = (Array.isArray(header) ? header[0] : header)?.split(';')[0]?.trim();
-  return given !== undefined && given.includes('vnd.') ? given : (own ?? MediaType.ociManifest);
+  return given?.includes('vnd.') === true ? given : (own ?? MediaType.ociManifest);
 }
 
 function refused(reference: Reference, status: number, body: string): BuildError {
@@ -149,7 +149,7 @@ async function* fetchBlob(
   scope: Scope,
 ): Bytes {
   let received = 0;
-  let failure: unknown;
+  let failure: Error | undefined;
   for (const endpoint of endpoints) {
     for (let attempt = 0; attempt <= RESUMES; attempt++) {
       try {
@@ -163,7 +163,7 @@ async function* fetchBlob(
         failure = new BuildError('registry', `${reference.domain} ended blob ${blob.digest} early`);
       } catch (error) {
         scope.signal.throwIfAborted();
-        failure = error;
+        failure = error instanceof Error ? error : new Error(String(error));
         if (error instanceof BuildError) break;
       }
     }

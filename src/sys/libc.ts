@@ -41,7 +41,7 @@ function load(): Libc {
     'long syscall(long, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t)',
   ) as Call;
   const address = (value: number | bigint | Buffer | null): bigint | number =>
-    value instanceof Uint8Array ? BigInt(koffi.address(value)) : (value ?? 0);
+    value instanceof Uint8Array ? koffi.address(value) : (value ?? 0);
   return {
     declare: (prototype) => library.func(prototype) as Call,
     errno: () => koffi.errno(),
@@ -52,7 +52,7 @@ function load(): Libc {
       const words = [0, 1, 2, 3, 4].map((i) => address(args[i] ?? 0));
       // A negative argument (an fd of -1, AT_FDCWD) travels as its two's complement.
       const unsigned = words.map((word) => BigInt.asUintN(64, BigInt(word)));
-      return Number(raw(NUMBERS[name], ...unsigned));
+      return raw(NUMBERS[name], ...unsigned);
     },
   };
 }

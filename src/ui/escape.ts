@@ -3,7 +3,6 @@
  * text is shown as it is spelled.
  */
 export function escapeControls(text: string): string {
-  // eslint-disable-next-line no-control-regex -- control characters are what this is about
   return text.replace(/\x1b\[[0-9;]*m|[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, (found) =>
     found.startsWith('\x1b[') ? found : `\\x${found.charCodeAt(0).toString(16).padStart(2, '0')}`,
   );

@@ -46,49 +46,12 @@ export class RawJson {
           completed: iso(event.time),
           error: 'context canceled',
         });
-      case 'status': {
-        const { vertex, id, name, current, total, time, started, completed } = event;
-        const times = {
-          timestamp: iso(time),
-          ...(started === undefined ? {} : { started: iso(started) }),
-        };
-        return {
-          statuses: [
-            {
-              id,
-              vertex,
-              name,
-              current,
-              total,
-              ...times,
-              ...(completed === undefined ? {} : { completed: iso(completed) }),
-            },
-          ],
-        };
-      }
-      case 'log': {
-        const data = Buffer.from(event.data).toString('base64');
-        return {
-          logs: [
-            {
-              vertex: event.vertex,
-              stream: event.stream === 'stdout' ? 1 : 2,
-              data,
-              timestamp: iso(event.time),
-            },
-          ],
-        };
-      }
+      case 'status':
+        return statusLine(event);
+      case 'log':
+        return logLine(event);
       case 'warning':
-        return {
-          warnings: [
-            {
-              vertex: event.vertex,
-              short: Buffer.from(event.message).toString('base64'),
-              range: event.range,
-            },
-          ],
-        };
+        return warningLine(event);
       default:
         return unreachable(event);
     }
@@ -100,6 +63,28 @@ export class RawJson {
       vertexes: [{ digest, inputs, name, ...(started === undefined ? {} : { started }), ...more }],
     };
   }
+}
+
+type Of<Type extends BuildEvent['type']> = Extract<BuildEvent, { type: Type }>;
+
+function statusLine(event: Of<'status'>): object {
+  const { vertex, id, name, current, total, time, started, completed } = event;
+  const times = {
+    timestamp: iso(time),
+    ...(started === undefined ? {} : { started: iso(started) }),
+    ...(completed === undefined ? {} : { completed: iso(completed) }),
+  };
+  return { statuses: [{ id, vertex, name, current, total, ...times }] };
+}
+
+function logLine({ vertex, stream, data, time }: Of<'log'>): object {
+  const text = Buffer.from(data).toString('base64');
+  const number = stream === 'stdout' ? 1 : 2;
+  return { logs: [{ vertex, stream: number, data: text, timestamp: iso(time) }] };
+}
+
+function warningLine({ vertex, message, range }: Of<'warning'>): object {
+  return { warnings: [{ vertex, short: Buffer.from(message).toString('base64'), range }] };
 }
 
 function iso(time: number): string {

@@ -47,6 +47,7 @@ describe('archives load elsewhere', () => {
           '--storage-driver',
           'vfs',
           '--cgroup-manager=cgroupfs',
+          '--runtime=/usr/sbin/runc',
           ...args,
         ]);
       assert.match(podman('load', '-i', file), /app:v1/);

@@ -10,7 +10,7 @@ import type { FlagSpec } from '../flags.js';
 import { type Column, formatListing } from '../format/listing.js';
 import { humanDuration, since } from '../format/units.js';
 import { errorText } from '../print-error.js';
-import { atLeastOne, INSPECT_FLAGS, inspectAll, quietScope } from './images.js';
+import { asError, atLeastOne, INSPECT_FLAGS, inspectAll, quietScope } from './images.js';
 
 const LATER = [
   'add-host',
@@ -264,13 +264,13 @@ export const rmCommand: Command = {
   run: async (context) => {
     const names = atLeastOne(context, 'stave rm [OPTIONS] CONTAINER...');
     await using workshop = openWorkshop(undefined, context.env);
-    let failure: unknown;
+    let failure: Error | undefined;
     for (const name of names) {
       try {
         await removeContainer(name, context.flags.bool('force'), workshop.containers);
         say(context.stdout, `${name}\n`);
       } catch (error) {
-        failure ??= error;
+        failure ??= asError(error);
       }
     }
     if (failure !== undefined) throw failure;

@@ -40,6 +40,10 @@ export function atLeastOne(context: CommandContext, usage: string): readonly str
   throw new BuildError('usage', 'requires at least 1 argument', { hint: `usage: ${usage}` });
 }
 
+export function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}
+
 interface ImageRow {
   readonly id: string;
   readonly full: string;
@@ -202,12 +206,12 @@ export async function inspectAll(
   const format = flags.text('format');
   const template = format === undefined || format === 'json' ? undefined : compileTemplate(format);
   const found: Record<string, unknown>[] = [];
-  let failure: unknown;
+  let failure: Error | undefined;
   for (const name of names) {
     try {
       found.push(await find(name));
     } catch (error) {
-      failure ??= error;
+      failure ??= asError(error);
     }
   }
   if (template !== undefined) say(stdout, found.map((each) => `${template(each)}\n`).join(''));
@@ -264,7 +268,7 @@ export const removeCommand: Command = {
   run: async (context) => {
     const names = atLeastOne(context, 'stave rmi [OPTIONS] IMAGE...');
     await using workshop = openWorkshop(undefined, context.env);
-    let failure: unknown;
+    let failure: Error | undefined;
     for (const name of names) {
       try {
         say(
@@ -274,7 +278,7 @@ export const removeCommand: Command = {
             .join(''),
         );
       } catch (error) {
-        failure ??= error;
+        failure ??= asError(error);
       }
     }
     if (failure !== undefined) throw failure;

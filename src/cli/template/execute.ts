@@ -78,7 +78,9 @@ function walk(run: Run, nodes: readonly Node[], dot: unknown, scope: Scope): Flo
       case 'template':
         call(run, node, dot, scope);
         break;
-      default: {
+      case 'if':
+      case 'with':
+      case 'range': {
         const flow = branch(run, node, dot, scope);
         if (flow !== undefined) return flow;
       }

@@ -27,7 +27,7 @@ export const functions: Readonly<Record<string, TemplateFunction>> = {
   printf: (format, ...args) => goFormat(text_(format), args),
   len: (value) => (typeof value === 'string' ? Buffer.byteLength(value) : lengthOf(value)),
   index: (value, ...keys) => keys.reduce(indexOf, value),
-  slice: (value, from = 0, to = undefined) =>
+  slice: (value, from = 0, to?: unknown) =>
     sliceOf(value, Number(from), to === undefined ? undefined : Number(to)),
   eq: (first, ...others) => others.some((other) => same(first, other)),
   ne: (a, b) => !same(a, b),

@@ -7,27 +7,25 @@ export function goString(value: unknown): string {
     const keys = Object.keys(value).sort();
     return `map[${keys.map((key) => `${key}:${goString((value as Record<string, unknown>)[key])}`).join(' ')}]`;
   }
-  return String(value as string | number | boolean);
+  return String(value); // eslint-disable-line @typescript-eslint/no-base-to-string -- objects are done above
 }
 
 /** Go's Printf for the verbs templates use: %s %v %d %q %t %x %f %%, with width, `-`, `0` and precision. */
 export function goFormat(format: string, args: readonly unknown[]): string {
   let next = 0;
-  return format.replace(
-    /%([-0]*)(\d*)(?:\.(\d+))?([a-zA-Z%])/g,
-    (_all, flags: string, width: string, precision: string | undefined, verb: string) => {
-      if (verb === '%') return '%';
-      if (next >= args.length) return `%!${verb}(MISSING)`;
-      const text = formatOne(
-        verb,
-        args[next++],
-        precision === undefined ? undefined : Number(precision),
-      );
-      const size = Number(width);
-      if (flags.includes('-')) return text.padEnd(size);
-      return text.padStart(size, flags.includes('0') && verb === 'd' ? '0' : ' ');
-    },
-  );
+  return format.replace(/%([-0]*)(\d*)(?:\.(\d+))?([a-zA-Z%])/g, (...match: string[]) => {
+    const [, flags = '', width = '', precision, verb = ''] = match;
+    if (verb === '%') return '%';
+    if (next >= args.length) return `%!${verb}(MISSING)`;
+    const text = formatOne(
+      verb,
+      args[next++],
+      precision === undefined ? undefined : Number(precision),
+    );
+    const size = Number(width);
+    if (flags.includes('-')) return text.padEnd(size);
+    return text.padStart(size, flags.includes('0') && verb === 'd' ? '0' : ' ');
+  });
 }
 
 function formatOne(verb: string, value: unknown, precision: number | undefined): string {
