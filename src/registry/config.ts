@@ -5,13 +5,16 @@ export interface RegistrySettings {
   readonly mirrors: readonly string[];
   /** Plain HTTP is allowed. */
   readonly insecure: boolean;
+  /** Hosts beyond the registry's own site that may be shown its password to give a token. */
+  readonly tokenServers: readonly string[];
 }
 
 export interface RegistryConfig {
   readonly of: (domain: string) => RegistrySettings;
 }
 
-const NONE: RegistrySettings = { mirrors: [], insecure: false };
+const NONE: RegistrySettings = { mirrors: [], insecure: false, tokenServers: [] };
+const KEYS = new Set(Object.keys(NONE));
 
 /** `{"registries": {"docker.io": {"mirrors": ["http://127.0.0.1:5000"], "insecure": false}}}`; undefined is empty. */
 export function readRegistryConfig(text: string | undefined, file: string): RegistryConfig {
@@ -33,16 +36,20 @@ export function readRegistryConfig(text: string | undefined, file: string): Regi
 function readSettings(domain: string, value: unknown, file: string): RegistrySettings {
   if (!isRecord(value)) throw bad(file, `registries."${domain}" is not an object`);
   for (const key of Object.keys(value)) {
-    if (key !== 'mirrors' && key !== 'insecure')
-      throw bad(file, `unknown key "${key}" in registries."${domain}"`);
+    if (!KEYS.has(key)) throw bad(file, `unknown key "${key}" in registries."${domain}"`);
   }
-  const { mirrors = [], insecure = false } = value;
-  const urls =
-    Array.isArray(mirrors) && mirrors.every((url) => typeof url === 'string' && URL.canParse(url));
-  if (!urls) throw bad(file, `registries."${domain}".mirrors is not a list of URLs`);
+  const { mirrors = [], insecure = false, tokenServers = [] } = value;
+  if (!isStrings(mirrors) || !mirrors.every((url) => URL.canParse(url)))
+    throw bad(file, `registries."${domain}".mirrors is not a list of URLs`);
   if (typeof insecure !== 'boolean')
     throw bad(file, `registries."${domain}".insecure is not true or false`);
-  return { mirrors: mirrors as readonly string[], insecure };
+  if (!isStrings(tokenServers))
+    throw bad(file, `registries."${domain}".tokenServers is not a list of hosts`);
+  return { mirrors, insecure, tokenServers };
+}
+
+function isStrings(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((each) => typeof each === 'string');
 }
 
 function parse(text: string, file: string): Record<string, unknown> {

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { isIPv4, isIPv6 } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type * as Undici from 'undici';
 import { BuildError } from '../model/error.js';
 import { hasCode } from '../model/has-code.js';
 import type { Bytes } from '../model/stores.js';
+import { isLoopback, shownUrl } from './address.js';
 
 export interface HttpRequest {
   readonly method: 'GET' | 'HEAD' | 'PUT' | 'POST';
@@ -166,11 +166,6 @@ async function readText(body: Bytes, max: number, url: URL): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
-/** Without credentials and without the query, which may hold signatures. */
-export function shownUrl(url: URL): string {
-  return `${url.protocol}//${url.host}${url.pathname}`;
-}
-
 function unreachableHost(url: URL, error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof BuildError) return error;
   const cause = error.message === '' && 'code' in error ? String(error.code) : error.message;
@@ -180,11 +175,4 @@ function unreachableHost(url: URL, error: unknown): unknown {
       : 'is the name right, and is there a network? mirrors are set in ~/.config/stave/config.json',
     cause: error,
   });
-}
-
-/** localhost, 127/8 and ::1 are spoken to in plain HTTP. */
-export function isLoopback(hostname: string): boolean {
-  const bare = hostname.replace(/^\[|\]$/g, '');
-  if (bare === 'localhost') return true;
-  return (isIPv4(bare) && bare.startsWith('127.')) || (isIPv6(bare) && bare === '::1');
 }

@@ -4,10 +4,11 @@ import { type Descriptor, MediaType } from '../model/oci.js';
 import { canonicalName, type Reference } from '../model/reference.js';
 import type { Scope } from '../model/scope.js';
 import type { Bytes } from '../model/stores.js';
+import { isLoopback, isPrivateAddress } from './address.js';
 import { authenticated } from './auth.js';
 import type { RegistryConfig } from './config.js';
 import { findCredentials } from './credentials.js';
-import { createHttp, type Http, type HttpResponse, isLoopback } from './http.js';
+import { createHttp, type Http, type HttpResponse } from './http.js';
 
 /** A manifest as it was served, its digest proven. */
 export interface FetchedManifest {
@@ -66,7 +67,7 @@ interface Endpoint {
 }
 
 function endpointsOf({ domain, path }: Reference, deps: RegistryDeps): readonly Endpoint[] {
-  const { mirrors, insecure } = deps.config.of(domain);
+  const { mirrors, insecure, tokenServers } = deps.config.of(domain);
   const host = domain === 'docker.io' ? 'registry-1.docker.io' : domain;
   const plain = insecure || isLoopback(new URL(`http://${host}`).hostname);
   const origins = [
@@ -78,7 +79,8 @@ function endpointsOf({ domain, path }: Reference, deps: RegistryDeps): readonly 
     let http: Promise<Http> | undefined;
     const make = async (): Promise<Http> => {
       const plainHttp = await createHttp({ env: deps.env });
-      return authenticated(plainHttp, () => findCredentials(asked, deps.env, deps.home), asked);
+      const realm = { domain: asked, origin: new URL(origin).origin, tokenServers };
+      return authenticated(plainHttp, () => findCredentials(asked, deps.env, deps.home), realm);
     };
     return { base: `${origin}/v2/${path}`, http: () => (http ??= make()) };
   });
@@ -209,10 +211,12 @@ async function openBlob(
   throw new BuildError('registry', `${reference.domain} redirects blob ${blob.digest} too often`);
 }
 
-/** Never from TLS to plain text, nor to another scheme. */
+/** Never from TLS to plain text, nor to another scheme, nor from a public host to a private address. */
 function redirected(from: URL, location: string, reference: Reference): URL {
   const to = new URL(location, from);
-  const safe = to.protocol === 'https:' || (to.protocol === 'http:' && from.protocol === 'http:');
+  const inward = isPrivateAddress(to.hostname) && !isPrivateAddress(from.hostname);
+  const safe =
+    !inward && (to.protocol === 'https:' || (to.protocol === 'http:' && from.protocol === 'http:'));
   if (safe) return to;
   throw new BuildError(
     'registry',
