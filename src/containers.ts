@@ -1,3 +1,4 @@
+import { removeContainer as remove } from './container/remove-container.js';
 import { runContainer, type RunOptions } from './container/run-container.js';
 import { openImage, resolveImage } from './image-source.js';
 import { BuildError } from './model/error.js';
@@ -5,7 +6,7 @@ import type { ExitStatus } from './model/process.js';
 import { canonicalName, familiarName, parseReference } from './model/reference.js';
 import type { Scope } from './model/scope.js';
 import type { Workshop } from './workshop.js';
-import type { StoredImage } from './cache/image-store.js';
+import type { StoredImage } from './model/stored-image.js';
 
 /** Runs an image, pulling it first when it is not in the store, as docker does. */
 export async function runImage(
@@ -87,4 +88,9 @@ export function inspectContainer(name: string, { containers }: Workshop): Record
     Name: `/${state.name}`,
     Config: { Image: state.image, Hostname: state.id.slice(0, 12), Cmd: state.args },
   };
+}
+
+/** By name or id; a running one only with `force`. Throws BuildError `conflict`, `not-found`. */
+export function removeContainer(name: string, force: boolean, workshop: Workshop): Promise<void> {
+  return remove(name, force, workshop.containers);
 }

@@ -5,6 +5,7 @@ import { BuildError } from '../model/error.js';
 import { nearest } from '../model/nearest.js';
 import type { Descriptor, ImageConfig, Manifest } from '../model/oci.js';
 import { canonicalName, familiarName, parseReference, type Reference } from '../model/reference.js';
+import type { StoredImage } from '../model/stored-image.js';
 import { hasCode } from '../model/has-code.js';
 import type { DiskBlobStore } from './blob-store.js';
 import { replaceDurably, syncDirectory } from './durable.js';
@@ -18,16 +19,6 @@ export interface ImageRef {
   readonly previous?: Digest;
   /** RFC 3339. */
   readonly tagged: string;
-}
-
-/** An image of the store with all its names. */
-export interface StoredImage {
-  /** Digest of the config. */
-  readonly id: Digest;
-  readonly manifest: Descriptor;
-  readonly document: Manifest;
-  readonly config: ImageConfig;
-  readonly references: readonly Reference[];
 }
 
 export interface ImageStore {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { BuildError, CancelledError, type SourceRange } from '../model/error.js';
-import { sourceExcerpt } from '../parser/source-excerpt.js';
+import { sourceExcerpt } from '../ui/source-excerpt.js';
 import { escapeControls } from '../ui/escape.js';
 
 /** A user's error: what and where, the lines around, details, a blank line, the hint. No stack. */

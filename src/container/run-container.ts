@@ -10,7 +10,7 @@ import {
 import { join } from 'node:path';
 import { hostPath, resolveInside, type SourceTree } from '../cache/source-tree.js';
 import { mergedView } from '../cache/merged-view.js';
-import type { ContainerState } from '../model/container.js';
+import { type ContainerState, exitCodeOf } from '../model/container.js';
 import type { Digest } from '../model/digest.js';
 import { BuildError } from '../model/error.js';
 import type { RunConfig } from '../model/oci.js';
@@ -120,13 +120,6 @@ async function start(state: ContainerState, job: Job, scope: Scope): Promise<Exi
     end(exitCodeOf(error));
     throw error;
   }
-}
-
-/** docker's: 127 not found, 126 not executable, 125 for what the engine could not do. */
-export function exitCodeOf(error: unknown): number {
-  if (!(error instanceof BuildError)) return 137;
-  if (error.code === 'not-found') return 127;
-  return error.code === 'run-failed' ? 126 : 125;
 }
 
 async function inMount(state: ContainerState, job: Job, scope: Scope): Promise<ExitStatus> {

@@ -21,7 +21,7 @@ import type { BuildContext } from './build-context.js';
 import { ownerOf } from './owner.js';
 import { part } from './parts.js';
 import { digestSelection, type Selected, selectSources } from './select.js';
-import type { ExecutorDeps } from './resolve-op.js';
+import type { ExecutorDeps } from './executor-deps.js';
 import { type Owner, UpperWriter } from './upper-writer.js';
 
 /** COPY, and ADD of local files: done here, file by file, not in a container. */

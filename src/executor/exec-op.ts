@@ -14,7 +14,7 @@ import { resolveUser } from '../runtime/users.js';
 import { LogTail } from './log-tail.js';
 import { userFiles } from './owner.js';
 import { part } from './parts.js';
-import type { ExecutorDeps } from './resolve-op.js';
+import type { ExecutorDeps } from './executor-deps.js';
 import { UpperWriter } from './upper-writer.js';
 
 /** The name BuildKit gives its sandboxes. */

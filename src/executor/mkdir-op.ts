@@ -6,7 +6,7 @@ import type { Snapshot } from '../model/stores.js';
 import { resolveUser } from '../runtime/users.js';
 import { userFiles } from './owner.js';
 import { part } from './parts.js';
-import type { ExecutorDeps } from './resolve-op.js';
+import type { ExecutorDeps } from './executor-deps.js';
 import { UpperWriter } from './upper-writer.js';
 
 /** WORKDIR: makes the directory and its parents, 0755 and the user's, where they are not there yet. */

@@ -1,27 +1,12 @@
 import { unreachable } from '../model/error.js';
-import type { ImageSpec, OpSpec, Vertex } from '../model/graph.js';
+import type { OpSpec, Vertex } from '../model/graph.js';
 import type { Op } from '../model/op.js';
-import type { Runtime } from '../model/process.js';
-import type { Scope } from '../model/scope.js';
-import type { Snapshot, Snapshotter } from '../model/stores.js';
-import type { BuildContext } from './build-context.js';
+import type { Snapshot } from '../model/stores.js';
 import { copyOp } from './copy-op.js';
+import type { ExecutorDeps } from './executor-deps.js';
 import { execOp } from './exec-op.js';
 import { mkdirOp } from './mkdir-op.js';
 import { part } from './parts.js';
-
-/** What steps need of the house; everything slow is asked for when a step needs it. */
-export interface ExecutorDeps {
-  readonly snapshots: Snapshotter;
-  readonly runtime: () => Promise<Runtime>;
-  readonly context: (scope: Scope) => Promise<BuildContext>;
-  /** An image's layers, lazy: nothing is downloaded or unpacked yet. */
-  readonly openImage: (spec: ImageSpec) => Promise<Snapshot>;
-  /** A private directory that goes with the process. */
-  readonly temporary: () => Promise<string>;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
-}
 
 /** Data to behaviour: the solver knows no more of a step than this gives it. */
 export function resolveOp(spec: OpSpec, vertex: Vertex, deps: ExecutorDeps): Op<Snapshot> {

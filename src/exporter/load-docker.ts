@@ -4,7 +4,7 @@ import { BuildError } from '../model/error.js';
 import { type Descriptor, type Manifest, MediaType } from '../model/oci.js';
 import type { Scope } from '../model/scope.js';
 import { bad, list, readConfig, record } from './image-document.js';
-import type { FoundImage, LoadContext } from './load.js';
+import type { FoundImage, LoadContext } from './load-context.js';
 import { tagsOf } from './load-oci.js';
 import type { ArchiveContents } from './read-archive.js';
 

@@ -10,7 +10,7 @@ import {
 } from '../model/oci.js';
 import { parseReference, type Reference } from '../model/reference.js';
 import { bad, list, readConfig, readIndex, readManifest, record } from './image-document.js';
-import type { FoundImage, LoadContext } from './load.js';
+import type { FoundImage, LoadContext } from './load-context.js';
 import type { ArchiveContents } from './read-archive.js';
 
 const MAX_NESTING = 4;

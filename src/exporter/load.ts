@@ -3,12 +3,12 @@ import { decompress } from '../cache/apply.js';
 import type { Store } from '../cache/store.js';
 import { digestFromHex, type Digest } from '../model/digest.js';
 import { BuildError } from '../model/error.js';
-import type { Descriptor, ImageConfig, Manifest, Platform } from '../model/oci.js';
-import { canonicalName, type Reference } from '../model/reference.js';
+import { canonicalName } from '../model/reference.js';
 import type { Scope } from '../model/scope.js';
 import type { Bytes } from '../model/stores.js';
 import { bad } from './image-document.js';
 import { dockerImages } from './load-docker.js';
+import type { FoundImage, LoadContext } from './load-context.js';
 import { ociImages } from './load-oci.js';
 import { archiveFile, readArchive } from './read-archive.js';
 
@@ -18,20 +18,6 @@ export interface LoadedImage {
   readonly names: readonly string[];
   /** Digest of the config. */
   readonly id: Digest;
-}
-
-/** What a format's reader found; every blob it names is in the store, nothing of it is believed yet. */
-export interface FoundImage {
-  readonly manifest: Descriptor;
-  readonly document: Manifest;
-  readonly config: ImageConfig;
-  readonly references: readonly Reference[];
-}
-
-export interface LoadContext {
-  readonly store: Store;
-  /** Which image of a multi-platform index to take. */
-  readonly platform: Platform;
 }
 
 /**

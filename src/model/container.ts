@@ -1,4 +1,5 @@
 import type { Digest } from './digest.js';
+import { BuildError } from './error.js';
 
 export type ContainerStatus = 'created' | 'running' | 'exited';
 
@@ -20,4 +21,11 @@ export interface ContainerState {
   readonly created: string;
   readonly started?: string;
   readonly finished?: string;
+}
+
+/** docker's: 127 not found, 126 not executable, 125 for what the engine could not do. */
+export function exitCodeOf(error: unknown): number {
+  if (!(error instanceof BuildError)) return 137;
+  if (error.code === 'not-found') return 127;
+  return error.code === 'run-failed' ? 126 : 125;
 }

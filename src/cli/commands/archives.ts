@@ -1,5 +1,4 @@
-import { blobSource } from '../../image-source.js';
-import { canonicalName, familiarName, parseReference } from '../../model/reference.js';
+import { familiarName, parseReference } from '../../model/reference.js';
 import { BuildError } from '../../model/error.js';
 import { openWorkshop } from '../../workshop.js';
 import { type Command, say } from '../command.js';
@@ -28,31 +27,11 @@ export const saveCommand: Command = {
       });
     }
     await using workshop = openWorkshop(undefined, context.env);
-    const { saveImages } = await import('../../exporter/save-images.js');
-    const images = names.map((name) => {
-      const image = workshop.store.images.find(name);
-      const canonical = tryCanonical(name);
-      const references = image.references.filter((each) => canonicalName(each) === canonical);
-      return { ...image, references };
-    });
-    const reference = images.flatMap((image) => image.references)[0];
-    const fetch = blobSource(
-      reference === undefined ? 'scratch' : canonicalName(reference),
-      workshop,
-    );
-    const layers = { store: workshop.store, fetch };
-    await saveImages(images, { type: 'oci', dest }, layers, quietScope(context.signal));
+    const { saveArchive } = await import('../../archives.js');
+    await saveArchive(names, dest, workshop, quietScope(context.signal));
     return 0;
   },
 };
-
-function tryCanonical(name: string): string | undefined {
-  try {
-    return canonicalName(parseReference(name));
-  } catch {
-    return undefined; // An id is no name.
-  }
-}
 
 export const loadCommand: Command = {
   names: ['load', 'image load'],
@@ -77,9 +56,8 @@ export const loadCommand: Command = {
       });
     }
     await using workshop = openWorkshop(undefined, env);
-    const { loadArchive } = await import('../../exporter/load.js');
-    const context = { store: workshop.store, platform: workshop.platform };
-    const images = await loadArchive(input ?? process.stdin, context, quietScope(signal));
+    const { loadImages } = await import('../../archives.js');
+    const images = await loadImages(input ?? process.stdin, workshop, quietScope(signal));
     for (const { id, names } of images) {
       if (names.length === 0) say(stdout, `Loaded image ID: ${id}\n`);
       for (const name of names)

@@ -1,8 +1,6 @@
-import { inspectContainer, runImage } from '../../containers.js';
-import { removeContainer } from '../../container/remove-container.js';
-import { exitCodeOf } from '../../container/run-container.js';
+import { inspectContainer, removeContainer, runImage } from '../../containers.js';
 import { inspectImage } from '../../images.js';
-import type { ContainerState } from '../../model/container.js';
+import { type ContainerState, exitCodeOf } from '../../model/container.js';
 import { BuildError } from '../../model/error.js';
 import { openWorkshop } from '../../workshop.js';
 import { type Command, type CommandContext, say } from '../command.js';
@@ -267,7 +265,7 @@ export const rmCommand: Command = {
     let failure: Error | undefined;
     for (const name of names) {
       try {
-        await removeContainer(name, context.flags.bool('force'), workshop.containers);
+        await removeContainer(name, context.flags.bool('force'), workshop);
         say(context.stdout, `${name}\n`);
       } catch (error) {
         failure ??= asError(error);

@@ -1,4 +1,4 @@
-import type { StoredImage } from '../../cache/image-store.js';
+import type { StoredImage } from '../../model/stored-image.js';
 import { imageHistory, imageSize, inspectImage, removeImage, tagImage } from '../../images.js';
 import { shortId } from '../../model/digest.js';
 import { BuildError } from '../../model/error.js';

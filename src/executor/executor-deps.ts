@@ -1,0 +1,18 @@
+import type { ImageSpec } from '../model/graph.js';
+import type { Runtime } from '../model/process.js';
+import type { Scope } from '../model/scope.js';
+import type { Snapshot, Snapshotter } from '../model/stores.js';
+import type { BuildContext } from './build-context.js';
+
+/** What steps need of the house; everything slow is asked for when a step needs it. */
+export interface ExecutorDeps {
+  readonly snapshots: Snapshotter;
+  readonly runtime: () => Promise<Runtime>;
+  readonly context: (scope: Scope) => Promise<BuildContext>;
+  /** An image's layers, lazy: nothing is downloaded or unpacked yet. */
+  readonly openImage: (spec: ImageSpec) => Promise<Snapshot>;
+  /** A private directory that goes with the process. */
+  readonly temporary: () => Promise<string>;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
