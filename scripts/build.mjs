@@ -2,7 +2,7 @@
 // as ESM chunks, the API and its types.
 import { build } from 'esbuild';
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 
 const started = Date.now();
 rmSync('dist', { recursive: true, force: true });
@@ -16,6 +16,25 @@ const common = {
   logLevel: 'warning',
   charset: 'ascii',
 };
+/** Needed by few commands: bundles of their own, so that the others do not read them at every start. */
+const APART = ['undici', 'execa'];
+
+/** What the sources require lazily becomes part of the bundle and of its code cache: 15 ms less than node's loader. */
+const lazily = {
+  name: 'lazily',
+  setup({ onLoad, onResolve }) {
+    onLoad({ filter: /src\/(parser|executor)\/[a-z-]+\.ts$/ }, ({ path }) => ({
+      contents: readFileSync(path, 'utf8').replace(
+        /createRequire\(import\.meta\.url\)\(('[a-z-]+')\)/,
+        'require($1)',
+      ),
+      loader: 'ts',
+    }));
+    onResolve({ filter: new RegExp(`^(${APART.join('|')})$`) }, ({ path, kind }) =>
+      kind === 'entry-point' ? undefined : { path: `./${path}.cjs`, external: true },
+    );
+  },
+};
 const cjs = {
   ...common,
   format: 'cjs',
@@ -24,13 +43,21 @@ const cjs = {
   minifySyntax: true,
   minifyWhitespace: true,
   // Found beside the package at run time: native code, and modules that look for their own files.
-  external: ['koffi', 'tar-stream', 'dockerfile-ast', 'micromatch'],
-  define: { 'import.meta.url': 'importMetaUrl' },
-  banner: { js: "const importMetaUrl=require('node:url').pathToFileURL(__filename).href;" },
+  external: ['koffi', 'tar-stream'],
+  mainFields: ['module', 'main'],
+  plugins: [lazily],
+  define: { 'import.meta.url': 'importMeta.url' },
+  banner: {
+    js: `const importMeta={get url(){return require('node:url').pathToFileURL(__filename).href}};
+const builtin=(name)=>new Proxy({},{get:(_,key)=>require(name)[key]});`,
+  },
 };
+/** Builtins a cached build does not touch; node compiles them when they are first required (4 ms together). */
+const RARE = 'zlib worker_threads net child_process os module tls readline url stream fs/promises';
 await Promise.all([
   build({ ...cjs, entryPoints: ['src/cli/start.ts'], outfile: 'dist/cli.cjs' }),
   build({ ...cjs, entryPoints: ['src/cache/layer-worker.ts'], outfile: 'dist/worker.cjs' }),
+  build({ ...cjs, entryPoints: APART, outdir: 'dist', outExtension: { '.js': '.cjs' } }),
   build({
     ...common,
     format: 'esm',
@@ -54,6 +81,9 @@ await Promise.all([
     packages: 'external',
   }),
 ]);
+const rare = new RegExp(`=require\\("(node:(?:${RARE.replaceAll(' ', '|')}))"\\)`, 'g');
+const cli = readFileSync('dist/cli.cjs', 'utf8').replace(rare, '=builtin("$1")');
+writeFileSync('dist/cli.cjs', `(function(exports,require,module,__filename,__dirname){${cli}\n})`);
 if (process.argv.includes('--types') || !existsSync('dist/types')) {
   const tsc = [
     'node_modules/tsc7/bin/tsc',
