@@ -1,22 +1,19 @@
-import { functions, isTrue } from './functions.js';
-import {
-  type Node,
-  type Operand,
-  type Pipeline,
-  parseTemplate,
-  type Template,
-  templateError,
-} from './parse.js';
+import { callFunction, functions, isTrue, type TemplateFunction } from './functions.js';
+import { type Node, type Operand, type Pipeline, parseTemplate, type Template } from './parse.js';
 import { goString } from './print.js';
+import { templateError } from './template-error.js';
 
 /** A template ready to run over values. */
 export type Compiled = (data: unknown) => string;
 
 /** Throws BuildError `usage` on bad syntax; running throws it on a field that is not there. */
-export function compileTemplate(text: string): Compiled {
+export function compileTemplate(
+  text: string,
+  known: Readonly<Record<string, TemplateFunction>> = functions,
+): Compiled {
   const template = parseTemplate(text);
   return (data) => {
-    const run: Run = { template, out: '', root: data };
+    const run: Run = { template, known, out: '' };
     walk(run, template.nodes, data, new Scope(undefined, [['$', data]]));
     return run.out;
   };
@@ -24,7 +21,7 @@ export function compileTemplate(text: string): Compiled {
 
 interface Run {
   readonly template: Template;
-  readonly root: unknown;
+  readonly known: Readonly<Record<string, TemplateFunction>>;
   out: string;
 }
 
@@ -170,18 +167,32 @@ function command(
 ): unknown {
   const [first, ...rest] = operands;
   if (first?.kind !== 'function') {
-    if (rest.length > 0 || piped !== undefined)
-      throw templateError(`can't give argument to non-function ${goString(first)}`);
-    return first === undefined ? undefined : operandValue(run, first, dot, scope);
+    if (first === undefined || rest.length > 0 || piped !== undefined)
+      throw templateError(notCallable(first, piped !== undefined));
+    return operandValue(run, first, dot, scope);
   }
-  const tail = piped === undefined ? [] : [() => piped.value];
-  const lazy = [...rest.map((operand) => () => operandValue(run, operand, dot, scope)), ...tail];
-  if (first.name === 'and' || first.name === 'or') return shortCircuit(first.name, lazy);
-  const args = lazy.map((get) => get());
-  const target = Object.hasOwn(functions, first.name) ? functions[first.name] : undefined;
+  const target = run.known[first.name];
   if (target === undefined)
     throw templateError(`function ${JSON.stringify(first.name)} not defined`);
-  return target(...args);
+  const tail = piped === undefined ? [] : [() => piped.value];
+  const lazy = [...rest.map((operand) => () => operandValue(run, operand, dot, scope)), ...tail];
+  if (lazy.length > 0 && (first.name === 'and' || first.name === 'or'))
+    return shortCircuit(first.name, lazy);
+  return callFunction(
+    first.name,
+    target,
+    lazy.map((get) => get()),
+  );
+}
+
+function notCallable(operand: Operand | undefined, piped: boolean): string {
+  if (operand?.kind === 'field' || operand?.kind === 'variable') {
+    const name = operand.path.at(-1) ?? (operand.kind === 'field' ? '.' : operand.name);
+    return `${name} is not a method but has arguments`;
+  }
+  if (piped) return 'non executable command in pipeline';
+  const shown = operand?.kind === 'literal' ? ` ${JSON.stringify(operand.value)}` : '';
+  return `can't give argument to non-function${shown}`;
 }
 
 /** `and` gives the first false value or the last, `or` the first true one or the last. */
@@ -209,17 +220,26 @@ function operandValue(run: Run, operand: Operand, dot: unknown, scope: Scope): u
   }
 }
 
-/** A field of a row is a value or, like `.Label "k"`, asked for; one that is not there is an error, as docker's. */
+/** Go maps in docker's structs: a key that is not there is no error but no value. */
+const MAPS: ReadonlySet<string | undefined> = new Set([
+  'Annotations',
+  'ExposedPorts',
+  'Labels',
+  'Networks',
+  'Ports',
+  'Volumes',
+]);
+
+/** A field of a row, of a record, of a map; one that is not there is an error, as docker's. */
 function follow(value: unknown, path: readonly string[]): unknown {
   let here = value;
-  for (const name of path) {
-    if (here === null || here === undefined) {
+  for (const [i, name] of path.entries()) {
+    const present = typeof here === 'object' && here !== null && Object.hasOwn(here, name);
+    if (present) here = (here as Record<string, unknown>)[name];
+    else if (MAPS.has(path[i - 1]) && typeof (here ?? {}) === 'object') here = undefined;
+    else if (here === null || here === undefined)
       throw templateError(`nil pointer evaluating .${name}`);
-    }
-    if (typeof here !== 'object' || !(name in here)) {
-      throw templateError(`can't evaluate field ${name}`);
-    }
-    here = (here as Record<string, unknown>)[name];
+    else throw templateError(`can't evaluate field ${name}`);
   }
   return here;
 }

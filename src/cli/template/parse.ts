@@ -1,4 +1,5 @@
-import { BuildError } from '../../model/error.js';
+import { functions } from './functions.js';
+import { templateError } from './template-error.js';
 import { type Token, tokenize } from './tokens.js';
 
 /** An operand of a command: a field chain, a variable, a literal, a parenthesised pipeline, a function's name. */
@@ -34,12 +35,6 @@ export interface Template {
   readonly defined: ReadonlyMap<string, readonly Node[]>;
 }
 
-export function templateError(message: string): BuildError {
-  return new BuildError('usage', `template parsing error: ${message}`, {
-    hint: 'templates are Go templates: {{.Names}}, {{json .}}, {{range .RepoTags}}{{.}} {{end}}',
-  });
-}
-
 /** Go text/template syntax: actions, trim marks, comments, if/else/with/range/define/template/block. */
 export function parseTemplate(text: string): Template {
   const defined = new Map<string, readonly Node[]>();
@@ -57,17 +52,42 @@ function splitActions(text: string): Piece[] {
   for (;;) {
     const open = rest.indexOf('{{');
     if (open === -1) return [...pieces, { text: rest }];
-    const trimLeft = /^\{\{-\s/.test(rest.slice(open));
+    const trimLeft = /^\{\{-[ \t\r\n]/.test(rest.slice(open));
     const before = rest.slice(0, open);
-    pieces.push({ text: trimLeft ? before.trimEnd() : before });
-    const close = closing(rest, open + 2);
-    if (close === -1) throw templateError('unclosed action');
-    const inner = rest.slice(open + (trimLeft ? 3 : 2), close);
-    const trimRight = /\s-$/.test(inner);
-    pieces.push({ action: (trimRight ? inner.slice(0, -1) : inner).trim() });
-    rest = rest.slice(close + 2);
-    if (trimRight) rest = rest.trimStart();
+    pieces.push({ text: trimLeft ? before.replace(/[ \t\r\n]+$/, '') : before });
+    const inside = rest.slice(open + (trimLeft ? 4 : 2));
+    const { action, length, trimRight } = takeComment(inside) ?? takeAction(inside);
+    if (action !== undefined) pieces.push({ action });
+    rest = inside.slice(length);
+    if (trimRight) rest = rest.replace(/^[ \t\r\n]+/, '');
   }
+}
+
+interface Taken {
+  /** Absent for a comment. */
+  readonly action?: string;
+  /** Up to the end of `}}`. */
+  readonly length: number;
+  readonly trimRight: boolean;
+}
+
+/** A comment touches the delimiters: nothing else may be in its action. */
+function takeComment(inside: string): Taken | undefined {
+  if (!inside.startsWith('/*')) return undefined;
+  const end = inside.indexOf('*/', 2);
+  if (end === -1) throw templateError('unclosed comment');
+  const close = /^(?:[ \t\r\n]-)?\}\}/.exec(inside.slice(end + 2))?.[0];
+  if (close === undefined) throw templateError('comment ends before closing delimiter');
+  return { length: end + 2 + close.length, trimRight: close !== '}}' };
+}
+
+function takeAction(inside: string): Taken {
+  const close = closing(inside, 0);
+  if (close === -1) throw templateError('unclosed action');
+  const inner = inside.slice(0, close);
+  const trimRight = /[ \t\r\n]-$/.test(inner);
+  const action = (trimRight ? inner.slice(0, -1) : inner).trim();
+  return { action, length: close + 2, trimRight };
 }
 
 /** `}}` outside of quotes. */
@@ -88,6 +108,7 @@ class Parser {
   readonly #pieces: readonly Piece[];
   readonly #defined: Map<string, readonly Node[]>;
   #at = 0;
+  #ranges = 0;
   /** The `end` or `else ...` that closed the last list. */
   ended: string | undefined;
 
@@ -107,7 +128,6 @@ class Parser {
         continue;
       }
       const { action } = piece;
-      if (action.startsWith('/*')) continue;
       if (/^(end|else)\b/.test(action)) {
         this.ended = action;
         return nodes;
@@ -126,6 +146,7 @@ class Parser {
         return [this.#block(word, rest)];
       case 'break':
       case 'continue':
+        if (this.#ranges === 0) throw templateError(`{{${word}}} outside {{range}}`);
         return [{ kind: word }];
       case 'define':
         this.#defined.set(unquote(rest), this.#body());
@@ -140,14 +161,19 @@ class Parser {
 
   #body(): readonly Node[] {
     const nodes = this.nodes();
+    if (this.ended?.startsWith('else') === true)
+      throw templateError(`expected end; found {{${this.ended}}}`);
     if (this.ended !== 'end') throw templateError('unexpected EOF: an {{end}} is missing');
     this.ended = undefined;
     return nodes;
   }
 
   #block(kind: 'if' | 'with' | 'range', head: string): Node {
-    const pipeline = parsePipeline(head);
+    if (head.trim() === '') throw templateError(`missing value for ${kind}`);
+    const pipeline = parsePipeline(head, kind === 'range' ? 2 : 1);
+    if (kind === 'range') this.#ranges++;
     const body = this.nodes();
+    if (kind === 'range') this.#ranges--;
     const close = this.ended;
     this.ended = undefined;
     if (close === undefined) throw templateError('unexpected EOF: an {{end}} is missing');
@@ -178,11 +204,12 @@ function unquote(text: string): string {
   return token.value;
 }
 
-function parsePipeline(text: string): Pipeline {
+function parsePipeline(text: string, mostVariables = 1): Pipeline {
   const tokens = tokenize(text);
   const declared = /^\s*\$\w*(\s*,\s*\$\w+)?\s*(:?=)(?!=)/.exec(text);
   const variables =
     declared === null ? [] : [...declared[0].matchAll(/\$\w*/g)].map((match) => match[0]);
+  if (variables.length > mostVariables) throw templateError('too many declarations in command');
   const start =
     declared === null
       ? 0
@@ -205,7 +232,10 @@ function readCommands(reader: Reader): Operand[][] {
     const operands: Operand[] = [];
     for (let operand = readOperand(reader); operand !== undefined; operand = readOperand(reader))
       operands.push(operand);
-    if (operands.length === 0) throw templateError('missing value for command');
+    const [first] = operands;
+    if (first === undefined) throw templateError('missing value for command');
+    if (first.kind === 'literal' && first.value === null)
+      throw templateError('nil is not a command');
     commands.push(operands);
     const token = reader.tokens[reader.at];
     if (token?.kind !== 'symbol' || token.text !== '|') return commands;
@@ -231,9 +261,25 @@ function readOperand(reader: Reader): Operand | undefined {
   if (token.kind === 'literal') return { kind: 'literal', value: token.value };
   if (token.kind === 'field' || token.kind === 'chain') return { kind: 'field', path: token.path };
   if (token.kind === 'variable') return { kind: 'variable', name: token.name, path: token.path };
+  if (!Object.hasOwn(functions, token.name))
+    throw templateError(`function ${JSON.stringify(token.name)} not defined`);
   return { kind: 'function', name: token.name };
 }
 
 function shown(token: Token | undefined): string {
-  return token === undefined ? 'end' : JSON.stringify(token);
+  switch (token?.kind) {
+    case undefined:
+      return 'end';
+    case 'symbol':
+      return JSON.stringify(token.text);
+    case 'literal':
+      return JSON.stringify(token.value);
+    case 'name':
+      return token.name;
+    case 'variable':
+      return [token.name, ...token.path].join('.');
+    case 'field':
+    case 'chain':
+      return `.${token.path.join('.')}`;
+  }
 }

@@ -1,4 +1,5 @@
-import { BuildError } from '../../model/error.js';
+import { characterLiteral, numberLiteral, stringLiteral } from './literals.js';
+import { templateError } from './template-error.js';
 
 export type Token =
   | { readonly kind: 'field'; readonly path: readonly string[] }
@@ -11,15 +12,21 @@ export type Token =
 
 const RULES: readonly (readonly [RegExp, (text: string) => Token | undefined])[] = [
   [/^\s+/, () => undefined],
-  [/^"(?:[^"\\\n]|\\.)*"/, (text) => literal(JSON.parse(text.replaceAll(/\\'/g, "'")) as string)],
+  [/^"(?:[^"\\\n]|\\.)*"/, (text) => literal(stringLiteral(text))],
   [/^`[^`]*`/, (text) => literal(text.slice(1, -1))],
-  [/^'(?:[^'\\]|\\.)'/, (text) => literal(text.codePointAt(1) ?? 0)],
-  [/^[-+]?\d+(?:\.\d+)?/, (text) => literal(Number(text))],
-  [/^\$\w*(?:\.\w+)*/, (text) => variable(text)],
-  [/^(?:\.\w+)+/, (text) => ({ kind: 'field', path: text.slice(1).split('.') })],
+  [/^'(?:[^'\\\n]|\\.)+'/, (text) => literal(characterLiteral(text))],
+  [
+    /^[-+]?(?:0[xX][\da-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|(?:\d[\d_]*(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)/,
+    (text) => literal(numberLiteral(text)),
+  ],
+  [/^\$[\p{L}\p{N}_]*(?:\.[\p{L}_][\p{L}\p{N}_]*)*/u, (text) => variable(text)],
+  [
+    /^(?:\.[\p{L}_][\p{L}\p{N}_]*)+/u,
+    (text) => ({ kind: 'field', path: text.slice(1).split('.') }),
+  ],
   [/^\./, () => ({ kind: 'field', path: [] })],
   [/^(?:true|false|nil)\b/, (text) => literal(text === 'nil' ? null : text === 'true')],
-  [/^\w+/, (text) => ({ kind: 'name', name: text })],
+  [/^[\p{L}_][\p{L}\p{N}_]*/u, (text) => ({ kind: 'name', name: text })],
   [/^(?::=|[|(),=])/, (text) => ({ kind: 'symbol', text })],
 ];
 
@@ -43,17 +50,22 @@ export function tokenize(text: string): Token[] {
       ([found]) => found !== undefined,
     );
     const [found, make] = matched ?? [];
-    if (found === undefined || make === undefined) {
-      throw new BuildError(
-        'usage',
-        `template parsing error: unexpected ${JSON.stringify(rest[0])} in {{${text}}}`,
-      );
-    }
+    if (found === undefined || make === undefined) throw unexpected(rest, text);
     const token = make(found);
+    rest = rest.slice(found.length);
+    if (token !== undefined && token.kind !== 'symbol') mustEnd(rest, text);
     if (token?.kind === 'field' && afterParenthesis && token.path.length > 0)
       tokens.push({ kind: 'chain', path: token.path });
     else if (token !== undefined) tokens.push(token);
-    rest = rest.slice(found.length);
   }
   return tokens;
+}
+
+/** Operands are parted by blanks: `eq .Name"web"` and `upper(.Name)` are errors, as Go's. */
+function mustEnd(rest: string, text: string): void {
+  if (!/^(?:$|[\s|),:])/.test(rest)) throw unexpected(rest, text);
+}
+
+function unexpected(rest: string, text: string): Error {
+  return templateError(`unexpected ${JSON.stringify(rest[0])} in {{${text}}}`);
 }

@@ -1,0 +1,31 @@
+/** Data of the template tests: the shapes that an image or a container shows. */
+export const sample: Readonly<Record<string, unknown>> = {
+  Name: 'web',
+  Id: 'sha256:0123456789abcdef',
+  Empty: '',
+  Long: 'naïve café',
+  Up: true,
+  Down: false,
+  Nothing: null,
+  List: ['a', 'b', 'c'],
+  None: [],
+  Map: { b: '2', a: '1' },
+  NoMap: {},
+  Config: {
+    Env: ['PATH=/usr/bin', 'A=<b>&c'],
+    Cmd: null,
+    Labels: { 'com.x/y': 'z', n: 'v' },
+    User: '',
+  },
+  Html: '<b>&"it\'s"</b>',
+  Text: 'hello wORLD foo-bar',
+  Csv: 'a,b,c',
+  Nested: [
+    { K: 'x', V: '1' },
+    { K: 'y', V: '2' },
+  ],
+  Mixed: ['s', true, null, ['t']],
+  Size: 7330000,
+  Ports: [80, 443],
+  Backwards: { a: '2', b: '1' },
+};
