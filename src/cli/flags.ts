@@ -75,7 +75,7 @@ function takeShort(
     const letter = word[i] ?? '';
     const spec = specs.find((each) => each.short === letter);
     if (spec === undefined) throw usage(`unknown shorthand flag: '${letter}' in -${word}`, options);
-    if (spec.kind === 'bool') {
+    if (spec.kind === 'bool' && !/^=./.test(word.slice(i + 1))) {
       take(spec, `-${letter}`, undefined);
       continue;
     }

@@ -1,5 +1,6 @@
 import { BuildError } from '../../model/error.js';
 import { compileTemplate } from '../template/execute.js';
+import { headerFunctions } from '../template/functions.js';
 import { table } from './table.js';
 
 /** A column: its header and how a row fills it. */
@@ -31,14 +32,15 @@ export function formatListing<Row>(
   );
   if (format === 'json') return objects.map((object) => `${JSON.stringify(object)}\n`).join('');
   const text = format
-    .replace(/^table\s+/, '')
+    .replace(/^table */, '')
     .replaceAll('\\t', '\t')
     .replaceAll('\\n', '\n');
   const template = compileTemplate(text);
   const lines = objects.map((object) => template(object));
   if (!format.startsWith('table')) return lines.map((line) => `${line}\n`).join('');
   const headers = Object.fromEntries(columns.map(({ field, header }) => [field, header]));
-  return table([template(headers), ...lines].map((line) => line.split('\t')));
+  const header = compileTemplate(text, headerFunctions)(headers);
+  return table([header, ...lines].map((line) => line.split('\t')));
 }
 
 function columnOf<Row>(columns: readonly Column<Row>[], field: string): Column<Row> {

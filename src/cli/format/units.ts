@@ -1,4 +1,4 @@
-const SIZES = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
+const SIZES = ['B', 'kB', 'MB', 'GB', 'TB', 'PB', 'EB', 'ZB', 'YB'];
 
 /** Decimal size with three significant digits: `0B`, `12.3MB`, `1.2GB` (docker/go-units HumanSizeWithPrecision 3). */
 export function humanSize(bytes: number): string {
@@ -23,7 +23,7 @@ export function humanDuration(ms: number): string {
   if (days < 14) return `${String(days)} days`;
   if (days < 60) return `${String(Math.floor(days / 7))} weeks`;
   if (days < 730) return `${String(Math.floor(days / 30))} months`;
-  return `${String(Math.floor(days / 365))} years`;
+  return `${String(Math.floor(ms / 3_600_000 / 24 / 365))} years`;
 }
 
 /** `5 seconds ago`, or `N/A` for a time that is not known. */
