@@ -8,6 +8,11 @@ export function escapeControls(text: string): string {
   );
 }
 
+/** The same for a title: a newline or tab in it is a blank. */
+export function oneLine(text: string): string {
+  return escapeControls(text.replace(/[\t\n]/g, ' '));
+}
+
 /** A progress bar rewrites its line with \r: only the last state of it is a line. */
 export function lastOfRewritten(line: string): string {
   const parts = line.replace(/\r+$/, '').split('\r');

@@ -1,7 +1,7 @@
 import type { Digest } from '../model/digest.js';
 import { unreachable } from '../model/error.js';
 import { type BuildEvent, describeWhy } from '../model/events.js';
-import { escapeControls, lastOfRewritten } from './escape.js';
+import { escapeControls, lastOfRewritten, oneLine } from './escape.js';
 import { LineSplitter } from './line-splitter.js';
 
 interface Step {
@@ -31,7 +31,10 @@ export class PlainPrinter {
       case 'vertex-started': {
         const step = this.#step(event.vertex);
         step.started = event.time;
-        this.#line(step, event.why === undefined ? undefined : `why: ${describeWhy(event.why)}`);
+        this.#line(
+          step,
+          event.why === undefined ? undefined : `why: ${oneLine(describeWhy(event.why))}`,
+        );
         return;
       }
       case 'vertex-cached':
@@ -54,7 +57,7 @@ export class PlainPrinter {
         return;
       case 'status':
         if (event.completed !== undefined)
-          this.#line(this.#step(event.vertex), `${event.name} done`);
+          this.#line(this.#step(event.vertex), `${oneLine(event.name)} done`);
         return;
       case 'warning':
         this.#warnings.push(event.message);
@@ -85,7 +88,7 @@ export class PlainPrinter {
     if (this.#last === step) return;
     if (this.#last !== undefined) this.#write(`#${String(this.#last.number)} ...\n\n`);
     this.#last = step;
-    this.#write(`#${String(step.number)} ${escapeControls(step.name)}\n`);
+    this.#write(`#${String(step.number)} ${oneLine(step.name)}\n`);
   }
 
   #line(step: Step, text: string | undefined): void {
@@ -99,8 +102,8 @@ export class PlainPrinter {
   }
 
   #logLine(step: Step, line: string, time: number): void {
-    const seconds = ((time - (step.started ?? time)) / 1000).toFixed(3);
-    this.#line(step, `${seconds} ${escapeControls(lastOfRewritten(line))}`);
+    const seconds = (time - (step.started ?? time)) / 1000;
+    this.#line(step, `${stamp(seconds)} ${escapeControls(lastOfRewritten(line))}`);
   }
 
   #finish(vertex: Digest, time: number, text: (seconds: string) => string): void {
@@ -115,4 +118,11 @@ export class PlainPrinter {
     this.#write('\n');
     this.#last = undefined;
   }
+}
+
+/** BuildKit's five characters: `0.123`, `12.34`, `123.4`, `1234.`. */
+function stamp(seconds: number): string {
+  if (seconds >= 10_000) return seconds.toFixed(0);
+  const digits = seconds < 1 ? seconds.toFixed(4) : seconds.toPrecision(4);
+  return digits.slice(0, 5).padEnd(5, '.');
 }

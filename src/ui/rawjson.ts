@@ -74,7 +74,7 @@ function statusLine(event: Of<'status'>): object {
     ...(started === undefined ? {} : { started: iso(started) }),
     ...(completed === undefined ? {} : { completed: iso(completed) }),
   };
-  return { statuses: [{ id, vertex, name, current, total, ...times }] };
+  return { statuses: [{ id, vertex, name, current: current ?? 0, total, ...times }] };
 }
 
 function logLine({ vertex, stream, data, time }: Of<'log'>): object {
@@ -83,8 +83,16 @@ function logLine({ vertex, stream, data, time }: Of<'log'>): object {
   return { logs: [{ vertex, stream: number, data: text, timestamp: iso(time) }] };
 }
 
-function warningLine({ vertex, message, range }: Of<'warning'>): object {
-  return { warnings: [{ vertex, short: Buffer.from(message).toString('base64'), range }] };
+function warningLine({ vertex, message, detail, range }: Of<'warning'>): object {
+  const lines =
+    range === undefined
+      ? {}
+      : { range: [{ start: { line: range.startLine }, end: { line: range.endLine } }] };
+  return { warnings: [{ vertex, short: base64(message), detail: detail?.map(base64), ...lines }] };
+}
+
+function base64(text: string): string {
+  return Buffer.from(text).toString('base64');
 }
 
 function iso(time: number): string {

@@ -1,7 +1,8 @@
 import type { Digest } from '../model/digest.js';
 import { unreachable } from '../model/error.js';
 import { type BuildEvent, describeWhy } from '../model/events.js';
-import { escapeControls, lastOfRewritten } from './escape.js';
+import { withoutTabs } from './columns.js';
+import { escapeControls, lastOfRewritten, oneLine } from './escape.js';
 
 export type StepStatus =
   'waiting' | 'running' | 'cached' | 'same-result' | 'done' | 'failed' | 'cancelled';
@@ -15,8 +16,8 @@ export interface StepState {
   readonly why?: string;
   /** Last lines of its output, escaped. */
   readonly tail: readonly string[];
-  /** A line that is not complete yet. */
-  readonly partial: string;
+  /** Bytes of a line that is not complete yet. */
+  readonly partial: Uint8Array;
 }
 
 export interface ScreenState {
@@ -27,6 +28,9 @@ export interface ScreenState {
 }
 
 const TAIL = 20;
+/** No terminal shows more of a line that does not end. */
+const LONGEST_PARTIAL = 16 << 10;
+const [NEWLINE, RETURN] = [10, 13];
 
 export function initialState(now: number): ScreenState {
   return { started: now, steps: [], warnings: [] };
@@ -40,15 +44,15 @@ export function reduce(state: ScreenState, event: BuildEvent): ScreenState {
       if (state.steps.some((step) => step.vertex === vertex)) return state;
       const step: StepState = {
         vertex,
-        name: escapeControls(event.name),
+        name: oneLine(event.name),
         status: 'waiting',
         tail: [],
-        partial: '',
+        partial: new Uint8Array(),
       };
       return { ...state, steps: [...state.steps, step] };
     }
     case 'vertex-started': {
-      const why = event.why === undefined ? {} : { why: describeWhy(event.why) };
+      const why = event.why === undefined ? {} : { why: oneLine(describeWhy(event.why)) };
       return update(state, event.vertex, (step) => ({
         ...step,
         status: 'running',
@@ -86,9 +90,9 @@ export function reduce(state: ScreenState, event: BuildEvent): ScreenState {
     case 'log':
       return update(state, event.vertex, (step) => withLog(step, event.data));
     case 'status':
-      return update(state, event.vertex, (step) => ({ ...step, partial: event.name }));
+      return state;
     case 'warning':
-      return { ...state, warnings: [...state.warnings, event.message] };
+      return { ...state, warnings: [...state.warnings, oneLine(event.message)] };
     default:
       return unreachable(event);
   }
@@ -106,8 +110,23 @@ function update(
 }
 
 function withLog(step: StepState, data: Uint8Array): StepState {
-  const lines = (step.partial + Buffer.from(data).toString()).split('\n');
-  const partial = lines.pop() ?? '';
-  const shown = lines.map((line) => escapeControls(lastOfRewritten(line)));
+  const bytes = Buffer.concat([step.partial, data]);
+  const end = bytes.lastIndexOf(NEWLINE) + 1;
+  const partial = shortened(bytes.subarray(end));
+  if (end === 0) return { ...step, partial };
+  const lines = bytes
+    .subarray(0, end - 1)
+    .toString()
+    .split('\n')
+    .slice(-TAIL);
+  const shown = lines.map((line) => withoutTabs(escapeControls(lastOfRewritten(line))));
   return { ...step, partial, tail: [...step.tail, ...shown].slice(-TAIL) };
+}
+
+/** What can still be seen of an incomplete line: from its last rewriting on, and only so much. */
+function shortened(bytes: Buffer): Buffer {
+  let text = bytes.length;
+  while (bytes[text - 1] === RETURN) text--;
+  const start = text === 0 ? 0 : bytes.lastIndexOf(RETURN, text - 1) + 1;
+  return Buffer.from(bytes.subarray(start, start + LONGEST_PARTIAL));
 }

@@ -1,3 +1,4 @@
+import { columnsOf, cut } from './columns.js';
 import type { ScreenState, StepState } from './state.js';
 
 const MARKS: Readonly<Record<StepState['status'], string>> = {
@@ -31,22 +32,8 @@ export function titleLine(state: ScreenState, now: number): string {
 export function stepLines(step: StepState, width: number, now: number): string[] {
   const time = `${(((step.ended ?? now) - (step.started ?? now)) / 1000).toFixed(1)}s`;
   const room = Math.max(10, width - time.length - 1);
-  const line = `${cut(` ${MARKS[step.status]} ${step.name}`, room).padEnd(room)} ${time}`;
+  const title = cut(` ${MARKS[step.status]} ${step.name}`, room);
+  const line = `${title}${' '.repeat(room - columnsOf(title))} ${time}`;
   const why = step.why === undefined ? [] : [cut(` => => why: ${step.why}`, width)];
   return [line, ...why];
-}
-
-/** Cuts to a count of columns; wide characters count two. */
-export function cut(text: string, columns: number): string {
-  let [used, out] = [0, ''];
-  for (const char of text) {
-    const wide =
-      /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/u.test(
-        char,
-      );
-    used += wide ? 2 : 1;
-    if (used > columns) return `${out.slice(0, -1)}…`;
-    out += char;
-  }
-  return out;
 }

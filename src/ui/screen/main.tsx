@@ -1,7 +1,8 @@
 import { Box, render, Text } from 'ink';
+import { cut } from '../columns.js';
 import type { Screen } from '../print-screen.js';
 import type { ScreenState, StepState } from '../state.js';
-import { cut, stepLines, titleLine } from '../summary.js';
+import { stepLines, titleLine } from '../summary.js';
 
 interface BuildViewProps {
   readonly state: ScreenState;
