@@ -42,13 +42,20 @@ function measure(workload: Workload, tools: readonly Tool[], work: string): stri
       const file = join(scratch, 'image.tar');
       const commands =
         workload.archive === true ? tool.exportTo(dir, 'bench', file) : [tool.build(dir, 'bench')];
+      settle();
       samples.get(tool.name)?.push(time(commands));
     }
     emptyScratch(scratch);
     const limit = workload.limit?.(dir, scratch);
+    settle();
     if (limit !== undefined) limits.push(time([limit.run]));
   }
   return report(workload, samples, limits);
+}
+
+/** Nobody pays for what another left in the page cache: its dirty pages would be flushed by the next tool's fsync. */
+function settle(): void {
+  run({ argv: ['sync'] });
 }
 
 function report(workload: Workload, samples: Map<string, number[]>, limits: number[]): string {
