@@ -1,18 +1,14 @@
 import { nearest } from '../model/nearest.js';
-import { parseDuration } from './duration.js';
 import { type FlagSyntax, readFlags } from './flags.js';
 import type { Instruction, InstructionBody } from './instruction.js';
 import type { LogicalLine } from './logical-lines.js';
 import { notYet, Problem } from './problem.js';
-import { argDeclarations, formOf, jsonArray, namedValues, plainWords } from './split.js';
-
-/** What an instruction's reader gets: the text after the keyword and its flags. */
-interface Source {
-  readonly keyword: string;
-  readonly text: string;
-  readonly flags: ReadonlyMap<string, string>;
-  readonly escape: string;
-}
+import { readCopy } from './read-copy.js';
+import { readFrom } from './read-from.js';
+import { readHealthcheck } from './read-healthcheck.js';
+import { readRun } from './read-run.js';
+import { single, some, type Source } from './source-text.js';
+import { argDeclarations, formOf, jsonArray, namedValues } from './split.js';
 
 interface Reader {
   readonly syntax?: FlagSyntax;
@@ -85,79 +81,6 @@ function refuseHeredoc(keyword: string, text: string): void {
     throw notYet(`a here-document in ${keyword}`);
 }
 
-function single({ keyword, text }: Source): string {
-  if (text === '') throw new Problem(`${keyword} requires exactly one argument`);
-  return text;
-}
-
-function some({ keyword }: Source, words: readonly string[]): readonly string[] {
-  const given = words.filter((word) => word !== '');
-  if (given.length === 0) throw new Problem(`${keyword} requires at least one argument`);
-  return given;
-}
-
-function readFrom({ text, flags }: Source): InstructionBody {
-  const [base, as, stage, ...more] = text.split(/\s+/);
-  const valid = as === undefined || (stage !== undefined && as.toUpperCase() === 'AS');
-  if (base === undefined || base === '' || !valid || more.length > 0) {
-    throw new Problem('FROM requires either one or three arguments', {
-      hint: 'write FROM image or FROM image AS name',
-    });
-  }
-  const name = stage?.toLowerCase();
-  if (name !== undefined && !/^[a-z][a-z0-9-_.]*$/.test(name)) {
-    throw new Problem(
-      `invalid name for build stage: ${JSON.stringify(stage)}, name can't start with a number or contain symbols`,
-    );
-  }
-  const platform = flags.get('platform');
-  return {
-    kind: 'from',
-    base,
-    ...(name === undefined ? {} : { stage: name }),
-    ...(platform === undefined ? {} : { platform }),
-  };
-}
-
-function readRun(source: Source): InstructionBody {
-  if (source.text === '') throw new Problem('RUN requires at least one argument');
-  const form = formOf(source.text);
-  if (form.json && form.args.length === 0) throw new Problem('RUN requires at least one argument');
-  const network = source.flags.get('network');
-  if (network === undefined) return { kind: 'run', form };
-  if (network === 'default' || network === 'none' || network === 'host')
-    return { kind: 'run', form, network };
-  throw new Problem(`invalid network mode ${JSON.stringify(network)}`, {
-    hint: 'use default, none or host',
-  });
-}
-
-function readCopy({ keyword, text, flags }: Source): InstructionBody {
-  const words = plainWords(text);
-  const dest = words[words.length - 1];
-  if (dest === undefined || words.length < 2) {
-    throw new Problem(
-      `${keyword} requires at least two arguments, but only ${String(words.length)} ${words.length === 1 ? 'was' : 'were'} provided. Destination could not be determined`,
-    );
-  }
-  const sources = words.slice(0, -1);
-  const remote = sources.find((source) => /^(https?|git|ssh):\/\/|^git@/.test(source));
-  if (remote !== undefined && keyword === 'ADD') throw notYet(`ADD of a remote source (${remote})`);
-  if (remote !== undefined) throw new Problem(`source can't be a URL for COPY: ${remote}`);
-  if (flags.get('from')?.includes('$') === true) {
-    throw new Problem('variable expansion is not supported for --from', {
-      hint: 'define a new stage with FROM using ARG from global scope',
-    });
-  }
-  return {
-    kind: 'copy',
-    instruction: keyword === 'ADD' ? 'ADD' : 'COPY',
-    sources,
-    dest,
-    ...Object.fromEntries(flags),
-  };
-}
-
 function readVolume(source: Source): InstructionBody {
   const paths = some(source, jsonArray(source.text) ?? source.text.split(/\s+/));
   if (paths.some((path) => path.trim() === ''))
@@ -173,48 +96,6 @@ function readShell({ text }: Source): InstructionBody {
     });
   if (shell.length === 0) throw new Problem('SHELL requires at least one argument');
   return { kind: 'shell', shell };
-}
-
-function readHealthcheck({ text, flags }: Source): InstructionBody {
-  const type = /^\S+/.exec(text)?.[0] ?? '';
-  const rest = text.slice(type.length).trim();
-  if (type.toUpperCase() === 'NONE') {
-    if (rest !== '' || flags.size > 0) throw new Problem('HEALTHCHECK NONE takes no arguments');
-    return { kind: 'healthcheck', options: {} };
-  }
-  if (type.toUpperCase() !== 'CMD') {
-    throw new Problem(
-      type === ''
-        ? 'HEALTHCHECK requires at least one argument'
-        : `unknown type ${JSON.stringify(type)} in HEALTHCHECK (try CMD)`,
-    );
-  }
-  if (rest === '') throw new Problem('missing command after HEALTHCHECK CMD');
-  const options = {
-    ...durationFlag(flags, 'interval', 'Interval'),
-    ...durationFlag(flags, 'timeout', 'Timeout'),
-    ...durationFlag(flags, 'start-period', 'StartPeriod'),
-    ...durationFlag(flags, 'start-interval', 'StartInterval'),
-    ...retriesFlag(flags),
-  };
-  return { kind: 'healthcheck', form: formOf(rest), options };
-}
-
-function durationFlag(
-  flags: ReadonlyMap<string, string>,
-  flag: string,
-  field: string,
-): Record<string, number> {
-  const text = flags.get(flag);
-  return text === undefined ? {} : { [field]: parseDuration(text, flag) };
-}
-
-function retriesFlag(flags: ReadonlyMap<string, string>): { Retries?: number } {
-  const text = flags.get('retries');
-  if (text === undefined) return {};
-  if (!/^\d{1,9}$/.test(text))
-    throw new Problem(`--retries must be a whole number, not ${JSON.stringify(text)}`);
-  return { Retries: Number(text) };
 }
 
 function readOnbuild(source: Source): InstructionBody {

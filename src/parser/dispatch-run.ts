@@ -1,0 +1,63 @@
+import type { EnvVar, ExecSpec } from '../model/graph.js';
+import type { Form, Instruction } from './instruction.js';
+import type { StageState } from './stage-state.js';
+import { addVertex, argvOf, remember, type StageContext, type Step } from './step.js';
+
+const PROXIES = ['http_proxy', 'https_proxy', 'ftp_proxy', 'no_proxy', 'all_proxy'];
+
+/** RUN: one exec vertex. */
+export function dispatchRun(instruction: Extract<Instruction, { kind: 'run' }>, step: Step): void {
+  const { state, context } = step;
+  addVertex(step, execSpec(instruction.form, instruction.network, state, context), []);
+  remember(step, `RUN ${runText(instruction.form, state)} # buildkit`, true);
+}
+
+function execSpec(
+  form: Form,
+  network: ExecSpec['network'] | undefined,
+  state: StageState,
+  { options }: StageContext,
+): ExecSpec {
+  return {
+    kind: 'exec',
+    args: argvOf(form, state),
+    env: withProxies(state.env, options.buildArgs),
+    cwd:
+      state.config.WorkingDir === undefined || state.config.WorkingDir === ''
+        ? '/'
+        : state.config.WorkingDir,
+    user: state.config.User ?? '',
+    network: network ?? options.network,
+    platform: options.platform,
+  };
+}
+
+/** Proxy build arguments reach RUN in both cases without a declaration; lower case wins. */
+function withProxies(
+  env: readonly EnvVar[],
+  buildArgs: Readonly<Record<string, string>>,
+): readonly EnvVar[] {
+  const known = new Set(env.map(({ name }) => name));
+  const proxies = PROXIES.flatMap((name) => {
+    const value = buildArgs[name] ?? buildArgs[name.toUpperCase()];
+    if (value === undefined) return [];
+    return [name.toUpperCase(), name].map((each) => ({
+      name: each,
+      value,
+      origin: 'proxy' as const,
+    }));
+  });
+  return [...env, ...proxies.filter(({ name }) => !known.has(name))];
+}
+
+/** `|2 A=1 B=2 /bin/sh -c cmd`: the ARGs in scope with their values now, then argv (BuildKit's history form). */
+function runText(form: Form, state: StageState): string {
+  const args = state.args
+    .map(({ name, value }) => [
+      name,
+      state.env.findLast((v) => v.name === name)?.value ?? value ?? '',
+    ])
+    .map(([name, value]) => `${name ?? ''}=${value ?? ''}`);
+  const head = args.length === 0 ? [] : [`|${String(args.length)}`, ...args];
+  return [...head, ...argvOf(form, state)].join(' ');
+}

@@ -1,0 +1,264 @@
+import { canonicalDigest } from '../model/canonical.js';
+import { BuildError, type SourceRange } from '../model/error.js';
+import type { OpSpec, ResolvedImage, Vertex } from '../model/graph.js';
+import { nearest } from '../model/nearest.js';
+import type { RunConfig } from '../model/oci.js';
+import { dispatch } from './dispatch.js';
+import type { GlobalArgs } from './globals.js';
+import type { Instruction, ParsedDockerfile } from './instruction.js';
+import type { LowerOptions } from './lower-options.js';
+import { at, placed } from './placed.js';
+import { Problem } from './problem.js';
+import { readText } from './read-instruction.js';
+import { setConfigEnv, type StageState } from './stage-state.js';
+import type { FromInstruction, Stage } from './stages.js';
+import type { StageContext } from './step.js';
+import { expandWord } from './words.js';
+
+const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** Lowers the stages that are asked for, each once. */
+export class Lowering {
+  readonly #dockerfile: ParsedDockerfile;
+  readonly #options: LowerOptions;
+  readonly #stages: readonly Stage[];
+  readonly #globals: GlobalArgs;
+  readonly #lowered = new Map<number, Promise<StageState>>();
+
+  constructor(
+    dockerfile: ParsedDockerfile,
+    options: LowerOptions,
+    stages: readonly Stage[],
+    globals: GlobalArgs,
+  ) {
+    this.#dockerfile = dockerfile;
+    this.#options = options;
+    this.#stages = stages;
+    this.#globals = globals;
+  }
+
+  stage(index: number): Promise<StageState> {
+    const running = this.#lowered.get(index);
+    if (running !== undefined) return running;
+    const stage = this.#stages[index];
+    if (stage === undefined) throw new Error(`no stage ${String(index)}`);
+    const started = this.#lower(stage);
+    this.#lowered.set(index, started);
+    return started;
+  }
+
+  async #lower(stage: Stage): Promise<StageState> {
+    const { state, triggers } = await this.#begin(stage);
+    const context = this.#context(stage);
+    for (const trigger of triggers) {
+      const { escape } = this.#dockerfile.directives;
+      const body = at(() => readText(trigger, escape), stage.from.range);
+      await this.#dispatch({ ...body, range: stage.from.range }, 'ONBUILD ', state, context);
+    }
+    for (const instruction of stage.body) await this.#dispatch(instruction, '', state, context);
+    return state;
+  }
+
+  async #dispatch(
+    instruction: Instruction,
+    prefix: string,
+    state: StageState,
+    context: StageContext,
+  ): Promise<void> {
+    try {
+      await dispatch(instruction, prefix, state, context);
+    } catch (error) {
+      throw placed(error, instruction.range);
+    }
+  }
+
+  #context(stage: Stage): StageContext {
+    const { escape } = this.#dockerfile.directives;
+    return {
+      options: this.#options,
+      globals: this.#globals,
+      escape,
+      source: (from, range) => this.#source(from, stage, range),
+    };
+  }
+
+  /** FROM: an earlier stage (all its state), scratch, or an image. Gives the ONBUILD triggers to run. */
+  async #begin(stage: Stage): Promise<{ state: StageState; triggers: readonly string[] }> {
+    const { from } = stage;
+    const base = at(() => this.#expand(from.base), from.range);
+    if (base.trim() === '') {
+      throw new BuildError('syntax', `base name (${from.base}) should not be blank`, {
+        range: from.range,
+      });
+    }
+    this.#checkPlatform(from);
+    const earlier = this.#stages.slice(0, stage.index).findLast(({ name }) => name === base);
+    const steps = { done: 0, total: this.#countSteps(stage) };
+    if (earlier !== undefined) {
+      const parent = await this.stage(earlier.index);
+      const triggers = parent.config.OnBuild ?? [];
+      const { OnBuild: _cleared, ...config } = parent.config;
+      const fresh = {
+        position: 0,
+        cmdSet: false,
+        steps: { ...steps, total: steps.total + countTriggers(triggers) },
+      };
+      return { state: { ...parent, ...fresh, name: this.#title(stage), config }, triggers };
+    }
+    if (base === 'scratch') return { state: this.#onScratch(stage, steps), triggers: [] };
+    return this.#onImage(stage, await this.#options.resolveImage(base, from.range), base);
+  }
+
+  #expand(word: string): string {
+    return expandWord(word, (name) => this.#globals.get(name), this.#dockerfile.directives.escape);
+  }
+
+  #checkPlatform(from: FromInstruction): void {
+    if (from.platform === undefined) return;
+    const wanted = at(() => this.#expand(from.platform ?? ''), from.range);
+    const { os, architecture } = this.#options.platform;
+    if (wanted === `${os}/${architecture}` || wanted.startsWith(`${os}/${architecture}/`)) return;
+    throw new BuildError('unsupported', `FROM --platform=${wanted} is not supported yet`, {
+      range: from.range,
+      hint: `this machine builds ${os}/${architecture}`,
+    });
+  }
+
+  #title(stage: Stage): string {
+    if (stage.name !== undefined) return stage.name;
+    return this.#stages.length > 1 ? `stage-${String(stage.index)}` : '';
+  }
+
+  #countSteps(stage: Stage): number {
+    return stage.body.filter(({ kind }) => ['run', 'copy', 'workdir'].includes(kind)).length;
+  }
+
+  #onScratch(stage: Stage, steps: { done: number; total: number }): StageState {
+    const vertex = this.#sourceVertex({ kind: 'scratch' }, 'FROM scratch', stage);
+    return this.#fresh(stage, vertex, { Env: [`PATH=${DEFAULT_PATH}`], WorkingDir: '/' }, steps);
+  }
+
+  #onImage(
+    stage: Stage,
+    image: ResolvedImage,
+    base: string,
+  ): { state: StageState; triggers: readonly string[] } {
+    const { OnBuild: triggers = [], ...inherited } = image.config.config ?? {};
+    const total = this.#countSteps(stage) + countTriggers(triggers) + 1;
+    const title = this.#title(stage);
+    const index = '1'.padStart(String(total).length);
+    const name = `[${title === '' ? '' : `${title} `}${index}/${String(total)}] FROM ${image.reference}`;
+    const vertex = this.#sourceVertex(imageSpec(image), name, stage);
+    const env = inherited.Env ?? [];
+    const hasPath = env.some((entry) => entry.startsWith('PATH='));
+    const config = hasPath
+      ? inherited
+      : { ...inherited, Env: setConfigEnv(env, 'PATH', DEFAULT_PATH) };
+    const state = this.#fresh(stage, vertex, config, { done: 1, total });
+    state.base = image.config;
+    state.author = image.config.author;
+    this.#checkImagePlatform(image, stage, base);
+    return { state, triggers };
+  }
+
+  #checkImagePlatform(image: ResolvedImage, stage: Stage, base: string): void {
+    const { os, architecture } = this.#options.platform;
+    if (image.config.os === os && image.config.architecture === architecture) return;
+    const has = `${image.config.os}/${image.config.architecture}`;
+    throw new BuildError(
+      'unsupported',
+      `image ${base} is for ${has}, this machine runs ${os}/${architecture}`,
+      {
+        range: stage.from.range,
+      },
+    );
+  }
+
+  #fresh(
+    stage: Stage,
+    vertex: Vertex,
+    config: RunConfig,
+    steps: { done: number; total: number },
+  ): StageState {
+    const env = (config.Env ?? []).map((entry) => {
+      const cut = entry.indexOf('=');
+      return { name: entry.slice(0, cut), value: entry.slice(cut + 1), origin: 'ENV' as const };
+    });
+    return {
+      name: this.#title(stage),
+      vertex,
+      config: { ...config },
+      author: undefined,
+      env,
+      args: [],
+      history: [],
+      base: undefined,
+      position: 0,
+      steps,
+      cmdSet: false,
+    };
+  }
+
+  #sourceVertex(op: OpSpec, name: string, stage: Stage): Vertex {
+    const { range, text } = stage.from;
+    const place = { file: this.#options.place, stage: this.#title(stage), position: 0, text };
+    return {
+      digest: canonicalDigest(op as never),
+      op,
+      inputs: [],
+      name,
+      range,
+      place,
+      ignoreCache: false,
+    };
+  }
+
+  /** `COPY --from=`: a stage by name or index, else an image. */
+  async #source(from: string, current: Stage, range: SourceRange): Promise<Vertex> {
+    const index = this.#stageIndex(from);
+    if (index === current.index) {
+      throw new Problem(`circular dependency detected on stage: ${from}`);
+    }
+    if (index !== undefined && index > current.index) {
+      throw new Problem(
+        `cannot copy from stage ${JSON.stringify(from)}, it needs to be defined before current stage ${JSON.stringify(current.name ?? String(current.index))}`,
+      );
+    }
+    if (index !== undefined) return (await this.stage(index)).vertex;
+    if (from.toLowerCase() === 'scratch')
+      return this.#sourceVertex({ kind: 'scratch' }, 'scratch', current);
+    this.#checkNearStage(from, current);
+    const image = await this.#options.resolveImage(from, range);
+    return this.#sourceVertex(imageSpec(image), `FROM ${image.reference}`, current);
+  }
+
+  #stageIndex(from: string): number | undefined {
+    const named = this.#stages.findLast(({ name }) => name === from.toLowerCase())?.index;
+    if (named !== undefined || !/^\d+$/.test(from)) return named;
+    if (Number(from) < this.#stages.length) return Number(from);
+    throw new Problem(
+      `invalid stage index ${from}: there are ${String(this.#stages.length)} stages, counted from 0`,
+    );
+  }
+
+  /** A name without tag or slash that is a slip away from a stage's is a slip, not an image. */
+  #checkNearStage(from: string, current: Stage): void {
+    if (/[/:@.]/.test(from)) return;
+    const names = this.#stages.slice(0, current.index).map(({ name }) => name);
+    const near = nearest(
+      from,
+      names.filter((name) => name !== undefined),
+    );
+    if (near === undefined) return;
+    throw new Problem(`no stage ${JSON.stringify(from)}`, { hint: `did you mean --from=${near}?` });
+  }
+}
+
+function imageSpec(image: ResolvedImage): OpSpec {
+  const { reference, manifest, layers } = image;
+  return { kind: 'image', reference, manifest, layers, diffIDs: image.config.rootfs.diff_ids };
+}
+
+function countTriggers(triggers: readonly string[]): number {
+  return triggers.filter((trigger) => /^(run|copy|add|workdir)\s/i.test(trigger)).length;
+}

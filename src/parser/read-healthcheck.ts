@@ -1,0 +1,47 @@
+import { parseDuration } from './duration.js';
+import type { InstructionBody } from './instruction.js';
+import { Problem } from './problem.js';
+import type { Source } from './source-text.js';
+import { formOf } from './split.js';
+
+export function readHealthcheck({ text, flags }: Source): InstructionBody {
+  const type = /^\S+/.exec(text)?.[0] ?? '';
+  const rest = text.slice(type.length).trim();
+  if (type.toUpperCase() === 'NONE') {
+    if (rest !== '' || flags.size > 0) throw new Problem('HEALTHCHECK NONE takes no arguments');
+    return { kind: 'healthcheck', options: {} };
+  }
+  if (type.toUpperCase() !== 'CMD') {
+    throw new Problem(
+      type === ''
+        ? 'HEALTHCHECK requires at least one argument'
+        : `unknown type ${JSON.stringify(type)} in HEALTHCHECK (try CMD)`,
+    );
+  }
+  if (rest === '') throw new Problem('missing command after HEALTHCHECK CMD');
+  const options = {
+    ...durationFlag(flags, 'interval', 'Interval'),
+    ...durationFlag(flags, 'timeout', 'Timeout'),
+    ...durationFlag(flags, 'start-period', 'StartPeriod'),
+    ...durationFlag(flags, 'start-interval', 'StartInterval'),
+    ...retriesFlag(flags),
+  };
+  return { kind: 'healthcheck', form: formOf(rest), options };
+}
+
+function durationFlag(
+  flags: ReadonlyMap<string, string>,
+  flag: string,
+  field: string,
+): Record<string, number> {
+  const text = flags.get(flag);
+  return text === undefined ? {} : { [field]: parseDuration(text, flag) };
+}
+
+function retriesFlag(flags: ReadonlyMap<string, string>): { Retries?: number } {
+  const text = flags.get('retries');
+  if (text === undefined) return {};
+  if (!/^\d{1,9}$/.test(text))
+    throw new Problem(`--retries must be a whole number, not ${JSON.stringify(text)}`);
+  return { Retries: Number(text) };
+}

@@ -1,0 +1,17 @@
+import type { InstructionBody } from './instruction.js';
+import { Problem } from './problem.js';
+import type { Source } from './source-text.js';
+import { formOf } from './split.js';
+
+export function readRun(source: Source): InstructionBody {
+  if (source.text === '') throw new Problem('RUN requires at least one argument');
+  const form = formOf(source.text);
+  if (form.json && form.args.length === 0) throw new Problem('RUN requires at least one argument');
+  const network = source.flags.get('network');
+  if (network === undefined) return { kind: 'run', form };
+  if (network === 'default' || network === 'none' || network === 'host')
+    return { kind: 'run', form, network };
+  throw new Problem(`invalid network mode ${JSON.stringify(network)}`, {
+    hint: 'use default, none or host',
+  });
+}

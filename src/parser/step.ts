@@ -1,0 +1,71 @@
+import { canonicalDigest } from '../model/canonical.js';
+import type { SourceRange } from '../model/error.js';
+import type { OpSpec, Vertex } from '../model/graph.js';
+import type { GlobalArgs } from './globals.js';
+import type { Form, Instruction } from './instruction.js';
+import type { LowerOptions } from './lower-options.js';
+import type { StageState } from './stage-state.js';
+
+/** What an instruction may ask beyond its stage. */
+export interface StageContext {
+  readonly options: LowerOptions;
+  readonly globals: GlobalArgs;
+  readonly escape: string;
+  /** The last vertex of a stage, or an image's, for `--from`. */
+  readonly source: (from: string, range: SourceRange) => Promise<Vertex>;
+}
+
+/** One instruction at work on its stage. */
+export interface Step {
+  readonly instruction: Instruction;
+  readonly prefix: string;
+  readonly state: StageState;
+  readonly context: StageContext;
+  readonly lookup: (name: string) => string | undefined;
+  readonly expand: (word: string) => string;
+}
+
+/** The history entry of an instruction; `layer` says that its vertex made one. */
+export function remember({ state }: Step, createdBy: string, layer = false): void {
+  state.history = [...state.history, layer ? { createdBy, vertex: state.vertex } : { createdBy }];
+}
+
+/** Puts a step on top of the stage. */
+export function addVertex(
+  { instruction, prefix, state, context }: Step,
+  op: OpSpec,
+  sources: readonly Vertex[],
+): void {
+  const inputs = [state.vertex, ...sources];
+  const { steps } = state;
+  const index = String(++steps.done).padStart(String(steps.total).length);
+  const title = `[${state.name === '' ? '' : `${state.name} `}${index}/${String(steps.total)}]`;
+  const ignoreCache = context.options.noCache && op.kind !== 'mkdir';
+  const digests = inputs.map((input) => input.digest);
+  state.vertex = {
+    // Specs are plain data, as canonicalDigest wants.
+    digest: canonicalDigest({ op: op as never, inputs: digests, ignoreCache }),
+    op,
+    inputs,
+    name: `${title} ${prefix}${instruction.text}`,
+    range: instruction.range,
+    place: {
+      file: context.options.place,
+      stage: state.name,
+      position: state.position,
+      text: instruction.text,
+    },
+    ignoreCache,
+  };
+  state.position++;
+}
+
+function shellOf(state: StageState): readonly string[] {
+  const shell = state.config.Shell;
+  return shell !== undefined && shell.length > 0 ? shell : ['/bin/sh', '-c'];
+}
+
+/** The argv of a form: shell form gets the SHELL before it. */
+export function argvOf(form: Form, state: StageState): readonly string[] {
+  return form.json ? form.args : [...shellOf(state), form.text];
+}
