@@ -52,6 +52,8 @@ interface Keyed<R extends Result> {
   readonly opDigest: Digest;
   readonly key: CacheKey;
   readonly inputs: readonly CacheKey[];
+  /** It or something below must run again (--no-cache): what its definition once gave stands on the old layers. */
+  readonly renewed: boolean;
 }
 
 class Solver<R extends Result> {
@@ -89,7 +91,8 @@ class Solver<R extends Result> {
       const inputs = vertex.inputs.map((input) => this.#of(input).key);
       const digest = opDigest(own.parts);
       const key = definitionKey(digest, inputs);
-      this.#keyed.set(vertex.digest, { vertex, ...own, opDigest: digest, key, inputs });
+      const renewed = vertex.ignoreCache || vertex.inputs.some((input) => this.#of(input).renewed);
+      this.#keyed.set(vertex.digest, { vertex, ...own, opDigest: digest, key, inputs, renewed });
     }
   }
 
@@ -130,7 +133,7 @@ class Solver<R extends Result> {
   }
 
   async #byDefinition(keyed: Keyed<R>): Promise<R | undefined> {
-    if (keyed.vertex.ignoreCache) return undefined;
+    if (keyed.renewed) return undefined;
     const record = await this.#options.records.byDefinition(keyed.key);
     return record === undefined ? undefined : this.#options.load(record.result);
   }
@@ -193,7 +196,8 @@ class Solver<R extends Result> {
   async #run(keyed: Keyed<R>, inputs: readonly R[]): Promise<R> {
     const { vertex, op } = keyed;
     this.#scope.signal.throwIfAborted();
-    const why = await explain(keyed, this.#options.records);
+    const renewed = vertex.inputs.map((input) => this.#of(input).renewed);
+    const why = await explain({ ...keyed, renewed }, this.#options.records);
     const { digest } = vertex;
     const time = this.#options.now;
     this.#reported.add(digest);

@@ -9,6 +9,8 @@ export interface Missed {
   readonly parts: readonly KeyPart[];
   readonly key: CacheKey;
   readonly inputs: readonly CacheKey[];
+  /** For each input, whether it was made to run again. */
+  readonly renewed: readonly boolean[];
 }
 
 /** Says why a step must run: the first thing that differs from its last run, by name. */
@@ -19,7 +21,9 @@ export async function explain(missed: Missed, records: Records): Promise<Why> {
   const changes = await changedParts(missed.parts, last, records);
   const [first, ...more] = changes;
   if (first !== undefined) return { kind: 'changed', what: first, more: more.length };
-  const at = missed.inputs.findIndex((key, i) => key !== last.inputs[i]);
+  const at = missed.inputs.findIndex(
+    (key, i) => key !== last.inputs[i] || missed.renewed[i] === true,
+  );
   const input = missed.vertex.inputs[at];
   return input === undefined ? { kind: 'evicted' } : { kind: 'input-changed', input: input.name };
 }
