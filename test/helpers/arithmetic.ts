@@ -1,7 +1,7 @@
 import { canonicalDigest } from '../../src/model/canonical.js';
 import type { Digest } from '../../src/model/digest.js';
 import type { BuildEvent } from '../../src/model/events.js';
-import type { OpSpec, Vertex } from '../../src/model/graph.js';
+import type { Vertex } from '../../src/model/graph.js';
 import type {
   KeyPart,
   ListedFact,
