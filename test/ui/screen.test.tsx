@@ -56,19 +56,34 @@ const STEPS = [
 ];
 const RUNNING = [...STEPS, at.cached('a', 0), at.started('b', 1, { kind: 'never-built' })];
 
-test('while a step runs: the title, the step, its time, its reason', () => {
+test('while a step runs: the title, what ended, the step, its time, its reason', () => {
   assert.deepEqual(screen(RUNNING, { columns: 40 }), [
     '[+] Building 2.5s (1/4)',
+    ' => CACHED [1/4] FROM alpine        0.0s',
     ' => [2/4] RUN apk add make          1.5s',
     ' => => why: never built',
   ]);
 });
 
-test('waiting and ended steps are not on the live screen', () => {
-  const text = screen([...RUNNING, at.started('c', 1), at.done('b', 2)]).join('\n');
-  assert.match(text, /\(2\/4\)/);
-  assert.match(text, /RUN make/);
-  assert.doesNotMatch(text, /FROM|apk|COPY/);
+test('ended steps stay above the running ones, waiting steps are not on the live screen', () => {
+  const shown = screen([...RUNNING, at.started('c', 1), at.done('b', 2)]);
+  assert.match(shown[0] ?? '', /\(2\/4\)/);
+  assert.match(shown[1] ?? '', /=> CACHED \[1\/4\] FROM/);
+  assert.match(shown[2] ?? '', /=> \[2\/4\] RUN apk add make +1\.0s$/);
+  assert.match(shown[3] ?? '', /RUN make/);
+  assert.doesNotMatch(shown.join('\n'), /COPY/);
+});
+
+test('ended steps give way to running ones, the oldest first', () => {
+  const ended = Array.from('ef0123456789', (id) => [
+    at.queued(id, `[${id}] RUN ${id}`),
+    at.started(id, 0),
+    at.done(id, 1),
+  ]);
+  const shown = screen([...ended.flat(), ...RUNNING, at.log('b', 1.5, 'x\n')], { rows: 14 });
+  assert.equal(shown.length, 13);
+  assert.match(shown.join('\n'), /RUN 7.*\n.*RUN 8.*\n.*RUN 9.*\n.*FROM alpine.*\n.*apk add/);
+  assert.doesNotMatch(shown.join('\n'), /RUN 6/);
 });
 
 test('before anything runs there is the title', () => {
@@ -88,7 +103,7 @@ test('the last six lines of output', () => {
   const lines = Array.from({ length: 10 }, (_, i) => `line ${String(i)}`);
   const shown = screen([...RUNNING, at.log('b', 1.5, `${lines.join('\n')}\n`)]);
   assert.deepEqual(
-    shown.slice(3),
+    shown.slice(4),
     lines.slice(-6).map((line) => ` => => # ${line}`),
   );
 });
@@ -98,7 +113,7 @@ test('from its first line of output on a step keeps its height', () => {
     const output = 'out\n'.repeat(count + 1);
     return screen([...RUNNING, at.log('b', 1.5, output)]).length;
   });
-  assert.deepEqual([...new Set(heights)], [9]);
+  assert.deepEqual([...new Set(heights)], [10]);
 });
 
 test('output of any shape keeps the height', () => {
@@ -114,7 +129,7 @@ test('output of any shape keeps the height', () => {
   for (const columns of [40, 80]) {
     for (const shape of shapes) {
       const shown = screen([...RUNNING, at.log('b', 1.5, `${shape}\n`)], { columns });
-      assert.equal(shown.length, 9, JSON.stringify(shape));
+      assert.equal(shown.length, 10, JSON.stringify(shape));
       for (const line of shown) assert.ok(columnsOf(line) <= columns, JSON.stringify(line));
     }
   }
@@ -159,9 +174,9 @@ for (const columns of [40, 200]) {
   });
 }
 
-test('a failure leaves the live screen and is an ERROR in what stays', () => {
+test('a failure is an ERROR on the live screen and in what stays', () => {
   const events = [...RUNNING, at.log('b', 1.5, 'oops\n'), at.failed('b', 2, 'exit code: 1')];
-  assert.deepEqual(screen(events), ['[+] Building 2.5s (2/4)']);
+  assert.match(screen(events).join('\n'), /^ => ERROR \[2\/4\] RUN apk add make +1\.0s$/m);
   const state = events.reduce(reduce, initialState(0));
   assert.match(
     summaryLines(state, 80, 2500).join('\n'),

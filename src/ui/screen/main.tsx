@@ -14,17 +14,22 @@ interface BuildViewProps {
 }
 
 /**
- * The title and the running steps with the last lines of their output (ended steps are printed when the build is over),
- * never more than the terminal is high.
+ * The title, as many of the latest ended steps as there is room for (all are printed when the build is over), and the
+ * running steps with the last lines of their output; never more than the terminal is high.
  */
 export function BuildView({ state, now, columns, rows, tailLines }: BuildViewProps) {
   const running = state.steps.filter((step) => step.status === 'running');
   const perStep = Math.max(1, Math.floor((rows - 2) / Math.max(1, running.length)) - 2);
   const tail = Math.min(tailLines, perStep);
   const shown = running.slice(0, Math.max(1, Math.floor((rows - 2) / (tail + 2))));
+  const room = Math.max(0, rows - 2 - shown.length * (tail + 2));
+  const ended = room === 0 ? [] : state.steps.filter((step) => step.ended !== undefined);
   return (
     <Box flexDirection="column">
       <Text bold>{cut(titleLine(state, now), columns)}</Text>
+      {ended.slice(-room).map((step) => (
+        <EndedStep key={step.vertex} step={step} now={now} columns={columns} />
+      ))}
       {shown.map((step) => (
         <RunningStep key={step.vertex} step={step} now={now} columns={columns} tail={tail} />
       ))}
@@ -32,10 +37,23 @@ export function BuildView({ state, now, columns, rows, tailLines }: BuildViewPro
   );
 }
 
-interface RunningStepProps {
+interface StepProps {
   readonly step: StepState;
   readonly now: number;
   readonly columns: number;
+}
+
+/** One line; its reason is in what stays on the terminal. */
+function EndedStep({ step, now, columns }: StepProps) {
+  const [line] = stepLines(step, columns, now);
+  return (
+    <Text color={step.status === 'failed' ? 'red' : 'blue'} wrap="truncate">
+      {line}
+    </Text>
+  );
+}
+
+interface RunningStepProps extends StepProps {
   readonly tail: number;
 }
 
