@@ -24,43 +24,71 @@ import { digestSelection, type Selected, selectSources } from './select.js';
 import type { ExecutorDeps } from './executor-deps.js';
 import { type Owner, UpperWriter } from './upper-writer.js';
 
-/** COPY, and ADD of local files: done here, file by file, not in a container. */
+/** COPY and ADD: done here, file by file, not in a container. */
 export function copyOp(spec: CopySpec, deps: ExecutorDeps): Op<Snapshot> {
-  let chosen: { tree: SourceTree; selected: Selected[] } | undefined;
-  const fromContext = async (scope: Scope) => {
-    if (chosen !== undefined) return chosen;
-    const context = await deps.context(scope);
-    const selected = selectSources(context, spec.sources, (source) =>
-      missingInContext(spec, source, context),
-    );
-    return (chosen = { tree: context, selected });
-  };
-  const fromInput = async (source: Snapshot, scope: Scope) => {
-    const tree = await viewOf(source, scope);
+  const groups = groupSources(spec);
+  let context: Promise<BuildContext> | undefined;
+  const take = async ({ origin, sources }: Group, inputs: Inputs, scope: Scope): Promise<Taken> => {
+    if (origin === 0) {
+      const tree = await (context ??= deps.context(scope, spec.context));
+      return {
+        tree,
+        selected: selectSources(tree, sources, (path) => missingInContext(spec, path, tree)),
+      };
+    }
+    const tree = await viewOf(need(inputs[origin]), scope);
     return {
       tree,
-      selected: selectSources(tree, spec.sources, (path) => missingInStage(spec, path, tree)),
+      selected: selectSources(tree, sources, (path) => missingInStage(spec, path, tree)),
     };
+  };
+  const files = async (group: Group, inputs: Inputs, scope: Scope): Promise<KeyPart> => {
+    const { tree, selected } = await take(group, inputs, scope);
+    return { name: 'files', ...digestSelection(tree, selected, group.origin !== 0) };
   };
   return {
     definition: async (scope) => {
-      const own = definitionParts(spec);
-      if (spec.from === 'input') return own;
-      const { tree, selected } = await fromContext(scope);
-      return [...own, { name: 'files', ...digestSelection(tree, selected, false) }];
+      const local = groups.filter(({ origin }) => origin === 0);
+      const parts = await Promise.all(local.map((group) => files(group, [], scope)));
+      return [...definitionParts(spec), ...parts];
     },
-    content: async ([base, source], scope) => {
-      const parts: KeyPart[] = [{ name: 'base', digest: await need(base).digest(scope) }];
-      if (spec.from === 'context') return parts;
-      const { tree, selected } = await fromInput(need(source), scope);
-      return [...parts, { name: 'files', ...digestSelection(tree, selected, true) }];
+    content: async (inputs, scope) => {
+      const parts = [{ name: 'base', digest: await need(inputs[0]).digest(scope) }];
+      for (const group of groups)
+        if (group.origin !== 0) parts.push(await files(group, inputs, scope));
+      return parts;
     },
-    run: async ([base, source], scope) => {
-      const { tree, selected } =
-        spec.from === 'context' ? await fromContext(scope) : await fromInput(need(source), scope);
-      return copyOnto(need(base), { spec, tree, selected }, deps, scope);
+    run: async (inputs, scope) => {
+      const taken: Taken[] = [];
+      for (const group of groups) taken.push(await take(group, inputs, scope));
+      return copyOnto(need(inputs[0]), { spec, taken }, deps, scope);
     },
   };
+}
+
+type Inputs = readonly Snapshot[];
+
+/** Sources that stand together and come from one place: 0 a context, n the n-th input. */
+interface Group {
+  readonly origin: number;
+  readonly sources: string[];
+}
+
+function groupSources({ from, sources, origins }: CopySpec): readonly Group[] {
+  const groups: Group[] = [];
+  for (const [i, source] of sources.entries()) {
+    const origin = origins?.[i] ?? (from === 'context' ? 0 : 1);
+    const last = groups.at(-1);
+    if (last?.origin === origin) last.sources.push(source);
+    else groups.push({ origin, sources: [source] });
+  }
+  return groups;
+}
+
+/** What a group's sources turned out to be. */
+interface Taken {
+  readonly tree: SourceTree;
+  readonly selected: readonly Selected[];
 }
 
 function need(snapshot: Snapshot | undefined): Snapshot {
@@ -75,7 +103,11 @@ async function viewOf(snapshot: Snapshot, scope: Scope): Promise<SourceTree> {
 
 function definitionParts(spec: CopySpec): KeyPart[] {
   const text = [spec.instruction, ...spec.sources, spec.dest].join(' ');
-  const value: Canonical = [spec.instruction, spec.from, spec.sources, spec.dest, spec.unpack];
+  const { from, context, origins, sources, dest, unpack, unpackRemote } = spec;
+  const value: Canonical = [
+    [spec.instruction, from, sources, dest, unpack],
+    [context, origins, unpackRemote],
+  ];
   return [
     part('instruction text', value, text),
     part('--chown', spec.chown, spec.chown ?? 'none'),
@@ -85,8 +117,7 @@ function definitionParts(spec: CopySpec): KeyPart[] {
 
 interface Job {
   readonly spec: CopySpec;
-  readonly tree: SourceTree;
-  readonly selected: readonly Selected[];
+  readonly taken: readonly Taken[];
 }
 
 async function copyOnto(
@@ -100,14 +131,20 @@ async function copyOnto(
   const mode = modeOf(job.spec.chmod);
   await using layer = await deps.snapshots.prepare(base, scope);
   const writer = new UpperWriter(layer.upper, view);
-  const copier: Copier = { ...job, writer, owner, mode, known: layer.known, signal: scope.signal };
-  checkDestination(copier);
-  for (const each of job.selected) await copySelected(copier, each);
+  const shared = { spec: job.spec, writer, owner, mode, known: layer.known, signal: scope.signal };
+  checkDestination(
+    shared,
+    job.taken.flatMap(({ selected }) => selected),
+  );
+  for (const { tree, selected } of job.taken)
+    for (const each of selected) await copySelected({ ...shared, tree }, each);
   writer.finish();
   return deps.snapshots.snapshot([...base.layers, await layer.commit(scope)]);
 }
 
-interface Copier extends Job {
+interface Copier {
+  readonly spec: CopySpec;
+  readonly tree: SourceTree;
   readonly writer: UpperWriter;
   /** For everything, if --chown was given. */
   readonly owner: Owner | undefined;
@@ -118,15 +155,15 @@ interface Copier extends Job {
 
 const ROOT: Owner = { uid: 0, gid: 0 };
 
-function destOf({ spec }: Copier): { path: string; directory: boolean } {
+function destOf({ spec }: Pick<Copier, 'spec'>): { path: string; directory: boolean } {
   return { path: toBytes(spec.dest).replace(/^\/+|\/+$/g, ''), directory: spec.dest.endsWith('/') };
 }
 
 /** Several files need a directory to go to: the reference says it ends with `/`; one that exists will do. */
-function checkDestination(copier: Copier): void {
+function checkDestination(copier: Omit<Copier, 'tree'>, selected: readonly Selected[]): void {
   const { path, directory } = destOf(copier);
-  const files = copier.selected.filter(({ entry }) => entry.type !== 'directory');
-  if (directory || files.length === 0 || copier.selected.length < 2) return;
+  const files = selected.filter(({ entry }) => entry.type !== 'directory');
+  if (directory || files.length === 0 || selected.length < 2) return;
   if (copier.writer.entryType(copier.writer.resolve(path, true)) === 'directory') return;
   const { instruction } = copier.spec;
   throw new BuildError(

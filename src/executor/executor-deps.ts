@@ -8,7 +8,8 @@ import type { BuildContext } from './build-context.js';
 export interface ExecutorDeps {
   readonly snapshots: Snapshotter;
   readonly runtime: () => Promise<Runtime>;
-  readonly context: (scope: Scope) => Promise<BuildContext>;
+  /** The build context, or the named one; opened when the first step reads it. */
+  readonly context: (scope: Scope, name?: string) => Promise<BuildContext>;
   /** An image's layers, lazy: nothing is downloaded or unpacked yet. */
   readonly openImage: (spec: ImageSpec) => Promise<Snapshot>;
   /** A private directory that goes with the process. */

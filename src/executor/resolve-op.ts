@@ -1,4 +1,4 @@
-import { unreachable } from '../model/error.js';
+import { BuildError, unreachable } from '../model/error.js';
 import type { OpSpec, Vertex } from '../model/graph.js';
 import type { Op } from '../model/op.js';
 import type { Snapshot } from '../model/stores.js';
@@ -23,6 +23,9 @@ export function resolveOp(spec: OpSpec, vertex: Vertex, deps: ExecutorDeps): Op<
         definition: () => Promise.resolve([part('base', 'scratch', 'scratch')]),
         run: () => Promise.resolve(deps.snapshots.snapshot([])),
       };
+    case 'http':
+    case 'git':
+      throw new BuildError('unsupported', 'ADD of a remote source is not supported yet');
     case 'exec':
       return execOp(spec, vertex, deps);
     case 'copy':

@@ -3,7 +3,7 @@ import type { SourceRange } from './error.js';
 import type { Descriptor, ImageConfig, Platform } from './oci.js';
 
 /** One step as plain data: printable, digestable. What does not change the result is not in here. */
-export type OpSpec = ImageSpec | ScratchSpec | ExecSpec | CopySpec | MkdirSpec;
+export type OpSpec = ImageSpec | ScratchSpec | HttpSpec | GitSpec | ExecSpec | CopySpec | MkdirSpec;
 
 /** FROM an image, or `COPY --from=image`: already resolved to content. */
 export interface ImageSpec {
@@ -19,6 +19,36 @@ export interface ImageSpec {
 /** The empty base. */
 export interface ScratchSpec {
   readonly kind: 'scratch';
+}
+
+/** A file of the web: a tree of that one file. No inputs. */
+export interface HttpSpec {
+  readonly kind: 'http';
+  /** May hold credentials: shown only through `redactUrls`, and not in the key. */
+  readonly url: string;
+  /** What the file is called in the tree. */
+  readonly filename: string;
+  /** `sha256:`, `sha384:` or `sha512:` with hex: what the bytes must have. */
+  readonly checksum?: string;
+}
+
+/** A commit of a git repository as a tree. No inputs. */
+export interface GitSpec {
+  readonly kind: 'git';
+  /** What git is given; may hold credentials: shown only through `redactUrls`, and not in the key. */
+  readonly remote: string;
+  /** Branch, tag or commit; '' for the remote's HEAD. */
+  readonly ref: string;
+  /** Below the repository's root, without leading or trailing `/`; '' for all. */
+  readonly subdir: string;
+  /** Hex: the commit that `ref` must mean begins with it. */
+  readonly checksum?: string;
+  readonly keepGitDir: boolean;
+  readonly submodules: boolean;
+  /** Files' times: when they were checked out, or the commit's. */
+  readonly mtime: 'checkout' | 'commit';
+  /** Fetch `checksum` itself, whatever `ref` means by now. */
+  readonly fetchByCommit: boolean;
 }
 
 export type NetworkMode = 'default' | 'none' | 'host';
@@ -45,12 +75,19 @@ export interface ExecSpec {
   readonly platform: Platform;
 }
 
-/** COPY and local ADD. Inputs: [destination root] or [destination root, source root]. */
+/** COPY and ADD. Inputs: [destination root], then what `from` and `origins` speak of. */
 export interface CopySpec {
   readonly kind: 'copy';
   readonly instruction: 'COPY' | 'ADD';
-  /** `context`: the build context, under its ignore rules; `input`: the second input's root. */
+  /** `context`: a build context, under its ignore rules; `input`: the second input's root. */
   readonly from: 'context' | 'input';
+  /** The named context, of `from: 'context'`; absent for the main one. */
+  readonly context?: string;
+  /**
+   * Where each of `sources` is, when ADD mixes them: 0 where `from` says, n the root of inputs[n] (a URL's file, a git
+   * repository). Absent: all are where `from` says.
+   */
+  readonly origins?: readonly number[];
   /** As written after expansion (may hold wildcards, leading '/', '..'). */
   readonly sources: readonly string[];
   /** Absolute and cleaned; a trailing '/' (kept) says directory. */
@@ -61,6 +98,8 @@ export interface CopySpec {
   readonly chmod?: string;
   /** ADD unpacks local archives. */
   readonly unpack: boolean;
+  /** `--unpack`: archives of the web too. */
+  readonly unpackRemote?: boolean;
 }
 
 /** WORKDIR: creates the directory (and parents) if missing, owned by `user`. Inputs: [root]. */
