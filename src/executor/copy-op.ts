@@ -18,6 +18,7 @@ import type { KeyPart, Op } from '../model/op.js';
 import type { Scope } from '../model/scope.js';
 import type { Bytes, Snapshot } from '../model/stores.js';
 import type { BuildContext } from './build-context.js';
+import { inlineParts, inlineTree } from './inline-files.js';
 import { ownerOf } from './owner.js';
 import { part } from './parts.js';
 import { digestSelection, type Selected, selectSources } from './select.js';
@@ -89,6 +90,8 @@ function groupSources({ from, sources, origins }: CopySpec): readonly Group[] {
 interface Taken {
   readonly tree: SourceTree;
   readonly selected: readonly Selected[];
+  /** A here-document is a file also where it looks like an archive. */
+  readonly inline?: boolean;
 }
 
 function need(snapshot: Snapshot | undefined): Snapshot {
@@ -110,6 +113,7 @@ function definitionParts(spec: CopySpec): KeyPart[] {
   ];
   return [
     part('instruction text', value, text),
+    ...inlineParts(spec.inline ?? []),
     part('--chown', spec.chown, spec.chown ?? 'none'),
     part('--chmod', spec.chmod, spec.chmod ?? 'none'),
   ];
@@ -122,29 +126,29 @@ interface Job {
 
 async function copyOnto(
   base: Snapshot,
-  job: Job,
+  { spec, taken }: Job,
   deps: ExecutorDeps,
   scope: Scope,
 ): Promise<Snapshot> {
   const view = await viewOf(base, scope);
-  const owner = ownerOf(job.spec.chown, view);
-  const mode = modeOf(job.spec.chmod);
+  const owner = ownerOf(spec.chown, view);
+  const mode = modeOf(spec.chmod);
+  const sources = [...taken, await inlineTree(spec.inline ?? [], deps.temporary)];
   await using layer = await deps.snapshots.prepare(base, scope);
   const writer = new UpperWriter(layer.upper, view);
-  const shared = { spec: job.spec, writer, owner, mode, known: layer.known, signal: scope.signal };
+  const shared = { spec, writer, owner, mode, known: layer.known, signal: scope.signal };
   checkDestination(
     shared,
-    job.taken.flatMap(({ selected }) => selected),
+    sources.flatMap(({ selected }) => selected),
   );
-  for (const { tree, selected } of job.taken)
-    for (const each of selected) await copySelected({ ...shared, tree }, each);
+  for (const { selected, ...source } of sources)
+    for (const each of selected) await copySelected({ ...shared, ...source }, each);
   writer.finish();
   return deps.snapshots.snapshot([...base.layers, await layer.commit(scope)]);
 }
 
-interface Copier {
+interface Copier extends Omit<Taken, 'selected'> {
   readonly spec: CopySpec;
-  readonly tree: SourceTree;
   readonly writer: UpperWriter;
   /** For everything, if --chown was given. */
   readonly owner: Owner | undefined;
@@ -184,7 +188,7 @@ async function copySelected(copier: Copier, { name, entry }: Selected): Promise<
     copyChildren(copier, entry, target);
     return;
   }
-  if (copier.spec.unpack && entry.type === 'file') {
+  if (copier.spec.unpack && entry.type === 'file' && copier.inline !== true) {
     const archive = openArchive(entry);
     if (archive !== undefined) {
       writer.ensureDirectory(target, copier.owner ?? ROOT);

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hostPath, resolveInside, type SourceTree, toBytes, toText } from '../cache/source-tree.js';
 import { mergedView } from '../cache/merged-view.js';
@@ -11,6 +11,7 @@ import type { Scope } from '../model/scope.js';
 import type { ActiveLayer, Snapshot } from '../model/stores.js';
 import { hostsFile, resolvConf } from '../runtime/network-files.js';
 import { resolveUser } from '../runtime/users.js';
+import { inlineParts } from './inline-files.js';
 import { LogTail } from './log-tail.js';
 import { userFiles } from './owner.js';
 import { part } from './parts.js';
@@ -45,9 +46,11 @@ function definitionParts(spec: ExecSpec): KeyPart[] {
   const variables = spec.env
     .filter(({ origin }) => origin !== 'proxy')
     .map(({ name, value, origin }) => part(`${origin} ${name}`, value, value));
+  const script = spec.script === undefined ? [] : inlineParts([spec.script]);
   const order = spec.env.filter(({ origin }) => origin !== 'proxy').map(({ name }) => name);
   return [
     part('instruction text', spec.args, text),
+    ...script,
     ...variables,
     part('order of variables', order),
     part('working directory', spec.cwd, spec.cwd),
@@ -117,7 +120,10 @@ async function runIn(
       user,
       network,
       hostname: HOSTNAME,
-      mounts: await networkMounts(network, id, deps),
+      mounts: [
+        ...(await networkMounts(network, id, deps)),
+        ...(await scriptMount(spec.script, id, deps)),
+      ],
       stdio: {
         kind: 'pipe',
         onOutput: (stream, data) => {
@@ -153,6 +159,20 @@ async function networkMounts(
     file('hosts', hostsFile(HOSTNAME)),
     file('resolv.conf', resolvConf(hostResolvConf(), network)),
   ];
+}
+
+/** A here-document that begins with `#!`: executable and read-only, in a directory of its own. */
+async function scriptMount(
+  script: ExecSpec['script'],
+  id: string,
+  deps: ExecutorDeps,
+): Promise<BindMount[]> {
+  if (script === undefined) return [];
+  const dir = join(await deps.temporary(), `pipes-${id}`);
+  mkdirSync(dir, { mode: 0o755 });
+  writeFileSync(join(dir, script.name), script.content);
+  chmodSync(join(dir, script.name), 0o755);
+  return [{ source: dir, target: '/dev/pipes', readonly: true }];
 }
 
 function hostResolvConf(): string {

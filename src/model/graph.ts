@@ -73,6 +73,15 @@ export interface ExecSpec {
   readonly user: string;
   readonly network: NetworkMode;
   readonly platform: Platform;
+  /** A here-document's script: an executable, read-only file below /dev/pipes. */
+  readonly script?: InlineFile;
+}
+
+/** A file whose content stands in the Dockerfile. */
+export interface InlineFile {
+  /** One component. */
+  readonly name: string;
+  readonly content: string;
 }
 
 /** COPY and ADD. Inputs: [destination root], then what `from` and `origins` speak of. */
@@ -90,6 +99,8 @@ export interface CopySpec {
   readonly origins?: readonly number[];
   /** As written after expansion (may hold wildcards, leading '/', '..'). */
   readonly sources: readonly string[];
+  /** Here-documents: files of mode 0644, copied after `sources`. */
+  readonly inline?: readonly InlineFile[];
   /** Absolute and cleaned; a trailing '/' (kept) says directory. */
   readonly dest: string;
   /** `user[:group]` after expansion. */

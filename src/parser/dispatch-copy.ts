@@ -1,12 +1,15 @@
-import type { OpSpec } from '../model/graph.js';
+import type { InlineFile, OpSpec } from '../model/graph.js';
+import { type Heredoc, heredocBody } from './heredoc.js';
 import type { CopyBody, Instruction } from './instruction.js';
 import { absolute, type StageState } from './stage-state.js';
 import { addVertex, remember, type Step } from './step.js';
+import { expandText } from './words.js';
 
 /** COPY and ADD. */
 export async function dispatchCopy(body: CopyBody & Instruction, step: Step): Promise<void> {
   const { state, context, expand } = step;
   const sources = body.sources.map(expand);
+  const inline = body.heredocs.map((heredoc) => inlineFile(heredoc, step));
   const written = expand(body.dest);
   const chown = body.chown === undefined ? undefined : expand(body.chown);
   const chmod = body.chmod === undefined ? undefined : expand(body.chmod);
@@ -16,6 +19,7 @@ export async function dispatchCopy(body: CopyBody & Instruction, step: Step): Pr
     instruction: body.instruction,
     from: body.from === undefined ? 'context' : 'input',
     sources,
+    ...(inline.length === 0 ? {} : { inline }),
     dest: destination(written, state),
     ...(chown === undefined || chown === '' ? {} : { chown }),
     ...(chmod === undefined || chmod === '' ? {} : { chmod }),
@@ -26,7 +30,18 @@ export async function dispatchCopy(body: CopyBody & Instruction, step: Step): Pr
     chown === undefined ? '' : `--chown=${chown} `,
     chmod === undefined ? '' : `--chmod=${chmod} `,
   ].join('');
-  remember(step, `${body.instruction} ${flags}${sources.join(' ')} ${written} # buildkit`, true);
+  remember(
+    step,
+    `${body.instruction} ${flags}${[...sources, ...inline.map(({ name }) => `<<${name}`)].join(' ')} ${written} # buildkit`,
+    true,
+  );
+}
+
+/** Variables are replaced unless the delimiter was quoted; the escape is `\\` here whatever the directive says. */
+function inlineFile(heredoc: Heredoc, { lookup }: Step): InlineFile {
+  const body = heredocBody(heredoc);
+  const content = heredoc.expand ? expandText(body, lookup, '\\') : body;
+  return { name: heredoc.name, content };
 }
 
 /** A trailing `/` or `/.` means directory, and an empty destination is `./`. */

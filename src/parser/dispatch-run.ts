@@ -1,15 +1,31 @@
 import type { EnvVar, ExecSpec } from '../model/graph.js';
 import type { Form, Instruction } from './instruction.js';
+import { runScript, type ScriptFile, scriptSummary } from './run-script.js';
 import type { StageState } from './stage-state.js';
 import { addVertex, argvOf, remember, type StageContext, type Step } from './step.js';
 
 const PROXIES = ['http_proxy', 'https_proxy', 'ftp_proxy', 'no_proxy', 'all_proxy'];
 
+type RunInstruction = Extract<Instruction, { kind: 'run' }>;
+
 /** RUN: one exec vertex. */
-export function dispatchRun(instruction: Extract<Instruction, { kind: 'run' }>, step: Step): void {
+export function dispatchRun(instruction: RunInstruction, step: Step): void {
   const { state, context } = step;
-  addVertex(step, execSpec(instruction.form, instruction.network, state, context), []);
-  remember(step, `RUN ${runText(instruction.form, state)} # buildkit`, true);
+  const { form, file, summary } = runnable(instruction);
+  const spec = execSpec(form, instruction.network, state, context);
+  addVertex(step, file === undefined ? spec : { ...spec, script: file }, [], summary);
+  remember(step, `RUN ${runText(form, state)} # buildkit`, true);
+}
+
+/** With here-documents the shell gets what they come to. */
+function runnable({ form, heredocs }: RunInstruction): {
+  form: Form;
+  file?: ScriptFile;
+  summary?: string;
+} {
+  if (form.json || heredocs.length === 0) return { form };
+  const { text, ...file } = runScript(form.text, heredocs);
+  return { form: { json: false, text }, ...file, summary: scriptSummary(form.text, heredocs) };
 }
 
 function execSpec(

@@ -1,11 +1,23 @@
 import { nearest } from '../model/nearest.js';
 import { notYet, Problem } from './problem.js';
 
+/** `text`: `--k=v` once; `bool`: `--k`, `--k=true` or `--k=false` once; `list`: `--k=v` any number of times. */
+export type FlagKind = 'text' | 'bool' | 'list';
+
 export interface FlagSyntax {
   /** Flags that work. */
-  readonly known: readonly string[];
+  readonly known: Readonly<Record<string, FlagKind>>;
   /** Flags of the language that are refused until they are built. */
   readonly later: readonly string[];
+}
+
+/** What was given, by kind; asking for a flag under another kind than its own is a defect of ours. */
+export interface Flags {
+  /** Names in the order they were first given. */
+  readonly used: readonly string[];
+  readonly text: (name: string) => string | undefined;
+  readonly bool: (name: string) => boolean | undefined;
+  readonly list: (name: string) => readonly string[];
 }
 
 /** Flags directly after the keyword, and what follows them. */
@@ -13,28 +25,103 @@ export function readFlags(
   text: string,
   keyword: string,
   syntax: FlagSyntax,
-): { flags: ReadonlyMap<string, string>; rest: string } {
-  const flags = new Map<string, string>();
-  let rest = text;
+  escape: string,
+): { flags: Flags; rest: string } {
+  const values = new Map<string, string[]>();
+  const { words, rest } = flagWords(text, escape);
+  for (const word of words) {
+    const cut = word.indexOf('=');
+    const name = cut === -1 ? word.slice(2) : word.slice(2, cut);
+    const kind = kindOf(name, keyword, syntax);
+    const before = values.get(name) ?? [];
+    if (before.length > 0 && kind !== 'list')
+      throw new Problem(`duplicate flag specified: --${name}`);
+    const value = cut === -1 ? undefined : word.slice(cut + 1);
+    values.set(name, [...before, kind === 'bool' ? truth(name, value) : given(name, value)]);
+  }
+  return { flags: flagsOf(values, syntax), rest };
+}
+
+function flagsOf(values: ReadonlyMap<string, readonly string[]>, { known }: FlagSyntax): Flags {
+  const ask = (name: string, kind: FlagKind): readonly string[] => {
+    if (known[name] !== undefined && known[name] !== kind) {
+      throw new Error(`--${name} is a ${known[name]} flag`);
+    }
+    return values.get(name) ?? [];
+  };
+  return {
+    used: [...values.keys()],
+    text: (name) => ask(name, 'text')[0],
+    bool: (name) => {
+      const value = ask(name, 'bool')[0];
+      return value === undefined ? undefined : value === 'true';
+    },
+    list: (name) => ask(name, 'list'),
+  };
+}
+
+function given(name: string, value: string | undefined): string {
+  if (value === undefined) {
+    throw new Problem(`missing a value on flag: --${name}`, { hint: `write --${name}=value` });
+  }
+  return value;
+}
+
+function truth(name: string, value: string | undefined): string {
+  if (value === undefined) return 'true';
+  if (value === '') throw new Problem(`missing a value on flag: --${name}`);
+  const lower = value.toLowerCase();
+  if (lower === 'true' || lower === 'false') return lower;
+  throw new Problem(`expecting boolean value for flag --${name}, not: ${value}`);
+}
+
+/** What follows the flags, whatever they are. */
+export function skipFlags(text: string, escape: string): string {
+  return flagWords(text, escape).rest;
+}
+
+/**
+ * Words that begin with `--`, up to the first that does not; a bare `--` ends them and is dropped. Quotes and the
+ * escape are taken off, also an escape inside single quotes, as BuildKit does it here.
+ */
+function flagWords(text: string, escape: string): { words: string[]; rest: string } {
+  const words: string[] = [];
+  let at = 0;
   for (;;) {
-    const word = /^--(\S*)(?:\s+|$)/.exec(rest);
-    if (word === null) return { flags, rest };
-    rest = rest.slice(word[0].length);
-    const body = word[1] ?? '';
-    if (body === '') return { flags, rest };
-    const at = body.indexOf('=');
-    const name = at === -1 ? body : body.slice(0, at);
-    checkName(name, keyword, syntax);
-    if (flags.has(name)) throw new Problem(`duplicate flag specified: ${name}`);
-    if (at === -1) throw new Problem(`missing a value on flag: ${name}`);
-    flags.set(name, unquote(body.slice(at + 1)));
+    while (isBlank(text[at])) at++;
+    if (!text.startsWith('--', at)) return { words, rest: text.slice(at).trim() };
+    const { word, end } = flagWord(text, at, escape);
+    at = end;
+    if (word === '--') return { words, rest: text.slice(at).trim() };
+    words.push(word);
   }
 }
 
-function checkName(name: string, keyword: string, syntax: FlagSyntax): void {
-  if (syntax.known.includes(name)) return;
+function flagWord(text: string, from: number, escape: string): { word: string; end: number } {
+  let word = '';
+  let quote = '';
+  let at = from;
+  for (; at < text.length; at++) {
+    const char = text[at] ?? '';
+    if (char === escape) word += text[++at] ?? '';
+    else if (char === quote) quote = '';
+    else if (quote !== '') word += char;
+    else if (char === '"' || char === "'") quote = char;
+    else if (isBlank(char)) break;
+    else word += char;
+  }
+  return { word, end: at };
+}
+
+function isBlank(char: string | undefined): boolean {
+  return char !== undefined && /\s/.test(char);
+}
+
+function kindOf(name: string, keyword: string, syntax: FlagSyntax): FlagKind {
+  const kind = Object.hasOwn(syntax.known, name) ? syntax.known[name] : undefined;
+  if (kind !== undefined) return kind;
   if (syntax.later.includes(name)) throw notYet(`${keyword} --${name}`);
-  const near = nearest(name, [...syntax.known, ...syntax.later]);
+  const near = nearest(name, [...Object.keys(syntax.known), ...syntax.later]);
   throw new Problem(
     `unknown flag: --${name}`,
     near === undefined
@@ -44,10 +131,7 @@ function checkName(name: string, keyword: string, syntax: FlagSyntax): void {
 }
 
 function knownFlags(keyword: string, { known }: FlagSyntax): string {
-  if (known.length === 0) return `${keyword} takes no flags`;
-  return `${keyword} takes ${known.map((flag) => `--${flag}`).join(', ')}`;
-}
-
-function unquote(value: string): string {
-  return /^(["'])(.*)\1$/.exec(value)?.[2] ?? value;
+  const names = Object.keys(known);
+  if (names.length === 0) return `${keyword} takes no flags; after -- words are taken as they are`;
+  return `${keyword} takes ${names.map((flag) => `--${flag}`).join(', ')}`;
 }

@@ -1,6 +1,7 @@
 import type { SourceRange } from '../model/error.js';
 import type { NetworkMode } from '../model/graph.js';
 import type { Healthcheck } from '../model/oci.js';
+import type { Heredoc } from './heredoc.js';
 
 /** Exec form (a JSON array) or shell form (the rest of the logical line). */
 export type Form =
@@ -17,7 +18,12 @@ export type InstructionBody =
       readonly stage?: string;
       readonly platform?: string;
     }
-  | { readonly kind: 'run'; readonly form: Form; readonly network?: NetworkMode }
+  | {
+      readonly kind: 'run';
+      readonly form: Form;
+      readonly heredocs: readonly Heredoc[];
+      readonly network?: NetworkMode;
+    }
   | CopyBody
   | { readonly kind: 'env'; readonly pairs: readonly Pair[] }
   | { readonly kind: 'label'; readonly pairs: readonly Pair[] }
@@ -42,6 +48,8 @@ export interface CopyBody {
   readonly kind: 'copy';
   readonly instruction: 'COPY' | 'ADD';
   readonly sources: readonly string[];
+  /** Files written in the Dockerfile itself; they come after `sources`. */
+  readonly heredocs: readonly Heredoc[];
   readonly dest: string;
   readonly from?: string;
   readonly chown?: string;

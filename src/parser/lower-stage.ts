@@ -9,7 +9,7 @@ import type { Instruction, ParsedDockerfile } from './instruction.js';
 import type { LowerOptions } from './lower-options.js';
 import { at, placed } from './placed.js';
 import { Problem } from './problem.js';
-import { readText } from './read-instruction.js';
+import { readTrigger } from './read-instruction.js';
 import { setConfigEnv, type StageState } from './stage-state.js';
 import type { FromInstruction, Stage } from './stages.js';
 import type { StageContext } from './step.js';
@@ -51,8 +51,7 @@ export class Lowering {
     const { state, triggers } = await this.#begin(stage);
     const context = this.#context(stage);
     for (const trigger of triggers) {
-      const { escape } = this.#dockerfile.directives;
-      const body = at(() => readText(trigger, escape), stage.from.range);
+      const body = at(() => readTrigger(trigger), stage.from.range);
       await this.#dispatch({ ...body, range: stage.from.range }, 'ONBUILD ', state, context);
     }
     for (const instruction of stage.body) await this.#dispatch(instruction, '', state, context);

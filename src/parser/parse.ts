@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import type * as DockerfileAst from 'dockerfile-ast';
 import { readDirectives } from './directives.js';
 import type { Diagnostic, Instruction, ParsedDockerfile } from './instruction.js';
-import { joinLines, type LogicalLine } from './logical-lines.js';
+import { logicalLines, type Starts } from './logical-lines.js';
 import { Problem } from './problem.js';
 import { readInstruction } from './read-instruction.js';
 
@@ -25,7 +25,7 @@ export function parseDockerfile(text: string, file: string): ParsedDockerfile {
     report(problem, line + 1, line + 1);
   });
   const instructions: Instruction[] = [];
-  for (const logical of logicalLines(lines, directives.escape)) {
+  for (const logical of logicalLines(lines, directives.escape, instructionStarts)) {
     try {
       instructions.push(readInstruction(logical, file, directives.escape));
     } catch (error) {
@@ -54,51 +54,13 @@ function checkShape(text: string, instructions: readonly Instruction[], report: 
   }
 }
 
-/**
- * The instructions' lines. dockerfile-ast tells where each begins and ends; where it continues a line that BuildKit
- * would not (a doubled escape), the rest is asked again.
- */
-function* logicalLines(lines: readonly string[], escape: string): Generator<LogicalLine> {
-  // The escape directive must be seen again whenever only a part of the file is given.
-  const head = `# escape=${escape}\n`;
-  let offset = 0;
-  while (offset < lines.length) {
-    const before = offset;
-    const rest = head + lines.slice(offset).map(withoutDirective).join('\n');
-    for (const { start, end } of rangesOf(rest)) {
-      const from = offset + start - 1;
-      const logical = joinLines(lines, from, offset + end - 1, escape);
-      yield logical;
-      if (logical.endLine - 1 < lastMeaningful(lines, from, offset + end - 1)) {
-        offset = logical.endLine;
-        break;
-      }
-    }
-    if (offset === before) return;
-  }
-}
-
-/** A comment that looks like a directive would end the file's own as a duplicate. */
-function withoutDirective(line: string): string {
-  return /^\s*#/.test(line) ? '#' : line;
-}
-
-function lastMeaningful(lines: readonly string[], from: number, to: number): number {
-  for (let line = to; line > from; line--) {
-    const text = (lines[line] ?? '').trim();
-    if (text !== '' && !text.startsWith('#')) return line;
-  }
-  return from;
-}
-
 let ast: typeof DockerfileAst | undefined;
 
-function rangesOf(text: string): { start: number; end: number }[] {
+/** dockerfile-ast's answer. The escape directive is set before every piece; a comment that looks like one is masked. */
+const instructionStarts: Starts = (lines, escape) => {
   ast ??= createRequire(import.meta.url)('dockerfile-ast') as typeof DockerfileAst;
-  return ast.DockerfileParser.parse(text)
+  const masked = lines.map((line) => (/^\s*#/.test(line) ? '#' : line));
+  return ast.DockerfileParser.parse(`# escape=${escape}\n${masked.join('\n')}`)
     .getInstructions()
-    .map((instruction) => {
-      const { start, end } = instruction.getRange();
-      return { start: start.line, end: end.line };
-    });
-}
+    .map((instruction) => instruction.getRange().start.line - 1);
+};

@@ -1,21 +1,26 @@
+import { type Heredoc, heredocWord, shellWords } from './heredoc.js';
 import type { InstructionBody } from './instruction.js';
 import { notYet, Problem } from './problem.js';
 import type { Source } from './source-text.js';
 import { plainWords } from './split.js';
 
-export function readCopy({ keyword, text, flags }: Source): InstructionBody {
-  const words = plainWords(text);
+export function readCopy(source: Source): InstructionBody {
+  const { keyword, flags, heredocs } = source;
+  const words = wordsOf(source);
   const dest = words[words.length - 1];
   if (dest === undefined || words.length < 2) {
     throw new Problem(
       `${keyword} requires at least two arguments, but only ${String(words.length)} ${words.length === 1 ? 'was' : 'were'} provided. Destination could not be determined`,
     );
   }
-  const sources = words.slice(0, -1);
-  const remote = sources.find((source) => /^(https?|git|ssh):\/\/|^git@/.test(source));
-  if (remote !== undefined && keyword === 'ADD') throw notYet(`ADD of a remote source (${remote})`);
-  if (remote !== undefined) throw new Problem(`source can't be a URL for COPY: ${remote}`);
-  if (flags.get('from')?.includes('$') === true) {
+  if (heredocs.length > 0 && heredocWord(dest) !== undefined)
+    throw new Problem(`${keyword} cannot accept a heredoc as a destination`);
+  for (const heredoc of heredocs) checkFileName(heredoc, keyword);
+  const sources = words
+    .slice(0, -1)
+    .filter((word) => heredocs.length === 0 || heredocWord(word) === undefined);
+  checkSources(sources, keyword);
+  if (flags.used.includes('from') && flags.text('from')?.includes('$') === true) {
     throw new Problem('variable expansion is not supported for --from', {
       hint: 'define a new stage with FROM using ARG from global scope',
     });
@@ -24,7 +29,30 @@ export function readCopy({ keyword, text, flags }: Source): InstructionBody {
     kind: 'copy',
     instruction: keyword === 'ADD' ? 'ADD' : 'COPY',
     sources,
+    heredocs,
     dest,
-    ...Object.fromEntries(flags),
+    ...Object.fromEntries(flags.used.map((name) => [name, flags.text(name)])),
   };
+}
+
+/** Where here-documents are, blanks in quotes and after `<<` do not split. */
+function wordsOf({ text, heredocs }: Source): string[] {
+  return heredocs.length === 0 ? plainWords(text) : (shellWords(text) ?? []);
+}
+
+/** A here-document becomes a file of this name in the destination. */
+function checkFileName({ name }: Heredoc, keyword: string): void {
+  if (!name.includes('/') && name !== '.' && name !== '..') return;
+  throw new Problem(
+    `${keyword} cannot name a file ${JSON.stringify(name)} after its here-document`,
+    {
+      hint: 'use a delimiter without /, and give the path as the destination',
+    },
+  );
+}
+
+function checkSources(sources: readonly string[], keyword: string): void {
+  const remote = sources.find((source) => /^(https?|git|ssh):\/\/|^git@/.test(source));
+  if (remote !== undefined && keyword === 'ADD') throw notYet(`ADD of a remote source (${remote})`);
+  if (remote !== undefined) throw new Problem(`source can't be a URL for COPY: ${remote}`);
 }

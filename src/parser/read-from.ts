@@ -16,7 +16,7 @@ export function readFrom({ text, flags }: Source): InstructionBody {
       `invalid name for build stage: ${JSON.stringify(stage)}, name can't start with a number or contain symbols`,
     );
   }
-  const platform = flags.get('platform');
+  const platform = flags.text('platform');
   return {
     kind: 'from',
     base,

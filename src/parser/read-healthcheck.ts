@@ -1,4 +1,5 @@
 import { parseDuration } from './duration.js';
+import type { Flags } from './flags.js';
 import type { InstructionBody } from './instruction.js';
 import { Problem } from './problem.js';
 import type { Source } from './source-text.js';
@@ -8,7 +9,8 @@ export function readHealthcheck({ text, flags }: Source): InstructionBody {
   const type = /^\S+/.exec(text)?.[0] ?? '';
   const rest = text.slice(type.length).trim();
   if (type.toUpperCase() === 'NONE') {
-    if (rest !== '' || flags.size > 0) throw new Problem('HEALTHCHECK NONE takes no arguments');
+    if (rest !== '' || flags.used.length > 0)
+      throw new Problem('HEALTHCHECK NONE takes no arguments');
     return { kind: 'healthcheck', options: {} };
   }
   if (type.toUpperCase() !== 'CMD') {
@@ -29,17 +31,13 @@ export function readHealthcheck({ text, flags }: Source): InstructionBody {
   return { kind: 'healthcheck', form: formOf(rest), options };
 }
 
-function durationFlag(
-  flags: ReadonlyMap<string, string>,
-  flag: string,
-  field: string,
-): Record<string, number> {
-  const text = flags.get(flag);
+function durationFlag(flags: Flags, flag: string, field: string): Record<string, number> {
+  const text = flags.text(flag);
   return text === undefined ? {} : { [field]: parseDuration(text, flag) };
 }
 
-function retriesFlag(flags: ReadonlyMap<string, string>): { Retries?: number } {
-  const text = flags.get('retries');
+function retriesFlag(flags: Flags): { Retries?: number } {
+  const text = flags.text('retries');
   if (text === undefined) return {};
   if (!/^\d{1,9}$/.test(text))
     throw new Problem(`--retries must be a whole number, not ${JSON.stringify(text)}`);

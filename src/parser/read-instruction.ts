@@ -1,28 +1,47 @@
 import { nearest } from '../model/nearest.js';
 import { type FlagSyntax, readFlags } from './flags.js';
 import type { Instruction, InstructionBody } from './instruction.js';
-import type { LogicalLine } from './logical-lines.js';
-import { notYet, Problem } from './problem.js';
+import { type LogicalLine, logicalLine } from './logical-lines.js';
+import { Problem } from './problem.js';
 import { readCopy } from './read-copy.js';
 import { readFrom } from './read-from.js';
 import { readHealthcheck } from './read-healthcheck.js';
 import { readRun } from './read-run.js';
 import { single, some, type Source } from './source-text.js';
-import { argDeclarations, formOf, jsonArray, namedValues } from './split.js';
+import { argDeclarations, BLANKS, formOf, jsonArray, namedValues } from './split.js';
 
 interface Reader {
   readonly syntax?: FlagSyntax;
   readonly read: (source: Source) => InstructionBody;
 }
 
-const COPY_LATER = ['link', 'parents', 'exclude', 'checksum', 'keep-git-dir', 'unpack'];
-const HEALTH = ['interval', 'timeout', 'start-period', 'start-interval', 'retries'];
+const LATER = ['link', 'exclude'];
+const COPY = {
+  known: { from: 'text', chown: 'text', chmod: 'text' },
+  later: [...LATER, 'parents'],
+} as const;
+const ADD = {
+  known: { chown: 'text', chmod: 'text' },
+  later: [...LATER, 'checksum', 'keep-git-dir', 'unpack'],
+} as const;
+const RUN = { known: { network: 'text' }, later: ['mount', 'security', 'device'] } as const;
+const HEALTH = {
+  known: {
+    interval: 'text',
+    timeout: 'text',
+    'start-period': 'text',
+    'start-interval': 'text',
+    retries: 'text',
+  },
+  later: [],
+} as const;
+const NO_FLAGS = { known: {}, later: [] } as const;
 
 const READERS: Readonly<Record<string, Reader>> = {
-  FROM: { syntax: { known: ['platform'], later: [] }, read: readFrom },
-  RUN: { syntax: { known: ['network'], later: ['mount', 'security', 'device'] }, read: readRun },
-  COPY: { syntax: { known: ['from', 'chown', 'chmod'], later: COPY_LATER }, read: readCopy },
-  ADD: { syntax: { known: ['chown', 'chmod'], later: COPY_LATER }, read: readCopy },
+  FROM: { syntax: { known: { platform: 'text' }, later: [] }, read: readFrom },
+  RUN: { syntax: RUN, read: readRun },
+  COPY: { syntax: COPY, read: readCopy },
+  ADD: { syntax: ADD, read: readCopy },
   ENV: { read: ({ text, escape }) => ({ kind: 'env', pairs: namedValues(text, 'ENV', escape) }) },
   LABEL: {
     read: ({ text, escape }) => ({ kind: 'label', pairs: namedValues(text, 'LABEL', escape) }),
@@ -34,35 +53,44 @@ const READERS: Readonly<Record<string, Reader>> = {
   MAINTAINER: { read: (source) => ({ kind: 'maintainer', author: single(source) }) },
   CMD: { read: ({ text }) => ({ kind: 'cmd', form: formOf(text) }) },
   ENTRYPOINT: { read: (source) => ({ kind: 'entrypoint', form: formOf(single(source)) }) },
-  EXPOSE: { read: (source) => ({ kind: 'expose', ports: some(source, source.text.split(/\s+/)) }) },
+  EXPOSE: {
+    read: (source) => ({ kind: 'expose', ports: some(source, source.text.split(BLANKS)) }),
+  },
   VOLUME: { read: readVolume },
   SHELL: { read: readShell },
-  HEALTHCHECK: { syntax: { known: HEALTH, later: [] }, read: readHealthcheck },
+  HEALTHCHECK: { syntax: HEALTH, read: readHealthcheck },
   ONBUILD: { read: readOnbuild },
 };
 
 /** Throws Problem on anything the instruction does not allow. */
 export function readInstruction(line: LogicalLine, file: string, escape: string): Instruction {
   const { startLine, endLine } = line;
-  return { ...readText(line.text, escape), range: { file, startLine, endLine } };
+  if (line.problem !== undefined) throw line.problem;
+  return { ...readLine(line, escape), range: { file, startLine, endLine } };
 }
 
-/** One logical line, also an ONBUILD trigger's. */
-export function readText(line: string, escape: string): InstructionBody & { text: string } {
-  const word = /^\S+/.exec(line)?.[0] ?? '';
+/** The instruction that an ONBUILD trigger of a base image holds; it knows no directives. */
+export function readTrigger(trigger: string): InstructionBody & { text: string } {
+  const lines = trigger.split('\n');
+  const line = logicalLine(lines, 0, '\\');
+  if (line.problem !== undefined) throw line.problem;
+  if (lines.slice(line.endLine).some((rest) => rest.trim() !== ''))
+    throw new Problem(`onbuild trigger should be a single expression: ${lines[0] ?? ''}`);
+  return readLine(line, '\\');
+}
+
+function readLine(
+  line: Pick<LogicalLine, 'text' | 'heredocs'>,
+  escape: string,
+): InstructionBody & { text: string } {
+  const [word = ''] = line.text.split(BLANKS, 1);
   const keyword = word.toUpperCase();
-  const after = line.slice(word.length).trim();
+  const after = line.text.slice(word.length).trim();
   const reader = Object.hasOwn(READERS, keyword) ? READERS[keyword] : undefined;
   if (reader === undefined) throw unknownInstruction(word);
-  const syntax = reader.syntax ?? { known: [], later: [] };
-  // Only instructions with flags read `--x` as one: `CMD --help` is a command.
-  const takesFlags = reader.syntax !== undefined || keyword === 'ENV';
-  const { flags, rest } = takesFlags
-    ? readFlags(after, keyword, syntax)
-    : { flags: new Map<string, string>(), rest: after };
-  refuseHeredoc(keyword, rest);
+  const { flags, rest } = readFlags(after, keyword, reader.syntax ?? NO_FLAGS, escape);
   return {
-    ...reader.read({ keyword, text: rest, flags, escape }),
+    ...reader.read({ keyword, text: rest, flags, escape, heredocs: line.heredocs }),
     text: `${keyword} ${after}`.trim(),
   };
 }
@@ -75,14 +103,8 @@ function unknownInstruction(word: string): Problem {
   );
 }
 
-function refuseHeredoc(keyword: string, text: string): void {
-  if (!['RUN', 'COPY', 'ADD'].includes(keyword)) return;
-  if (/(^|\s)\d*<<-?(["']?)[A-Za-z_]\w*\2(\s|$)/.test(text))
-    throw notYet(`a here-document in ${keyword}`);
-}
-
 function readVolume(source: Source): InstructionBody {
-  const paths = some(source, jsonArray(source.text) ?? source.text.split(/\s+/));
+  const paths = some(source, jsonArray(source.text) ?? source.text.split(BLANKS));
   if (paths.some((path) => path.trim() === ''))
     throw new Problem('VOLUME specified can not be an empty string');
   return { kind: 'volume', paths };
@@ -98,12 +120,15 @@ function readShell({ text }: Source): InstructionBody {
   return { kind: 'shell', shell };
 }
 
+/** The trigger is kept as it stands, the bodies of its here-documents below it. */
 function readOnbuild(source: Source): InstructionBody {
-  const trigger = single(source);
-  const word = (/^\S+/.exec(trigger)?.[0] ?? '').toUpperCase();
+  const line = single(source);
+  const { heredocs, escape } = source;
+  const word = (line.split(BLANKS, 1)[0] ?? '').toUpperCase();
   if (word === 'ONBUILD') throw new Problem("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed");
   if (word === 'FROM' || word === 'MAINTAINER')
     throw new Problem(`${word} isn't allowed as an ONBUILD trigger`);
-  readText(trigger, source.escape);
-  return { kind: 'onbuild', trigger };
+  readLine({ text: line, heredocs }, escape);
+  const bodies = heredocs.map(({ content, name }) => `\n${content}${name}`);
+  return { kind: 'onbuild', trigger: line + bodies.join('') };
 }

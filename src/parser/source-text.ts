@@ -1,10 +1,13 @@
+import type { Flags } from './flags.js';
+import type { Heredoc } from './heredoc.js';
 import { Problem } from './problem.js';
 
 /** What an instruction's reader gets: the text after the keyword and its flags. */
 export interface Source {
   readonly keyword: string;
   readonly text: string;
-  readonly flags: ReadonlyMap<string, string>;
+  readonly flags: Flags;
+  readonly heredocs: readonly Heredoc[];
   readonly escape: string;
 }
 

@@ -1,6 +1,9 @@
 import type { ArgDeclaration, Form, Pair } from './instruction.js';
 import { Problem } from './problem.js';
 
+/** What separates a keyword and the words of a list: not every blank of Unicode, a name may hold those. */
+export const BLANKS = /[\t\v\f\r ]+/;
+
 /** Splits at blanks outside quotes; quotes and escapes stay in the words (they matter at expansion). */
 export function quotedWords(text: string, escape: string): string[] {
   const words: string[] = [];
@@ -78,7 +81,17 @@ export function formOf(text: string): Form {
   return args === undefined ? { json: false, text } : { json: true, args };
 }
 
+/** Whether the text is a JSON array, also one that is refused because it holds more than strings. */
+export function isJsonForm(text: string): boolean {
+  try {
+    return jsonArray(text) !== undefined;
+  } catch (error) {
+    if (error instanceof Problem) return true;
+    throw error;
+  }
+}
+
 /** A JSON array's strings, or words at blanks without regard for quotes. */
 export function plainWords(text: string): string[] {
-  return jsonArray(text) ?? text.split(/\s+/).filter((word) => word !== '');
+  return jsonArray(text) ?? text.split(BLANKS).filter((word) => word !== '');
 }

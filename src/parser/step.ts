@@ -30,11 +30,12 @@ export function remember({ state }: Step, createdBy: string, layer = false): voi
   state.history = [...state.history, layer ? { createdBy, vertex: state.vertex } : { createdBy }];
 }
 
-/** Puts a step on top of the stage. */
+/** Puts a step on top of the stage; `note` ends its title. */
 export function addVertex(
   { instruction, prefix, state, context }: Step,
   op: OpSpec,
   sources: readonly Vertex[],
+  note = '',
 ): void {
   const inputs = [state.vertex, ...sources];
   const { steps } = state;
@@ -47,7 +48,7 @@ export function addVertex(
     digest: canonicalDigest({ op: op as never, inputs: digests, ignoreCache }),
     op,
     inputs,
-    name: `${title} ${prefix}${instruction.text}`,
+    name: `${title} ${prefix}${instruction.text}${note}`,
     range: instruction.range,
     place: {
       file: context.options.place,

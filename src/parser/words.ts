@@ -13,6 +13,11 @@ export function expandWord(word: string, lookup: Lookup, escape: string): string
   return new Lexer(word, lookup, escape).all().join('');
 }
 
+/** The same for a text in which quotes are characters like others (the body of a here-document). */
+export function expandText(text: string, lookup: Lookup, escape: string): string {
+  return new Lexer(text, lookup, escape, false).all().join('');
+}
+
 /** The same, but blanks outside quotes, also those of an unquoted variable's value, separate words (EXPOSE). */
 export function expandWords(word: string, lookup: Lookup, escape: string): string[] {
   const words: string[] = [];
@@ -34,12 +39,14 @@ class Lexer {
   readonly #text: string;
   readonly #lookup: Lookup;
   readonly #escape: string;
+  readonly #quotes: boolean;
   #at = 0;
 
-  constructor(text: string, lookup: Lookup, escape: string) {
+  constructor(text: string, lookup: Lookup, escape: string, quotes = true) {
     this.#text = text;
     this.#lookup = lookup;
     this.#escape = escape;
+    this.#quotes = quotes;
   }
 
   /** Pieces of the whole text; with `split`, blanks become SEPARATOR pieces. */
@@ -73,8 +80,8 @@ class Lexer {
   /** One character, quoted run or variable. */
   #piece(): string {
     const char = this.#peek();
-    if (char === "'") return this.#single();
-    if (char === '"') return this.#double();
+    if (char === "'" && this.#quotes) return this.#single();
+    if (char === '"' && this.#quotes) return this.#double();
     if (char === '$') return this.#dollar();
     this.#at++;
     // A lone escape at the end is dropped.
