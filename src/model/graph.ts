@@ -174,4 +174,6 @@ export interface ResolvedImage {
   readonly manifest: Digest;
   readonly layers: readonly Descriptor[];
   readonly config: ImageConfig;
+  /** It could not be resolved and stands in for what it might be; only a check goes on with one. */
+  readonly placeholder?: boolean;
 }

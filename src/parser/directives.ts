@@ -1,8 +1,8 @@
+import { readCheckOptions } from './lint/lint-config.js';
 import { Problem } from './problem.js';
 import type { Directives } from './instruction.js';
 
 const KNOWN = new Set(['syntax', 'escape', 'check']);
-const CHECK_KEYS = new Set(['skip', 'error', 'experimental']);
 
 /**
  * `# key=value` lines at the very top (Dockerfile reference, "Parser directives"): up to the first line that is not
@@ -39,7 +39,7 @@ function checked(key: string, value: string): string {
     throw new Problem(`invalid escape token '${value}' does not match \` or \\`);
   }
   if (key === 'syntax') checkSyntax(value);
-  if (key === 'check') checkCheck(value);
+  if (key === 'check') readCheckOptions(value);
   return value;
 }
 
@@ -56,18 +56,4 @@ function checkSyntax(value: string): void {
     code: 'unsupported',
     hint: 'use # syntax=docker/dockerfile:1, or leave the line out',
   });
-}
-
-function checkCheck(value: string): void {
-  for (const option of value.split(';')) {
-    const [key = '', setting] = option.split('=').map((part) => part.trim());
-    if (!CHECK_KEYS.has(key.toLowerCase()) || setting === undefined) {
-      throw new Problem(`invalid check option ${JSON.stringify(option)}`, {
-        hint: 'options are skip=, error= and experimental=, separated by ;',
-      });
-    }
-    if (key.toLowerCase() === 'error' && !/^(true|false)$/i.test(setting)) {
-      throw new Problem(`invalid value ${JSON.stringify(setting)} for check option error`);
-    }
-  }
 }

@@ -65,8 +65,7 @@ function declare(args: readonly ArgDeclaration[], step: Step): void {
   const { state, context } = step;
   const shown: string[] = [];
   for (const { name, value } of args) {
-    const lookup = (key: string): string | undefined =>
-      state.env.findLast((v) => v.name === key)?.value;
+    const lookup = context.lint.watch((key) => state.env.findLast((v) => v.name === key)?.value);
     const own = value === undefined ? undefined : () => expandWord(value, lookup, context.escape);
     // The history names what was given here, not what a global ARG adds.
     const said = context.options.buildArgs[name] ?? own?.();

@@ -15,10 +15,23 @@ export async function dispatch(
 ): Promise<void> {
   // All expansions of one instruction see the variables from before it.
   const before = state.env;
-  const lookup = (name: string): string | undefined =>
+  const plain = (name: string): string | undefined =>
     before.findLast((v) => v.name === name)?.value;
+  const lookup = context.lint.watch(plain);
   const expand = (word: string): string => expandWord(word, lookup, context.escape);
   const step: Step = { instruction, prefix, state, context, lookup, expand };
+  const linted = { instruction, state, lookup: plain, escape: context.escape };
+  context.lint.before(linted);
+  try {
+    await apply(step);
+  } finally {
+    context.lint.after(linted);
+  }
+  context.outline?.after(step);
+}
+
+async function apply(step: Step): Promise<void> {
+  const { instruction, expand } = step;
   if (instruction.kind === 'from') throw new Error('FROM begins a stage');
   if (instruction.kind === 'copy') await dispatchCopy(instruction, step);
   else if (instruction.kind === 'run') dispatchRun(instruction, step);

@@ -1,5 +1,7 @@
 import type { SourceRange } from '../model/error.js';
 import type { NetworkMode, ResolvedImage } from '../model/graph.js';
+import type { LintOptions } from './lint/lint-options.js';
+import type { OutlineCapture } from './lint/outline.js';
 import type { Platform } from '../model/oci.js';
 
 export interface LowerOptions {
@@ -13,5 +15,9 @@ export interface LowerOptions {
   readonly noCache: boolean;
   /** Absolute path of the Dockerfile, or `-`: identifies places. */
   readonly place: string;
+  /** Absent: no rule is looked at. */
+  readonly lint?: LintOptions;
+  /** Told of what the lowered stages use. */
+  readonly outline?: OutlineCapture;
   readonly resolveImage: (name: string, range: SourceRange) => Promise<ResolvedImage>;
 }

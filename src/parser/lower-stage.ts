@@ -6,6 +6,7 @@ import type { RunConfig } from '../model/oci.js';
 import { dispatch } from './dispatch.js';
 import type { GlobalArgs } from './globals.js';
 import type { Instruction, ParsedDockerfile } from './instruction.js';
+import type { Lint } from './lint/lint.js';
 import type { LowerOptions } from './lower-options.js';
 import { at, placed } from './placed.js';
 import { Problem } from './problem.js';
@@ -17,24 +18,37 @@ import { expandWord } from './words.js';
 
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
+/** A file's stages, the ARGs before them, and the rules it is looked at by. */
+export interface LoweredFile {
+  readonly stages: readonly Stage[];
+  readonly globals: GlobalArgs;
+  readonly lint: Lint;
+}
+
 /** Lowers the stages that are asked for, each once. */
 export class Lowering {
   readonly #dockerfile: ParsedDockerfile;
   readonly #options: LowerOptions;
   readonly #stages: readonly Stage[];
   readonly #globals: GlobalArgs;
+  readonly #lint: Lint;
   readonly #lowered = new Map<number, Promise<StageState>>();
 
-  constructor(
-    dockerfile: ParsedDockerfile,
-    options: LowerOptions,
-    stages: readonly Stage[],
-    globals: GlobalArgs,
-  ) {
+  constructor(dockerfile: ParsedDockerfile, options: LowerOptions, file: LoweredFile) {
     this.#dockerfile = dockerfile;
     this.#options = options;
-    this.#stages = stages;
-    this.#globals = globals;
+    this.#stages = file.stages;
+    this.#globals = file.globals;
+    this.#lint = file.lint;
+  }
+
+  /** Every stage, in order, past those that fail; throws the first failure. */
+  async every(): Promise<void> {
+    const failures: unknown[] = [];
+    for (const { index } of this.#stages) {
+      await this.stage(index).catch((error: unknown) => failures.push(error));
+    }
+    if (failures.length > 0) throw failures[0];
   }
 
   stage(index: number): Promise<StageState> {
@@ -72,11 +86,14 @@ export class Lowering {
   }
 
   #context(stage: Stage): StageContext {
+    const outline = this.#options.outline?.stage(stage, this.#dockerfile);
     const { escape } = this.#dockerfile.directives;
     return {
       options: this.#options,
       globals: this.#globals,
       escape,
+      lint: this.#lint.stage(),
+      ...(outline === undefined ? {} : { outline }),
       source: (from, range) => this.#source(from, stage, range),
     };
   }
@@ -156,21 +173,17 @@ export class Lowering {
     const state = this.#fresh(stage, vertex, config, { done: 1, total });
     state.base = image.config;
     state.author = image.config.author;
+    state.baseUnknown = image.placeholder === true;
     this.#checkImagePlatform(image, stage, base);
     return { state, triggers };
   }
 
+  /** Only a warning: the image may hold nothing that runs, or the machine may emulate. */
   #checkImagePlatform(image: ResolvedImage, stage: Stage, base: string): void {
     const { os, architecture } = this.#options.platform;
     if (image.config.os === os && image.config.architecture === architecture) return;
-    const has = `${image.config.os}/${image.config.architecture}`;
-    throw new BuildError(
-      'unsupported',
-      `image ${base} is for ${has}, this machine runs ${os}/${architecture}`,
-      {
-        range: stage.from.range,
-      },
-    );
+    const actual = `${image.config.os}/${image.config.architecture}`;
+    this.#lint.basePlatform(base, actual, stage.from.range);
   }
 
   #fresh(
@@ -195,6 +208,8 @@ export class Lowering {
       position: 0,
       steps,
       cmdSet: false,
+      workdirSet: false,
+      baseUnknown: false,
     };
   }
 

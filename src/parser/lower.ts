@@ -1,7 +1,8 @@
-import { BuildError } from '../model/error.js';
 import type { BuildPlan, Vertex } from '../model/graph.js';
 import type { RunConfig } from '../model/oci.js';
+import { throwDiagnostics } from './diagnostics.js';
 import type { ParsedDockerfile } from './instruction.js';
+import { Lint } from './lint/lint.js';
 import type { LowerOptions } from './lower-options.js';
 import { Lowering } from './lower-stage.js';
 import { at } from './placed.js';
@@ -17,13 +18,20 @@ export async function lower(
   dockerfile: ParsedDockerfile,
   options: LowerOptions,
 ): Promise<BuildPlan> {
+  const lint = new Lint(dockerfile, options);
+  lint.file();
   throwDiagnostics(dockerfile);
   const { stages, globals } = at(() => readStages(dockerfile, options));
+  lint.froms(stages, globals);
   const target = findTarget(stages, options.target, dockerfile.file);
-  const lowering = new Lowering(dockerfile, options, stages, globals);
+  const lowering = new Lowering(dockerfile, options, { stages, globals, lint });
+  if (options.lint?.allStages === true) await lowering.every();
   const state = await lowering.stage(target.index);
+  lint.throwViolations();
+  options.outline?.finish(dockerfile, target, globals);
   const config = finalConfig(state.config, options.labels);
-  const { platform } = options;
+  // What is in the image runs where its base does.
+  const platform = state.base ?? options.platform;
   return {
     target: state.vertex,
     vertices: reach(state.vertex),
@@ -38,20 +46,6 @@ export async function lower(
     history: state.history,
     targetName: target.name ?? 'default',
   };
-}
-
-function throwDiagnostics({ diagnostics }: ParsedDockerfile): void {
-  const [first, ...more] = diagnostics;
-  if (first === undefined) return;
-  const details = more.map(({ message, range, hint }) => {
-    const place = `${range.file}:${String(range.startLine)}: ${message}`;
-    return hint === undefined ? place : `${place} (${hint})`;
-  });
-  throw new BuildError(first.code, first.message, {
-    range: first.range,
-    details,
-    ...(first.hint === undefined ? {} : { hint: first.hint }),
-  });
 }
 
 function finalConfig(config: MutableConfig, labels: Readonly<Record<string, string>>): RunConfig {

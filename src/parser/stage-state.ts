@@ -23,6 +23,10 @@ export interface StageState {
   /** Step titles: done and total. */
   readonly steps: { done: number; total: number };
   cmdSet: boolean;
+  /** A WORKDIR of the Dockerfile was applied, here or in a stage below. */
+  workdirSet: boolean;
+  /** The image at the bottom could not be asked for its config (a check goes on without it). */
+  baseUnknown: boolean;
 }
 
 export function setVariable(

@@ -3,6 +3,8 @@ import type { SourceRange } from '../model/error.js';
 import type { OpSpec, Vertex } from '../model/graph.js';
 import type { GlobalArgs } from './globals.js';
 import type { Form, Instruction } from './instruction.js';
+import type { StageOutline } from './lint/outline.js';
+import type { StageLint } from './lint/stage-lint.js';
 import type { LowerOptions } from './lower-options.js';
 import type { StageState } from './stage-state.js';
 
@@ -11,6 +13,8 @@ export interface StageContext {
   readonly options: LowerOptions;
   readonly globals: GlobalArgs;
   readonly escape: string;
+  readonly lint: StageLint;
+  readonly outline?: StageOutline;
   /** The last vertex of a stage, or an image's, for `--from`. */
   readonly source: (from: string, range: SourceRange) => Promise<Vertex>;
 }
