@@ -1,18 +1,41 @@
-import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, openSync } from 'node:fs';
+import { execFile, spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { request } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { overlayLines } from './tree.js';
 
-/** A real builder to compare with: same Dockerfile in, filesystem tar and docker-like config out. */
-export interface Peer extends AsyncDisposable {
+/** What a builder made of a Dockerfile, as far as it can be compared with what another made. */
+export interface BuiltImage {
+  readonly tree: readonly string[];
+  /** As `docker inspect` prints it. */
+  readonly inspect: Readonly<Record<string, unknown>>;
+  /** Newest first, as `docker history` prints it. */
+  readonly history: readonly string[];
+}
+
+/** A real builder to compare with: same Dockerfile in, an image out; its store is read in place, which is quick. */
+export interface Peer<T = BuiltImage> extends AsyncDisposable {
   readonly name: string;
-  readonly build: (context: string, tag: string) => void;
-  readonly treeTar: (context: string, tag: string, file: string) => void;
-  readonly config: (tag: string) => Record<string, unknown>;
+  readonly image: (context: string, tag: string, args?: readonly string[]) => Promise<T>;
   readonly run: (...args: string[]) => string;
 }
 
-function exec(program: string, args: readonly string[], env: NodeJS.ProcessEnv): string {
+/** Runs a program to its end; what it says on stderr is the error when it fails. */
+export function exec(
+  program: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<string> {
+  return new Promise((resolve, reject) => {
+    execFile(program, args, { env, maxBuffer: 1 << 28 }, (error, stdout, stderr) => {
+      if (error === null) resolve(stdout);
+      else reject(new Error(`${program} ${args.join(' ')}: ${stderr}`, { cause: error }));
+    });
+  });
+}
+
+function execSync(program: string, args: readonly string[], env: NodeJS.ProcessEnv): string {
   const result = spawnSync(program, args, { env, encoding: 'utf8', maxBuffer: 1 << 28 });
   if (result.status === 0) return result.stdout;
   throw new Error(`${program} ${args.join(' ')}: ${String(result.status)}\n${result.stderr}`);
@@ -22,29 +45,38 @@ function exec(program: string, args: readonly string[], env: NodeJS.ProcessEnv):
 export async function dockerPeer(dir: string): Promise<Peer> {
   const at = join(dir, 'docker');
   mkdirSync(at, { recursive: true });
-  const socket = `unix://${join(at, 'sock')}`;
+  const socket = join(at, 'sock');
   const log = openSync(join(at, 'log'), 'a');
   const daemon = spawn(
     'dockerd',
     ['--data-root', join(at, 'data'), '--exec-root', join(at, 'exec'), '-p', join(at, 'pid')]
-      .concat(['-H', socket, '--bridge=none', '--iptables=false', '--ip6tables=false'])
+      .concat(['-H', `unix://${socket}`, '--bridge=none', '--iptables=false', '--ip6tables=false'])
       .concat(['--storage-driver', 'overlay2']),
     { stdio: ['ignore', log, log] },
   );
   const docker = existsSync('/usr/bin/docker') ? '/usr/bin/docker' : 'docker';
-  const env = { ...process.env, DOCKER_HOST: socket, DOCKER_BUILDKIT: '1' };
-  const run = (...args: string[]): string => exec(docker, args, env);
+  const env = { ...process.env, DOCKER_HOST: `unix://${socket}`, DOCKER_BUILDKIT: '1' };
   for (let tries = 0; spawnSync(docker, ['version'], { env }).status !== 0; tries++) {
     if (tries > 150) throw new Error(`dockerd does not answer, see ${join(at, 'log')}`);
     await delay(100);
   }
   return {
     name: 'docker',
-    run,
-    build: (context, tag) => void run('build', '--network=host', '-q', '-t', tag, context),
-    treeTar: (context, _tag, file) =>
-      void run('build', '--network=host', '-q', '-o', `type=tar,dest=${file}`, context),
-    config: (tag) => first(run('inspect', tag)),
+    run: (...args) => execSync(docker, args, env),
+    image: async (context, tag, args = []) => {
+      await exec(docker, ['build', '--network=host', '-q', '-t', tag, ...args, context], env);
+      const [inspect, history] = await Promise.all([
+        get<DockerInspect>(socket, `/images/${tag}/json`),
+        get<{ CreatedBy: string }[]>(socket, `/images/${tag}/history`),
+      ]);
+      const { UpperDir = '', LowerDir = '' } = inspect.GraphDriver.Data ?? {};
+      const layers = `${UpperDir}:${LowerDir}`.split(':').filter((layer) => layer !== '');
+      return {
+        tree: overlayLines(layers, join(at, `${tag}.merged`)),
+        inspect: { ...inspect },
+        history: history.map(({ CreatedBy }) => CreatedBy),
+      };
+    },
     [Symbol.asyncDispose]: async () => {
       const gone = new Promise((resolve) => daemon.once('exit', resolve));
       daemon.kill('SIGTERM');
@@ -55,47 +87,58 @@ export async function dockerPeer(dir: string): Promise<Peer> {
   };
 }
 
-/** buildah with a store of its own, RUN by its chroot isolation. */
-export function buildahPeer(dir: string): Peer {
-  const store = ['--root', join(dir, 'buildah'), '--runroot', join(dir, 'buildah-run')];
-  const run = (...args: string[]): string =>
-    exec('buildah', [...store, '--storage-driver', 'overlay', ...args], process.env);
+interface DockerInspect {
+  readonly GraphDriver: {
+    readonly Data: { readonly UpperDir?: string; readonly LowerDir?: string } | null;
+  };
+}
+
+function get<T>(socketPath: string, path: string): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const asked = request({ socketPath, path }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (part: string) => (text += part));
+      response.on('end', () => {
+        if (response.statusCode === 200) resolve(JSON.parse(text) as T);
+        else reject(new Error(`${path}: ${text}`));
+      });
+    });
+    asked.on('error', reject).end();
+  });
+}
+
+/** buildah with a store of its own, RUN by its chroot isolation; only its trees are compared. */
+export function buildahPeer(dir: string): Peer<readonly string[]> {
+  const root = join(dir, 'buildah');
+  const options = ['--root', root, '--runroot', join(dir, 'buildah-run')];
+  const store = [...options, '--storage-driver', 'overlay'];
   return {
     name: 'buildah',
-    run,
-    build: (context, tag) =>
-      void run(
-        'bud',
-        '--layers',
-        '--isolation',
-        'chroot',
-        '--format',
-        'docker',
-        '-q',
-        '-t',
-        tag,
-        context,
-      ),
-    treeTar: (_context, tag, file) => {
-      const container = run('from', '--pull-never', tag).trim();
-      const root = run('mount', container).trim();
-      exec('tar', ['-c', '--numeric-owner', '--xattrs', '-f', file, '-C', root, '.'], process.env);
-      run('rm', container);
-    },
-    config: (tag) => {
-      const all = JSON.parse(run('inspect', '--type', 'image', tag)) as Record<string, unknown>;
-      return all['Docker'] as Record<string, unknown>;
+    run: (...args) => execSync('buildah', [...store, ...args], process.env),
+    image: async (context, tag, args = []) => {
+      const how = ['--isolation', 'chroot', '--format', 'docker', '-q', '-t', tag];
+      await exec('buildah', [...store, 'bud', ...how, ...args, context], process.env);
+      return overlayLines(buildahLayers(root, tag), join(dir, `${tag}.buildah`));
     },
     [Symbol.asyncDispose]: () => {
-      spawnSync('buildah', [...store, '--storage-driver', 'overlay', 'umount', '--all']);
+      spawnSync('buildah', [...store, 'umount', '--all']);
       // The storage driver keeps its own directory mounted on itself.
-      spawnSync('umount', ['-l', join(dir, 'buildah/overlay')]);
+      spawnSync('umount', ['-l', join(root, 'overlay')]);
       return Promise.resolve();
     },
   };
 }
 
-function first(json: string): Record<string, unknown> {
-  const list = JSON.parse(json) as Record<string, unknown>[];
-  return list[0] ?? {};
+/** The directories of an image's layers in containers/storage, topmost first. */
+function buildahLayers(root: string, tag: string): string[] {
+  const read = (file: string): unknown => JSON.parse(readFileSync(join(root, file), 'utf8'));
+  const images = read('overlay-images/images.json') as { names?: string[]; layer?: string }[];
+  const layers = read('overlay-layers/layers.json') as { id: string; parent?: string }[];
+  const top = images.find(({ names = [] }) => names.includes(`localhost/${tag}:latest`))?.layer;
+  const parents = new Map(layers.map(({ id, parent }) => [id, parent]));
+  const chain: string[] = [];
+  for (let id = top; id !== undefined && id !== ''; id = parents.get(id)) {
+    chain.push(join(root, 'overlay', id, 'diff'));
+  }
+  return chain;
 }

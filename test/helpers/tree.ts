@@ -11,6 +11,22 @@ export function untar(file: string, into: string): void {
   if (result.status !== 0) throw new Error(`tar: ${result.stderr}`);
 }
 
+/** The lines of layers in overlay form, topmost first, mounted read only for a moment. */
+export function overlayLines(layers: readonly string[], at: string): string[] {
+  if (layers.length < 2) return layers.flatMap(treeLines);
+  mkdirSync(at, { recursive: true });
+  const options = `ro,lowerdir=${layers.join(':')}`;
+  const mounted = spawnSync('mount', ['-t', 'overlay', 'overlay', '-o', options, at], {
+    encoding: 'utf8',
+  });
+  if (mounted.status !== 0) throw new Error(`mount ${at}: ${mounted.stderr}`);
+  try {
+    return treeLines(at);
+  } finally {
+    spawnSync('umount', [at]);
+  }
+}
+
 /** One line a path: type, mode, owner, size and content, link target, device; never mtime. Sorted. */
 export function treeLines(root: string): string[] {
   const links = new Map<string, string>();
