@@ -2,14 +2,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BuildError } from './model/error.js';
 import type { ResolvedImage } from './model/graph.js';
-import {
-  type Descriptor,
-  type ImageConfig,
-  type ImageIndex,
-  isIndexType,
-  type Manifest,
-  type Platform,
-} from './model/oci.js';
+import { readConfig, readIndex, readManifest } from './exporter/image-document.js';
+import { type Descriptor, type ImageIndex, isIndexType, type Platform } from './model/oci.js';
 import { canonicalName, type Reference } from './model/reference.js';
 import type { Scope } from './model/scope.js';
 import { readRegistryConfig } from './registry/config.js';
@@ -34,24 +28,19 @@ export async function resolveRemote(
     { reference, repository, platform: workshop.platform },
     scope,
   );
-  const document = readManifest(manifest, reference);
+  const shown = canonicalName(reference);
+  const document = checked(() => readManifest(manifest.document, `the manifest of ${shown}`));
   const { blobs, images } = workshop.store;
-  if (!blobs.hasSync(document.config.digest)) {
-    if (document.config.size > MAX_CONFIG)
-      throw new BuildError(
-        'registry',
-        `the config of ${canonicalName(reference)} is larger than 4 MiB`,
-      );
-    await blobs.put(repository.blob(document.config, scope), document.config, scope);
-  }
+  if (document.config.size > MAX_CONFIG)
+    throw new BuildError('registry', `the config of ${shown} is larger than 4 MiB`);
+  if (!blobs.hasSync(document.config.digest))
+    await fetchBlob(reference, document.config, workshop, scope);
+  const text = readFileSync(blobs.path(document.config.digest), 'utf8');
+  const config = checked(() => {
+    const what = `the config of ${shown}`;
+    return readConfig(parseStrictJson(text, what), document.layers.length, what);
+  });
   await blobs.put(once(manifest.bytes), manifest.descriptor, scope);
-  const config = blobs.readJson(document.config.digest) as ImageConfig;
-  if (config.rootfs.diff_ids.length !== document.layers.length) {
-    throw new BuildError(
-      'integrity',
-      `${canonicalName(reference)}: its config names ${String(config.rootfs.diff_ids.length)} layers, its manifest ${String(document.layers.length)}`,
-    );
-  }
   images.tag(reference, manifest.descriptor);
   return {
     reference: canonicalName(reference),
@@ -91,6 +80,16 @@ async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
 }
 
+/** What is wrong with a document is the registry's fault here. */
+function checked<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof BuildError) || error.code !== 'archive') throw error;
+    throw new BuildError('registry', error.message, { cause: error });
+  }
+}
+
 function notFound(reference: Reference): BuildError {
   return new BuildError(
     'registry',
@@ -107,56 +106,47 @@ interface Wanted {
   readonly platform: Platform;
 }
 
+const MAX_NESTING = 4;
+
 async function platformManifest(
   first: FetchedManifest,
   wanted: Wanted,
   scope: Scope,
 ): Promise<FetchedManifest> {
-  if (!isIndexType(first.descriptor.mediaType)) return first;
-  const { reference, repository, platform } = wanted;
-  const index = parseStrictJson(
-    first.bytes.toString(),
-    `the index of ${canonicalName(reference)}`,
-  ) as ImageIndex;
+  const { reference, repository } = wanted;
+  const name = canonicalName(reference);
+  let found = first;
+  for (let depth = 0; isIndexType(found.descriptor.mediaType); depth++) {
+    if (depth === MAX_NESTING)
+      throw new BuildError('registry', `the index of ${name} is nested too deeply`);
+    const { document } = found;
+    const index = checked(() => readIndex(document, `the index of ${name}`));
+    const { digest, size } = choose(index, wanted);
+    const next = await repository.manifest(digest, scope);
+    if (next === undefined)
+      throw new BuildError('registry', `${name}: its manifest ${digest} is missing`);
+    if (next.descriptor.size !== size) {
+      const sizes = `${String(next.descriptor.size)} bytes, its index says ${String(size)}`;
+      throw new BuildError('integrity', `${name}: manifest ${digest} has ${sizes}`);
+    }
+    found = next;
+  }
+  return found;
+}
+
+function choose(index: ImageIndex, { reference, platform }: Wanted): Descriptor {
   const real = index.manifests.filter((entry) => entry.platform?.os !== 'unknown');
   const chosen = real.find(
     (entry) =>
       entry.platform?.os === platform.os && entry.platform.architecture === platform.architecture,
   );
-  if (chosen === undefined) {
-    const there = real
-      .map(({ platform: p }) => `${p?.os ?? '?'}/${p?.architecture ?? '?'}`)
-      .join(', ');
-    throw new BuildError(
-      'registry',
-      `${canonicalName(reference)}: no match for platform ${platform.os}/${platform.architecture}`,
-      { hint: `it is there for ${there}` },
-    );
-  }
-  const found = await repository.manifest(chosen.digest, scope);
-  if (found === undefined)
-    throw new BuildError(
-      'registry',
-      `${canonicalName(reference)}: its manifest ${chosen.digest} is missing`,
-    );
-  return found;
-}
-
-function readManifest({ bytes, descriptor }: FetchedManifest, reference: Reference): Manifest {
-  const name = canonicalName(reference);
-  const document = parseStrictJson(
-    bytes.toString(),
-    `the manifest of ${name}`,
-  ) as Partial<Manifest>;
-  if (
-    document.schemaVersion !== 2 ||
-    document.config === undefined ||
-    !Array.isArray(document.layers)
-  ) {
-    throw new BuildError(
-      'unsupported',
-      `${name} has a manifest of type ${descriptor.mediaType}, which is not an image stave can run`,
-    );
-  }
-  return document as Manifest;
+  if (chosen !== undefined) return chosen;
+  const there = real
+    .map(({ platform: p }) => `${p?.os ?? '?'}/${p?.architecture ?? '?'}`)
+    .join(', ');
+  throw new BuildError(
+    'registry',
+    `${canonicalName(reference)}: no match for platform ${platform.os}/${platform.architecture}`,
+    { hint: `it is there for ${there}` },
+  );
 }

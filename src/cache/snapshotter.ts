@@ -16,6 +16,7 @@ import type {
   Snapshotter,
 } from '../model/stores.js';
 import { sys } from '../sys/sys.js';
+import { ensureLayers } from './ensure-layers.js';
 import { applyTar, decompress, hashing } from './apply.js';
 import type { TreeStore } from './tree-store.js';
 
@@ -122,7 +123,7 @@ async function prepare(
   scope: Scope,
 ): Promise<ActiveLayer> {
   checkDepth(parent);
-  for (const layer of parent.layers) await layer.ensure(scope);
+  await ensureLayers(parent.layers, scope);
   const directory = mkdtempSync(join(await temporary(), 'step-'));
   const [upper, work, root] = ['upper', 'work', 'root'].map((name) => join(directory, name));
   if (upper === undefined || work === undefined || root === undefined) throw new Error('no paths');
@@ -164,7 +165,7 @@ async function discard(directory: string): Promise<void> {
 
 async function view(snapshot: Snapshot, temporary: Temporary, scope: Scope): Promise<MountedTree> {
   checkDepth(snapshot);
-  for (const layer of snapshot.layers) await layer.ensure(scope);
+  await ensureLayers(snapshot.layers, scope);
   const directory = mkdtempSync(join(await temporary(), 'view-'));
   const root = join(directory, 'root');
   mkdirSync(root);

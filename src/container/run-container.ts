@@ -8,6 +8,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { ensureLayers } from '../cache/ensure-layers.js';
 import { hostPath, resolveInside, type SourceTree } from '../cache/source-tree.js';
 import { mergedView } from '../cache/merged-view.js';
 import { type ContainerState, exitCodeOf } from '../model/container.js';
@@ -79,7 +80,7 @@ export async function runContainer(
     pid: process.pid,
     created,
   };
-  for (const layer of image.snapshot.layers) await layer.ensure(scope);
+  await ensureLayers(image.snapshot.layers, scope);
   for (const part of ['upper', 'work'])
     mkdirSync(containers.path(id, part), { recursive: true, mode: 0o755 });
   using _alive = containers.lock(id);

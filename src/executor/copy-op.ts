@@ -1,6 +1,7 @@
 import { createReadStream, openSync, readSync, closeSync } from 'node:fs';
 import { basename } from 'node:path';
 import { constants, gunzipSync } from 'node:zlib';
+import { ensureLayers } from '../cache/ensure-layers.js';
 import { applyTar, decompress } from '../cache/apply.js';
 import { mergedView } from '../cache/merged-view.js';
 import {
@@ -100,7 +101,7 @@ function need(snapshot: Snapshot | undefined): Snapshot {
 }
 
 async function viewOf(snapshot: Snapshot, scope: Scope): Promise<SourceTree> {
-  for (const layer of snapshot.layers) await layer.ensure(scope);
+  await ensureLayers(snapshot.layers, scope);
   return mergedView(snapshot.layers.map((layer) => layer.path));
 }
 

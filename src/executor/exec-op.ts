@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ensureLayers } from '../cache/ensure-layers.js';
 import { hostPath, resolveInside, type SourceTree, toBytes, toText } from '../cache/source-tree.js';
 import { mergedView } from '../cache/merged-view.js';
 import { BuildError } from '../model/error.js';
@@ -27,7 +28,7 @@ export function execOp(spec: ExecSpec, vertex: Vertex, deps: ExecutorDeps): Op<S
     definition: () => Promise.resolve(definitionParts(spec)),
     run: async ([base], scope) => {
       if (base === undefined) throw new Error('RUN without a root');
-      for (const layer of base.layers) await layer.ensure(scope);
+      await ensureLayers(base.layers, scope);
       const view = mergedView(base.layers.map((layer) => layer.path));
       await using layer = await deps.snapshots.prepare(base, scope);
       const user = resolveUser(userFiles(view), spec.user);

@@ -1,3 +1,4 @@
+import { ensureLayers } from '../cache/ensure-layers.js';
 import { mergedView } from '../cache/merged-view.js';
 import { toBytes } from '../cache/source-tree.js';
 import type { MkdirSpec } from '../model/graph.js';
@@ -19,7 +20,7 @@ export function mkdirOp(spec: MkdirSpec, deps: ExecutorDeps): Op<Snapshot> {
       ]),
     run: async ([base], scope) => {
       if (base === undefined) throw new Error('WORKDIR without a base');
-      for (const layer of base.layers) await layer.ensure(scope);
+      await ensureLayers(base.layers, scope);
       const view = mergedView(base.layers.map((layer) => layer.path));
       await using layer = await deps.snapshots.prepare(base, scope);
       const writer = new UpperWriter(layer.upper, view);

@@ -12,6 +12,7 @@ import {
   symlinkSync,
 } from 'node:fs';
 import { setImmediate as breathe } from 'node:timers/promises';
+import { ensureLayers } from '../cache/ensure-layers.js';
 import { noSpace } from '../cache/durable.js';
 import { mergedView } from '../cache/merged-view.js';
 import { bytesUnder } from '../cache/layer-walk.js';
@@ -46,7 +47,7 @@ export async function filesystemDirectory(
   dest: string,
   scope: Scope,
 ): Promise<void> {
-  for (const layer of snapshot.layers) await layer.ensure(scope);
+  await ensureLayers(snapshot.layers, scope);
   makeRoot(dest);
   const tree = mergedView(snapshot.layers.map((layer) => layer.path));
   const temporary = `.stave-${randomBytes(6).toString('hex')}`;

@@ -70,7 +70,11 @@ export function readConfig(value: unknown, layers: number, what: string): ImageC
       throw bad(what, `has a malformed ${name}`);
   }
   for (const entry of list(fields['history'] ?? [], `history of ${what}`, 10_000)) {
-    record(entry, `history of ${what}`);
+    const line = record(entry, `history of ${what}`);
+    for (const name of ['created', 'created_by', 'author', 'comment']) {
+      if (typeof (line[name] ?? '') !== 'string')
+        throw bad(`history of ${what}`, `has a malformed ${name}`);
+    }
   }
   checkRunConfig(record(fields['config'] ?? {}, `config of ${what}`), what);
   return value as ImageConfig; // Checked above.

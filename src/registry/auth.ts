@@ -29,7 +29,7 @@ export function authenticated(
 ): Http {
   let header: string | undefined;
   return async (request) => {
-    if (request.url.origin !== realm.origin) return http(request);
+    if (request.anonymous === true || request.url.origin !== realm.origin) return http(request);
     const first = await http(header === undefined ? request : withHeader(request, header));
     if (first.status !== 401) return first;
     await first.discard();
@@ -81,7 +81,7 @@ async function answer({ scheme, parameters }: Challenge, asked: Asked): Promise<
   }
   const url = tokenServer(parameters.get('realm'), asked);
   const response = await requestToken(url, parameters, asked);
-  const body = await response.text(MAX_TOKEN);
+  const body = (await response.bytes(MAX_TOKEN)).toString();
   if (response.status !== 200)
     throw denied(realm.domain, `its token server answered ${String(response.status)}`);
   const found = tokenOf(body);

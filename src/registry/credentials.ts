@@ -52,7 +52,9 @@ export function findCredentials(
 
 function readConfig(file: string): DockerConfig {
   try {
-    return JSON.parse(readFileSync(file, 'utf8')) as DockerConfig;
+    const config = JSON.parse(readFileSync(file, 'utf8')) as DockerConfig | null;
+    if (typeof config !== 'object' || config === null) throw new Error('it is not an object');
+    return config; // docker's own file; what is read of it is checked where it is read.
   } catch (error) {
     if (hasCode(error, 'ENOENT', 'ENOTDIR')) return {};
     throw new BuildError('auth', `${file} cannot be read: ${(error as Error).message}`, {
@@ -75,6 +77,11 @@ function fromAuth(entry: NonNullable<DockerConfig['auths']>[string]): Credential
 
 /** The helper protocol: the server's URL on stdin, JSON on stdout; "credentials not found" means anonymous. */
 function askHelper(name: string, server: string, env: NodeJS.ProcessEnv): Credentials | undefined {
+  if (!HELPER.test(name)) {
+    throw new BuildError('auth', `${JSON.stringify(name)} is no name of a credential helper`, {
+      hint: "docker's config.json names it: letters, digits, '-', '_' and '.' only",
+    });
+  }
   const given =
     env['STAVE_EXTRA_CA_CERTS'] === undefined
       ? env
@@ -85,7 +92,8 @@ function askHelper(name: string, server: string, env: NodeJS.ProcessEnv): Creden
     encoding: 'utf8',
     timeout: 30_000,
   });
-  if (run.error !== undefined) {
+  // EPIPE: it did not read the server's name; its exit tells.
+  if (run.error !== undefined && !hasCode(run.error, 'EPIPE')) {
     throw new BuildError('auth', `docker-credential-${name} cannot be run: ${run.error.message}`, {
       hint: "docker's config.json names it as a credential helper",
     });
@@ -94,10 +102,25 @@ function askHelper(name: string, server: string, env: NodeJS.ProcessEnv): Creden
     if (/credentials not found/i.test(run.stdout)) return undefined;
     throw new BuildError('auth', `docker-credential-${name} failed for ${server}`);
   }
-  const { Username = '', Secret = '' } = JSON.parse(run.stdout) as {
-    Username?: string;
-    Secret?: string;
-  };
+  const { Username = '', Secret = '' } = answerOf(run.stdout, name, server);
   if (Username === '<token>') return { kind: 'identity', token: Secret };
   return Username === '' ? undefined : { kind: 'password', username: Username, password: Secret };
+}
+
+const HELPER = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
+
+/** What a helper printed is not shown: it may be a password. */
+function answerOf(
+  text: string,
+  name: string,
+  server: string,
+): { readonly Username?: string; readonly Secret?: string } {
+  try {
+    const answer = JSON.parse(text) as Readonly<Record<string, unknown>> | null;
+    const { Username, Secret } = answer ?? {};
+    if (typeof Username === 'string' && typeof Secret === 'string') return { Username, Secret };
+  } catch {
+    // Falls to the error below, without the parser's words: they quote the text.
+  }
+  throw new BuildError('auth', `docker-credential-${name} gave no credentials for ${server}`);
 }

@@ -12,6 +12,8 @@ export interface HttpRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Uint8Array | Bytes | string;
   readonly signal: AbortSignal;
+  /** No credentials, whoever asks for them. */
+  readonly anonymous?: boolean;
 }
 
 export interface HttpResponse {
@@ -19,7 +21,7 @@ export interface HttpResponse {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly body: Bytes;
   /** At most `max` bytes, else BuildError `registry`. */
-  readonly text: (max: number) => Promise<string>;
+  readonly bytes: (max: number) => Promise<Buffer>;
   /** Throws the rest away, so that the connection can be used again. */
   readonly discard: () => Promise<void>;
 }
@@ -39,9 +41,12 @@ const RETRIED = new Set([408, 429, 500, 502, 503, 504]);
 /** Requests with proxies from the environment, the user's extra CA, time limits and retries with growing delays. */
 export async function createHttp({ env }: HttpOptions): Promise<Http> {
   const undici = await import('undici');
+  const tls = { timeout: CONNECT_MS, ...(await trusted(env)) };
   const dispatcher = new undici.EnvHttpProxyAgent({
     ...proxies(env),
-    connect: { timeout: CONNECT_MS, ...(await trusted(env)) },
+    connect: tls,
+    requestTls: tls, // Through a proxy's tunnel.
+    proxyTls: tls, // To a proxy that speaks TLS itself.
     bodyTimeout: STALL_MS,
     headersTimeout: STALL_MS,
   });
@@ -113,12 +118,31 @@ function proxies(env: NodeJS.ProcessEnv): Record<string, string> {
   };
 }
 
-/** The launcher took NODE_EXTRA_CA_CERTS away from node's start; here, where TLS begins, it counts again. */
-async function trusted(env: NodeJS.ProcessEnv): Promise<{ ca?: string[] }> {
-  const file = env['STAVE_EXTRA_CA_CERTS'] ?? '';
-  if (file === '') return {};
+/**
+ * Whom TLS trusts: Node's own list, the machine's (where administrators put a company's CA), and the user's extra
+ * file, which the launcher took away from node's start. The last must be there: whoever named it counts on it.
+ */
+async function trusted(env: NodeJS.ProcessEnv): Promise<{ ca: string[] }> {
   const { rootCertificates } = await import('node:tls');
-  return { ca: [...rootCertificates, readFileSync(file, 'utf8')] };
+  const machine = textOf(env['SSL_CERT_FILE'] ?? MACHINE_CAS);
+  const file = env['STAVE_EXTRA_CA_CERTS'] ?? '';
+  const extra = file === '' ? undefined : textOf(file);
+  if (file !== '' && extra?.includes('BEGIN CERTIFICATE') !== true) {
+    throw new BuildError('usage', `NODE_EXTRA_CA_CERTS: ${file} cannot be read as certificates`, {
+      hint: 'name a PEM file, or unset NODE_EXTRA_CA_CERTS',
+    });
+  }
+  return { ca: [...rootCertificates, machine, extra].filter((text) => text !== undefined) };
+}
+
+const MACHINE_CAS = '/etc/ssl/certs/ca-certificates.crt';
+
+function textOf(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return undefined; // Not there, or not for us: its certificates are not trusted.
+  }
 }
 
 async function send(
@@ -138,7 +162,7 @@ async function send(
     status: response.statusCode,
     headers: response.headers,
     body: response.body,
-    text: (max) => readText(response.body, max, url),
+    bytes: (max) => readAll(response.body, max, url),
     discard: async () => {
       await response.body.dump();
     },
@@ -151,7 +175,7 @@ async function sendable(body: Uint8Array | Bytes | string) {
   return Readable.from(body, { objectMode: false });
 }
 
-async function readText(body: Bytes, max: number, url: URL): Promise<string> {
+async function readAll(body: Bytes, max: number, url: URL): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of body) {
@@ -163,7 +187,7 @@ async function readText(body: Bytes, max: number, url: URL): Promise<string> {
       );
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString();
+  return Buffer.concat(chunks);
 }
 
 function unreachableHost(url: URL, error: unknown): unknown {

@@ -1,19 +1,23 @@
 import { type Digest, digestOf, isDigest } from '../model/digest.js';
 import { BuildError } from '../model/error.js';
-import { type Descriptor, MediaType } from '../model/oci.js';
+import { type Descriptor, isIndexType, MediaType } from '../model/oci.js';
 import { canonicalName, type Reference } from '../model/reference.js';
 import type { Scope } from '../model/scope.js';
 import type { Bytes } from '../model/stores.js';
-import { isLoopback, isPrivateAddress } from './address.js';
+import { isLoopback } from './address.js';
 import { authenticated } from './auth.js';
 import type { RegistryConfig } from './config.js';
 import { findCredentials } from './credentials.js';
+import { follow } from './follow.js';
 import { createHttp, type Http, type HttpResponse } from './http.js';
+import { parseStrictJson } from './strict-json.js';
 
 /** A manifest as it was served, its digest proven. */
 export interface FetchedManifest {
   readonly descriptor: Descriptor;
   readonly bytes: Buffer;
+  /** Its JSON, read strictly; not checked further. */
+  readonly document: unknown;
 }
 
 /** One repository, asked at its mirrors first, then at the registry itself. */
@@ -31,6 +35,7 @@ export interface RegistryDeps {
 }
 
 const MAX_MANIFEST = 4 << 20;
+const MAX_ERROR = 1 << 20;
 const ACCEPT = [
   MediaType.ociIndex,
   MediaType.ociManifest,
@@ -94,30 +99,45 @@ async function fetchManifest(
 ): Promise<FetchedManifest | undefined> {
   const http = await endpoint.http();
   const url = new URL(`${endpoint.base}/manifests/${name}`);
-  const response = await http({
+  const request = {
     method: 'GET',
     url,
     headers: { accept: ACCEPT },
     signal: scope.signal,
-  });
+  } as const;
+  const response = await follow(http, request, reference.domain);
   if (response.status === 404) {
     await response.discard();
     return undefined;
   }
-  const text = await response.text(MAX_MANIFEST);
-  if (response.status !== 200) throw refused(reference, response.status, text);
-  const bytes = Buffer.from(text);
+  if (response.status !== 200)
+    throw refused(reference, response.status, (await response.bytes(MAX_ERROR)).toString());
+  const bytes = await response.bytes(MAX_MANIFEST);
   const digest = digestOf(bytes);
   if (isDigest(name) && name !== digest) throw wrongManifest(reference, name, digest);
-  const mediaType = mediaTypeOf(response, text);
-  return { descriptor: { mediaType, digest, size: bytes.length }, bytes };
+  const document = parseStrictJson(bytes.toString(), `the manifest of ${canonicalName(reference)}`);
+  const mediaType = mediaTypeOf(response, document, reference);
+  return { descriptor: { mediaType, digest, size: bytes.length }, bytes, document };
 }
 
-function mediaTypeOf({ headers }: HttpResponse, text: string): string {
+/**
+ * What kind of document it is must be said once: by its header, by itself, by its fields, all alike, or two readers
+ * could see two images (CVE-2021-41190).
+ */
+function mediaTypeOf({ headers }: HttpResponse, document: unknown, reference: Reference): string {
+  const fields = (document ?? {}) as Readonly<Record<string, unknown>>; // Fields of anything but null can be asked for.
   const header = headers['content-type'];
-  const own = /"mediaType"\s*:\s*"([^"]+)"/.exec(text.slice(0, 300))?.[1];
-  const given = (Array.isArray(header) ? header[0] : header)?.split(';')[0]?.trim();
-  return given?.includes('vnd.') === true ? given : (own ?? MediaType.ociManifest);
+  const sent = (Array.isArray(header) ? header[0] : header)?.split(';')[0]?.trim();
+  const given = sent?.includes('vnd.') === true ? sent : undefined;
+  const own = typeof fields['mediaType'] === 'string' ? fields['mediaType'] : undefined;
+  const index = fields['manifests'] !== undefined;
+  const type = given ?? own ?? (index ? MediaType.ociIndex : MediaType.ociManifest);
+  const parts = fields['layers'] !== undefined || fields['config'] !== undefined;
+  if ((own ?? type) === type && !(index && parts) && isIndexType(type) === index) return type;
+  throw new BuildError(
+    'registry',
+    `the manifest of ${canonicalName(reference)} is ambiguous: it is served as ${type}, says ${own ?? 'nothing'} of itself, and has ${index ? 'manifests' : 'no manifests'}${parts ? ' and layers' : ''}`,
+  );
 }
 
 function refused(reference: Reference, status: number, body: string): BuildError {
@@ -165,7 +185,7 @@ async function* fetchBlob(
         failure = new BuildError('registry', `${reference.domain} ended blob ${blob.digest} early`);
       } catch (error) {
         scope.signal.throwIfAborted();
-        failure = error instanceof Error ? error : new Error(String(error));
+        failure = brokenOff(error, blob, reference);
         if (error instanceof BuildError) break;
       }
     }
@@ -180,6 +200,15 @@ async function* fetchBlob(
   );
 }
 
+function brokenOff(error: unknown, { digest }: Descriptor, { domain }: Reference): BuildError {
+  if (error instanceof BuildError) return error;
+  const why = error instanceof Error ? error.message : String(error);
+  return new BuildError('registry', `${domain} broke off blob ${digest}: ${why}`, {
+    hint: 'try again: what was downloaded whole is kept',
+    cause: error,
+  });
+}
+
 /** From byte `offset` on; a server that does not know ranges is read from its start and cut. */
 // eslint-disable-next-line max-params -- a blob is named by its place and its digest
 async function openBlob(
@@ -191,37 +220,16 @@ async function openBlob(
 ): Promise<HttpResponse | undefined> {
   const http = await endpoint.http();
   const headers: Record<string, string> = offset === 0 ? {} : { range: `bytes=${String(offset)}-` };
-  let url = new URL(`${endpoint.base}/blobs/${blob.digest}`);
-  for (let hops = 0; hops < 10; hops++) {
-    const response = await http({ method: 'GET', url, headers, signal: scope.signal });
-    const { location } = response.headers;
-    if (response.status >= 300 && response.status < 400 && typeof location === 'string') {
-      await response.discard();
-      url = redirected(url, location, reference);
-      continue;
-    }
-    if (response.status === 404) {
-      await response.discard();
-      return undefined;
-    }
-    if (response.status === 206 || (response.status === 200 && offset === 0)) return response;
-    if (response.status === 200) return { ...response, body: skip(response.body, offset) };
-    throw refused(reference, response.status, await response.text(MAX_MANIFEST));
+  const url = new URL(`${endpoint.base}/blobs/${blob.digest}`);
+  const request = { method: 'GET', url, headers, signal: scope.signal } as const;
+  const response = await follow(http, request, reference.domain);
+  if (response.status === 404) {
+    await response.discard();
+    return undefined;
   }
-  throw new BuildError('registry', `${reference.domain} redirects blob ${blob.digest} too often`);
-}
-
-/** Never from TLS to plain text, nor to another scheme, nor from a public host to a private address. */
-function redirected(from: URL, location: string, reference: Reference): URL {
-  const to = new URL(location, from);
-  const inward = isPrivateAddress(to.hostname) && !isPrivateAddress(from.hostname);
-  const safe =
-    !inward && (to.protocol === 'https:' || (to.protocol === 'http:' && from.protocol === 'http:'));
-  if (safe) return to;
-  throw new BuildError(
-    'registry',
-    `${reference.domain} redirects to ${to.protocol}//${to.host}, which is not safe`,
-  );
+  if (response.status === 206 || (response.status === 200 && offset === 0)) return response;
+  if (response.status === 200) return { ...response, body: skip(response.body, offset) };
+  throw refused(reference, response.status, (await response.bytes(MAX_ERROR)).toString());
 }
 
 async function* skip(bytes: Bytes, count: number): Bytes {
