@@ -1,9 +1,9 @@
 import { BuildError } from '../model/error.js';
-import type { ParsedDockerfile } from './instruction.js';
+import type { Diagnostic } from './instruction.js';
 
-/** Throws BuildError with all problems of a file, the first as the message, if it has any. */
-export function throwDiagnostics({ diagnostics }: ParsedDockerfile): void {
-  const [first, ...more] = diagnostics;
+/** Throws BuildError with all of the problems, the first as the message, if there are any. */
+export function throwDiagnostics(diagnostics: readonly Diagnostic[]): void {
+  const [first, ...more] = diagnostics.toSorted((a, b) => a.range.startLine - b.range.startLine);
   if (first === undefined) return;
   const details = more.map(({ message, range, hint }) => {
     const place = `${range.file}:${String(range.startLine)}: ${message}`;

@@ -13,23 +13,26 @@ export function readDirectives(
   onProblem: (problem: Problem, line: number) => void,
 ): Directives {
   const found = new Map<string, string>();
+  let syntaxLine = 1;
   for (const [index, line] of lines.entries()) {
     if (index === 0 && line.startsWith('#!')) continue;
-    const match = /^\s*#\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(.*?)\s*$/.exec(line.replace(/\r$/, ''));
+    const match = /^\s*#\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(.+?)\s*$/.exec(line);
     const key = match?.[1]?.toLowerCase();
     if (key === undefined || !KNOWN.has(key)) break;
     try {
       if (found.has(key)) throw new Problem(`only one ${key} parser directive can be used`);
       found.set(key, checked(key, match?.[2] ?? ''));
+      if (key === 'syntax') syntaxLine = index + 1;
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       onProblem(error, index);
     }
   }
-  const [syntax, check] = [found.get('syntax'), found.get('check')];
+  const syntax = found.get('syntax') ?? foreignSyntax(lines);
+  const check = found.get('check');
   return {
     escape: found.get('escape') ?? '\\',
-    ...(syntax === undefined ? {} : { syntax }),
+    ...(syntax === undefined ? {} : { syntax, syntaxLine }),
     ...(check === undefined ? {} : { check }),
   };
 }
@@ -38,22 +41,21 @@ function checked(key: string, value: string): string {
   if (key === 'escape' && value !== '\\' && value !== '`') {
     throw new Problem(`invalid escape token '${value}' does not match \` or \\`);
   }
-  if (key === 'syntax') checkSyntax(value);
   if (key === 'check') readCheckOptions(value);
   return value;
 }
 
-/** The language is built in: its official names are accepted, another frontend cannot be run. */
-function checkSyntax(value: string): void {
-  const image = value.split(/\s+/)[0] ?? '';
-  const name = image.replace(/^docker\.io\//, '').replace(/@sha256:[0-9a-f]{64}$/, '');
-  if (
-    /^docker\/dockerfile(-upstream)?(:(1(\.\d+){0,2}|latest|master|labs|1[\d.]*-labs))?$/.test(name)
-  )
-    return;
-  if (name === 'dockerfile.v0') return;
-  throw new Problem(`syntax ${image} is another frontend, which stave cannot run`, {
-    code: 'unsupported',
-    hint: 'use # syntax=docker/dockerfile:1, or leave the line out',
-  });
+/** How files that are no Dockerfiles name their frontend: `// syntax=image`, or JSON with a member `syntax`. */
+function foreignSyntax(lines: readonly string[]): string | undefined {
+  const first = lines.findIndex((line, index) => index > 0 || !line.startsWith('#!'));
+  const line = lines[first] ?? '';
+  const comment = /^\/\/\s*syntax\s*=\s*(.+?)\s*$/i.exec(line)?.[1];
+  if (comment !== undefined || !line.trimStart().startsWith('{')) return comment;
+  try {
+    const value: unknown = JSON.parse(lines.slice(first).join('\n'));
+    const syntax = typeof value === 'object' && value !== null && 'syntax' in value && value.syntax;
+    return typeof syntax === 'string' && syntax !== '' ? syntax : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -19,7 +19,7 @@ export async function dispatch(
     before.findLast((v) => v.name === name)?.value;
   const lookup = context.lint.watch(plain);
   const expand = (word: string): string => expandWord(word, lookup, context.escape);
-  const step: Step = { instruction, prefix, state, context, lookup, expand };
+  const step: Step = { instruction, prefix, state, context, lookup, plain, expand };
   const linted = { instruction, state, lookup: plain, escape: context.escape };
   context.lint.before(linted);
   try {

@@ -1,14 +1,21 @@
+import { Problem } from './problem.js';
+
 /** One unit of a `${v#pattern}` glob: any text, any character, or this character. */
 type Unit = { readonly any: 'text' | 'char' } | { readonly char: string };
 export type Glob = readonly Unit[];
 
-/** `*` and `?` are special, the escape quotes the next character; brackets are plain (BuildKit's lexer). */
-export function compileGlob(pattern: string, escape: string): Glob {
+const MAX_WORK = 1 << 27;
+
+/**
+ * `*` and `?` are special and do not match a newline, brackets are plain. `\` quotes `*`, `?` and itself, and before
+ * `}` and `/` it goes, whatever the escape directive says (BuildKit's lexer). Throws Problem on any other `\`.
+ */
+export function compileGlob(pattern: string): Glob {
   const units: Unit[] = [];
   const chars = Array.from(pattern);
   for (let i = 0; i < chars.length; i++) {
     const char = chars[i] ?? '';
-    if (char === escape && i + 1 < chars.length) units.push({ char: chars[++i] ?? '' });
+    if (char === '\\') units.push({ char: escaped(pattern, chars[++i] ?? '') });
     else if (char === '*') units.push({ any: 'text' });
     else if (char === '?') units.push({ any: 'char' });
     else units.push({ char });
@@ -16,80 +23,118 @@ export function compileGlob(pattern: string, escape: string): Glob {
   return units;
 }
 
+function escaped(pattern: string, char: string): string {
+  if (char !== '' && '*?\\}/'.includes(char)) return char;
+  throw new Problem(`invalid pattern (${pattern}) in substitution: invalid escape '\\${char}'`);
+}
+
 export function trimPrefix(glob: Glob, value: string, greedy: boolean): string {
   const chars = Array.from(value);
-  const end = matchEnd(glob, chars, 0, greedy);
-  return end === undefined ? value : chars.slice(end).join('');
+  const found = search(glob, chars, { from: 0, anchored: true, greedy });
+  return found === undefined ? value : chars.slice(found.end).join('');
 }
 
 export function trimSuffix(glob: Glob, value: string, greedy: boolean): string {
   const chars = Array.from(value).reverse();
-  const end = matchEnd([...glob].reverse(), chars, 0, greedy);
-  return end === undefined ? value : chars.slice(end).reverse().join('');
-}
-
-/** Leftmost longest matches, at most `limit`. An empty pattern matches nothing. */
-export function replaceMatches(
-  glob: Glob,
-  value: string,
-  replacement: string,
-  limit: number,
-): string {
-  const chars = Array.from(value);
-  let out = '';
-  let done = 0;
-  for (let at = 0; at < chars.length;) {
-    const end = done < limit ? matchEnd(glob, chars, at, true) : undefined;
-    if (end === undefined || end === at) {
-      out += chars[at++] ?? '';
-      continue;
-    }
-    out += replacement;
-    at = end;
-    done++;
-  }
-  return out;
+  const found = search([...glob].reverse(), chars, { from: 0, anchored: true, greedy });
+  return found === undefined ? value : chars.slice(found.end).reverse().join('');
 }
 
 /**
- * End of a match that starts at `from`, the longest or the shortest. All states of the pattern advance together over
- * the text, so the cost is its length times the pattern's, whatever the pattern is.
+ * The first or every leftmost longest match replaced. An empty match counts, but not directly after another one (Go's
+ * regexp). Pieces are given, not the text, so that the caller can stop before it is too long.
  */
-function matchEnd(
+export function* replaceMatches(
+  glob: Glob,
+  value: string,
+  replacement: string,
+  every: boolean,
+): Generator<string> {
+  const chars = Array.from(value);
+  let at = 0;
+  let last = -1;
+  while (at <= chars.length) {
+    const found = search(glob, chars, { from: at, anchored: false, greedy: true });
+    if (found === undefined) break;
+    const { start, end } = found;
+    yield chars.slice(at, start).join('');
+    const empty = start === end;
+    if (!empty || start !== last) yield replacement;
+    if (empty) yield chars[end] ?? '';
+    last = end;
+    at = empty ? end + 1 : end;
+    if (!every) break;
+  }
+  yield chars.slice(at).join('');
+}
+
+interface Search {
+  readonly from: number;
+  /** A match must begin at `from`. */
+  readonly anchored: boolean;
+  readonly greedy: boolean;
+}
+
+const NONE = Number.MAX_SAFE_INTEGER;
+
+/**
+ * The leftmost match, the longest or the shortest. All states of the pattern go over the text together, each with the
+ * earliest start that led to it, so the cost is the text's length times the pattern's, whatever the pattern is.
+ */
+function search(
   glob: Glob,
   chars: readonly string[],
-  from: number,
-  greedy: boolean,
-): number | undefined {
-  let states = withSkips(glob, new Set([0]));
-  let found: number | undefined;
+  { from, anchored, greedy }: Search,
+): { start: number; end: number } | undefined {
+  if (glob.length * (chars.length - from) > MAX_WORK) throw tooMuch();
+  let states = new Array<number>(glob.length + 1).fill(NONE);
+  let best: { start: number; end: number } | undefined;
   for (let at = from; ; at++) {
-    if (states.has(glob.length)) {
-      found = at;
-      if (!greedy) return found;
+    if (best === undefined && (!anchored || at === from)) {
+      states[0] = Math.min(states[0] ?? NONE, at);
+    }
+    skipStars(glob, states);
+    const start = states[glob.length] ?? NONE;
+    if (start < NONE && (best === undefined || start <= best.start)) {
+      best = { start, end: at };
+      if (!greedy) return best;
     }
     const char = chars[at];
-    if (char === undefined || states.size === 0) return found;
-    states = withSkips(glob, advance(glob, states, char));
+    if (char === undefined) return best;
+    const next = advance(glob, states, char, best?.start ?? NONE);
+    if (next === undefined && (anchored || best !== undefined)) return best;
+    states = next ?? states.fill(NONE);
   }
 }
 
-function advance(glob: Glob, states: ReadonlySet<number>, char: string): Set<number> {
-  const next = new Set<number>();
-  for (const state of states) {
+/** States after one more character; undefined when none is left. Starts after `limit` cannot win any more. */
+function advance(
+  glob: Glob,
+  states: readonly number[],
+  char: string,
+  limit: number,
+): number[] | undefined {
+  let next: number[] | undefined;
+  for (const [state, start] of states.entries()) {
     const unit = glob[state];
-    if (unit === undefined) continue;
-    if ('any' in unit) next.add(unit.any === 'text' ? state : state + 1);
-    else if (unit.char === char) next.add(state + 1);
+    if (unit === undefined || start === NONE || start > limit) continue;
+    const stays = 'any' in unit && unit.any === 'text';
+    if ('any' in unit ? char === '\n' : unit.char !== char) continue;
+    next ??= new Array<number>(glob.length + 1).fill(NONE);
+    const to = stays ? state : state + 1;
+    next[to] = Math.min(next[to] ?? NONE, start);
   }
   return next;
 }
 
 /** `*` may match nothing. */
-function withSkips(glob: Glob, states: Set<number>): Set<number> {
-  for (const state of states) {
-    const unit = glob[state];
-    if (unit !== undefined && 'any' in unit && unit.any === 'text') states.add(state + 1);
+function skipStars(glob: Glob, states: number[]): void {
+  for (const [state, unit] of glob.entries()) {
+    if (!('any' in unit) || unit.any !== 'text') continue;
+    states[state + 1] = Math.min(states[state + 1] ?? NONE, states[state] ?? NONE);
   }
-  return states;
+}
+
+function tooMuch(): Problem {
+  return new Problem('the pattern of a substitution is too long for a value of this size');
 }

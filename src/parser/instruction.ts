@@ -79,6 +79,8 @@ export interface Directives {
   /** `\` or a backtick. */
   readonly escape: string;
   readonly syntax?: string;
+  /** Of `syntax`, from 1. */
+  readonly syntaxLine?: number;
   readonly check?: string;
 }
 

@@ -4,6 +4,7 @@ import type { OpSpec, ResolvedImage, Vertex } from '../model/graph.js';
 import { nearest } from '../model/nearest.js';
 import type { RunConfig } from '../model/oci.js';
 import { dispatch } from './dispatch.js';
+import { Findings } from './findings.js';
 import type { GlobalArgs } from './globals.js';
 import type { Instruction, ParsedDockerfile } from './instruction.js';
 import type { Lint } from './lint/lint.js';
@@ -32,6 +33,7 @@ export class Lowering {
   readonly #stages: readonly Stage[];
   readonly #globals: GlobalArgs;
   readonly #lint: Lint;
+  readonly #findings = new Findings();
   readonly #lowered = new Map<number, Promise<StageState>>();
 
   constructor(dockerfile: ParsedDockerfile, options: LowerOptions, file: LoweredFile) {
@@ -42,8 +44,16 @@ export class Lowering {
     this.#lint = file.lint;
   }
 
+  /** Lowers a stage and what it needs, or with the rules for a check every stage; throws all problems at once. */
+  target(index: number): Promise<StageState> {
+    return this.#findings.during(async () => {
+      if (this.#options.lint?.allStages === true) await this.#every();
+      return this.stage(index);
+    });
+  }
+
   /** Every stage, in order, past those that fail; throws the first failure. */
-  async every(): Promise<void> {
+  async #every(): Promise<void> {
     const failures: unknown[] = [];
     for (const { index } of this.#stages) {
       await this.stage(index).catch((error: unknown) => failures.push(error));
@@ -56,20 +66,33 @@ export class Lowering {
     if (running !== undefined) return running;
     const stage = this.#stages[index];
     if (stage === undefined) throw new Error(`no stage ${String(index)}`);
-    const started = this.#lower(stage);
+    // Not at once: a chain of stages may be longer than the stack is deep.
+    const started = Promise.resolve().then(() => this.#lower(stage));
     this.#lowered.set(index, started);
     return started;
   }
 
   async #lower(stage: Stage): Promise<StageState> {
-    const { state, triggers } = await this.#begin(stage);
+    const { state, triggers } = await this.#begin(stage).catch((error: unknown) =>
+      this.#findings.abandon(error),
+    );
     const context = this.#context(stage);
+    const { range } = stage.from;
     for (const trigger of triggers) {
-      const body = at(() => readTrigger(trigger), stage.from.range);
-      await this.#dispatch({ ...body, range: stage.from.range }, 'ONBUILD ', state, context);
+      const body = this.#trigger(trigger, range);
+      if (body !== undefined) await this.#dispatch({ ...body, range }, 'ONBUILD ', state, context);
     }
     for (const instruction of stage.body) await this.#dispatch(instruction, '', state, context);
     return state;
+  }
+
+  #trigger(trigger: string, range: SourceRange): ReturnType<typeof readTrigger> | undefined {
+    try {
+      return at(() => readTrigger(trigger), range);
+    } catch (error) {
+      this.#findings.keep(error);
+      return undefined;
+    }
   }
 
   async #dispatch(
@@ -81,7 +104,10 @@ export class Lowering {
     try {
       await dispatch(instruction, prefix, state, context);
     } catch (error) {
-      throw placed(error, instruction.range);
+      const problem = placed(error, instruction.range);
+      // What comes after a variable that could not be set would only fail for want of it.
+      if (instruction.kind === 'env' || instruction.kind === 'arg') this.#findings.abandon(problem);
+      this.#findings.keep(problem);
     }
   }
 
@@ -108,7 +134,9 @@ export class Lowering {
       });
     }
     this.#checkPlatform(from);
-    const earlier = this.#stages.slice(0, stage.index).findLast(({ name }) => name === base);
+    const earlier = this.#stages
+      .slice(0, stage.index)
+      .findLast(({ name }) => name === base.toLowerCase());
     const steps = { done: 0, total: this.#countSteps(stage) };
     if (earlier !== undefined) {
       const parent = await this.stage(earlier.index);
@@ -119,7 +147,16 @@ export class Lowering {
         cmdSet: false,
         steps: { ...steps, total: steps.total + countTriggers(triggers) },
       };
-      return { state: { ...parent, ...fresh, name: this.#title(stage), config }, triggers };
+      return {
+        state: {
+          ...parent,
+          ...fresh,
+          name: this.#title(stage),
+          config,
+          history: [...parent.history],
+        },
+        triggers,
+      };
     }
     if (base === 'scratch') return { state: this.#onScratch(stage, steps), triggers: [] };
     return this.#onImage(stage, await this.#options.resolveImage(base, from.range), base);

@@ -8,25 +8,24 @@ import { Lowering } from './lower-stage.js';
 import { at } from './placed.js';
 import type { MutableConfig } from './stage-state.js';
 import { findTarget, readStages } from './stages.js';
+import { checkSyntax } from './syntax.js';
 
 /**
  * Makes the build plan for one target. Only what the target reaches is looked at: a stage is lowered when FROM or
  * `--from` asks for it, also when an ONBUILD trigger of a base image does. Throws BuildError `syntax` with all
- * problems of the file, or with the first that lowering meets.
+ * problems of the file or, when it can be read, with all that lowering meets.
  */
-export async function lower(
-  dockerfile: ParsedDockerfile,
-  options: LowerOptions,
-): Promise<BuildPlan> {
+export async function lower(dockerfile: ParsedDockerfile, given: LowerOptions): Promise<BuildPlan> {
+  const options = { ...given, buildArgs: withoutPrototype(given.buildArgs) };
   const lint = new Lint(dockerfile, options);
   lint.file();
-  throwDiagnostics(dockerfile);
+  checkSyntax(dockerfile, options.buildArgs);
+  throwDiagnostics(dockerfile.diagnostics);
   const { stages, globals } = at(() => readStages(dockerfile, options));
   lint.froms(stages, globals);
   const target = findTarget(stages, options.target, dockerfile.file);
   const lowering = new Lowering(dockerfile, options, { stages, globals, lint });
-  if (options.lint?.allStages === true) await lowering.every();
-  const state = await lowering.stage(target.index);
+  const state = await lowering.target(target.index);
   lint.throwViolations();
   options.outline?.finish(dockerfile, target, globals);
   const config = finalConfig(state.config, options.labels);
@@ -46,6 +45,11 @@ export async function lower(
     history: state.history,
     targetName: target.name ?? 'default',
   };
+}
+
+/** `ARG constructor` asks for no method of ours. */
+function withoutPrototype(args: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.assign(Object.create(null) as Record<string, string>, args);
 }
 
 function finalConfig(config: MutableConfig, labels: Readonly<Record<string, string>>): RunConfig {

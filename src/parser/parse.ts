@@ -21,6 +21,9 @@ export function parseDockerfile(text: string, file: string): ParsedDockerfile {
       ...(problem.hint === undefined ? {} : { hint: problem.hint }),
     });
   };
+  if (!checkSize(text, lines, report)) {
+    return { file, instructions: [], directives: { escape: '\\' }, lines, diagnostics };
+  }
   const directives = readDirectives(lines, (problem, line) => {
     report(problem, line + 1, line + 1);
   });
@@ -38,6 +41,30 @@ export function parseDockerfile(text: string, file: string): ParsedDockerfile {
 }
 
 type Report = (problem: Problem, startLine: number, endLine: number) => void;
+
+const MAX_FILE = 10 << 20;
+const MAX_LINE = 65_535;
+
+/** What is too large, or no text, is not looked at any closer. */
+function checkSize(text: string, lines: readonly string[], report: Report): boolean {
+  if (text.length > MAX_FILE) {
+    report(new Problem('the Dockerfile is larger than 10 MiB'), 1, 1);
+    return false;
+  }
+  const long = lines.findIndex((line) => line.length * 3 >= MAX_LINE && bytesOf(line) > MAX_LINE);
+  if (long !== -1) {
+    const message = `dockerfile line greater than max allowed size of ${String(MAX_LINE)}`;
+    report(new Problem(message), long + 1, long + 1);
+  }
+  const nul = text.includes('\0') ? lines.findIndex((line) => line.includes('\0')) : -1;
+  if (nul !== -1) report(new Problem('the line holds a NUL byte'), nul + 1, nul + 1);
+  return long === -1 && nul === -1;
+}
+
+/** With its line break. */
+function bytesOf(line: string): number {
+  return Buffer.byteLength(line) + 1;
+}
 
 function checkShape(text: string, instructions: readonly Instruction[], report: Report): void {
   if (text.trim() === '') report(new Problem('the Dockerfile cannot be empty'), 1, 1);

@@ -1,9 +1,10 @@
 import type { InstructionBody } from './instruction.js';
 import { Problem } from './problem.js';
 import type { Source } from './source-text.js';
+import { BLANKS } from './split.js';
 
 export function readFrom({ text, flags }: Source): InstructionBody {
-  const [base, as, stage, ...more] = text.split(/\s+/);
+  const [base, as, stage, ...more] = text.split(BLANKS);
   const valid = as === undefined || (stage !== undefined && as.toUpperCase() === 'AS');
   if (base === undefined || base === '' || !valid || more.length > 0) {
     throw new Problem('FROM requires either one or three arguments', {

@@ -52,7 +52,7 @@ const READERS: Readonly<Record<string, Reader>> = {
   STOPSIGNAL: { read: (source) => ({ kind: 'stopsignal', signal: single(source) }) },
   MAINTAINER: { read: (source) => ({ kind: 'maintainer', author: single(source) }) },
   CMD: { read: ({ text }) => ({ kind: 'cmd', form: formOf(text) }) },
-  ENTRYPOINT: { read: (source) => ({ kind: 'entrypoint', form: formOf(single(source)) }) },
+  ENTRYPOINT: { read: (source) => ({ kind: 'entrypoint', form: formOf(source.text) }) },
   EXPOSE: {
     read: (source) => ({ kind: 'expose', ports: some(source, source.text.split(BLANKS)) }),
   },
@@ -104,9 +104,10 @@ function unknownInstruction(word: string): Problem {
 }
 
 function readVolume(source: Source): InstructionBody {
-  const paths = some(source, jsonArray(source.text) ?? source.text.split(BLANKS));
-  if (paths.some((path) => path.trim() === ''))
-    throw new Problem('VOLUME specified can not be an empty string');
+  const words = jsonArray(source.text) ?? some(source, source.text.split(BLANKS));
+  const paths = words.map((word) => word.trim());
+  if (paths.length === 0) throw new Problem('VOLUME requires at least one argument');
+  if (paths.includes('')) throw new Problem('VOLUME specified can not be an empty string');
   return { kind: 'volume', paths };
 }
 

@@ -31,7 +31,7 @@ export function namedValues(text: string, keyword: string, escape: string): Pair
   const first = words[0];
   if (first === undefined) throw new Problem(`${keyword} requires at least one argument`);
   if (!first.includes('=')) {
-    const name = /^\S+/.exec(text)?.[0] ?? '';
+    const name = text.split(BLANKS, 1)[0] ?? '';
     const value = text.slice(name.length).trim();
     if (value === '')
       throw new Problem(`${keyword} must have two arguments`, {
@@ -72,7 +72,9 @@ export function jsonArray(text: string): string[] | undefined {
   const items: unknown[] = value;
   return items.map((item) => {
     if (typeof item === 'string') return item;
-    throw new Problem('only string type is allowed in JSON form of arrays');
+    throw new Problem('when using JSON array syntax, arrays must be comprised of strings only', {
+      hint: `write ${JSON.stringify(String(item))} in quotes`,
+    });
   });
 }
 

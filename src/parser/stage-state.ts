@@ -15,7 +15,7 @@ export interface StageState {
   env: readonly EnvVar[];
   /** ARGs in scope, for the history: each name once, first come first. */
   args: readonly { readonly name: string; readonly value?: string }[];
-  history: readonly HistoryStep[];
+  readonly history: HistoryStep[];
   /** Config of the image at the bottom; absent on scratch. */
   base: ImageConfig | undefined;
   /** Count of vertices of this stage so far. */

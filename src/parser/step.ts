@@ -7,6 +7,7 @@ import type { StageOutline } from './lint/outline.js';
 import type { StageLint } from './lint/stage-lint.js';
 import type { LowerOptions } from './lower-options.js';
 import type { StageState } from './stage-state.js';
+import { expandTitle, type Lookup } from './words.js';
 
 /** What an instruction may ask beyond its stage. */
 export interface StageContext {
@@ -25,18 +26,20 @@ export interface Step {
   readonly prefix: string;
   readonly state: StageState;
   readonly context: StageContext;
-  readonly lookup: (name: string) => string | undefined;
+  readonly lookup: Lookup;
+  /** The same, without telling the lint rules. */
+  readonly plain: Lookup;
   readonly expand: (word: string) => string;
 }
 
 /** The history entry of an instruction; `layer` says that its vertex made one. */
 export function remember({ state }: Step, createdBy: string, layer = false): void {
-  state.history = [...state.history, layer ? { createdBy, vertex: state.vertex } : { createdBy }];
+  state.history.push(layer ? { createdBy, vertex: state.vertex } : { createdBy });
 }
 
 /** Puts a step on top of the stage; `note` ends its title. */
 export function addVertex(
-  { instruction, prefix, state, context }: Step,
+  { instruction, prefix, state, context, plain }: Step,
   op: OpSpec,
   sources: readonly Vertex[],
   note = '',
@@ -52,7 +55,7 @@ export function addVertex(
     digest: canonicalDigest({ op: op as never, inputs: digests, ignoreCache }),
     op,
     inputs,
-    name: `${title} ${prefix}${instruction.text}${note}`,
+    name: `${title} ${prefix}${expandTitle(instruction.text + note, plain, context.escape)}`,
     range: instruction.range,
     place: {
       file: context.options.place,

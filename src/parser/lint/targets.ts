@@ -5,7 +5,7 @@ import { commentsAbove, descriptionOf } from './comments.js';
 
 /** Every stage of a file; the last is the default. Throws BuildError `syntax` with all problems of the file. */
 export function listTargets(dockerfile: ParsedDockerfile): BuildTarget[] {
-  throwDiagnostics(dockerfile);
+  throwDiagnostics(dockerfile.diagnostics);
   const froms = dockerfile.instructions.filter((instruction) => instruction.kind === 'from');
   return froms.map(({ stage, base, platform, range }, index) => ({
     name: stage ?? '',
