@@ -19,6 +19,7 @@ import type { ExitStatus, Runtime } from '../model/process.js';
 import type { Scope } from '../model/scope.js';
 import type { Snapshot } from '../model/stores.js';
 import { hostsFile, resolvConf } from '../runtime/network-files.js';
+import { userFiles } from '../cache/user-files.js';
 import { resolveUser } from '../runtime/users.js';
 import { sys } from '../sys/sys.js';
 import { signalContainer } from './signal-container.js';
@@ -146,10 +147,7 @@ async function exec(
   scope: Scope,
 ): Promise<ExitStatus> {
   const tree = mergedView([root]);
-  const user = resolveUser(
-    { passwd: textOf(tree, root, 'etc/passwd'), group: textOf(tree, root, 'etc/group') },
-    options.user ?? image.config.User ?? '',
-  );
+  const user = resolveUser(userFiles(tree), options.user ?? image.config.User ?? '');
   const cwd =
     options.workdir ??
     (image.config.WorkingDir === undefined || image.config.WorkingDir === ''
@@ -226,12 +224,6 @@ function environment(
     merged.set(entry.slice(0, entry.indexOf('=')), entry);
   }
   return [...merged.values()];
-}
-
-function textOf(tree: SourceTree, root: string, path: string): string {
-  const resolved = resolveInside(tree, path, true);
-  const entry = resolved === undefined ? undefined : tree.entry(resolved);
-  return entry?.type === 'file' ? readFileSync(hostPath(root, entry.path), 'utf8') : '';
 }
 
 /** Made inside the root, through the mount; a path that leads below /proc is refused. */

@@ -1,3 +1,4 @@
+import { existsSync, readdirSync } from 'node:fs';
 import type { ProcessSpec } from '../model/process.js';
 import type { SeccompProfile } from './seccomp-profile.js';
 
@@ -102,12 +103,22 @@ export function ociSpec(process: ProcessSpec, seccomp: Seccomp): unknown {
     ...('bpf' in seccomp ? { annotations: { 'run.oci.seccomp_bpf_data': seccomp.bpf } } : {}),
     linux: {
       namespaces: namespaces.map((type) => ({ type })),
-      maskedPaths: MASKED,
+      maskedPaths: [...MASKED, ...thermalThrottles()],
       readonlyPaths: READONLY,
       resources: { devices: deviceRules() },
       ...('profile' in seccomp ? { seccomp: seccomp.profile } : {}),
     },
   };
+}
+
+/** Of each processor that has it: temperatures tell what other tenants do (GHSA-6fw5-f8r9-fgfm). */
+function thermalThrottles(): string[] {
+  const processors = '/sys/devices/system/cpu';
+  if (!existsSync(processors)) return [];
+  return readdirSync(processors)
+    .filter((name) => /^cpu\d+$/.test(name))
+    .map((name) => `${processors}/${name}/thermal_throttle`)
+    .filter((path) => existsSync(path));
 }
 
 function bind({ source, target, readonly }: ProcessSpec['mounts'][number]) {

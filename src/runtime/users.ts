@@ -9,40 +9,53 @@ export interface UserFiles {
 
 interface PasswdLine {
   readonly name: string;
-  readonly uid: number;
+  readonly id: number;
   readonly gid: number;
   readonly home: string;
 }
 
 /**
- * Who `user[:group]` is (BuildKit's and runc's rules): a name's primary group and supplementary groups; an unknown
- * number is allowed, with group 0; an explicit group stands alone. Throws BuildError `not-found` on an unknown name.
+ * Who `user[:group]` is (the rules of moby/sys/user): a name's primary group and supplementary groups; an unknown
+ * number is allowed, with group 0; an explicit group stands alone. A number is a number even where a line has it for a
+ * name (CVE-2016-3697), and the primary group is always one of the supplementary ones (CVE-2022-36109). Throws
+ * BuildError `not-found` on an unknown name, `usage` on what can be neither.
  */
 export function resolveUser(files: UserFiles, spec: string): Identity & { readonly home: string } {
-  const [user = '', group] = spec.split(':');
-  const users = passwdLines(files.passwd);
-  const known =
-    users.find((line) => line.name === user) ?? users.find((line) => String(line.uid) === user);
-  const wanted = user === '' ? 0 : numeric(user);
-  const line = user === '' ? users.find(({ uid }) => uid === 0) : known;
-  const uid = line?.uid ?? wanted;
+  const [user = '', group = '', ...more] = spec.split(':');
+  if (more.length > 0) throw malformed('user', spec);
+  const line = passwdLines(files.passwd).find(matcher('user', user === '' ? '0' : user));
+  const uid = line?.id ?? numeric(user === '' ? '0' : user);
   if (uid === undefined) throw unknown('user', user, 'passwd');
-  const home = line?.home ?? '/';
-  if (group !== undefined && group !== '') {
-    return { uid, gid: resolveGroup(files, group), additionalGids: [], home };
+  const home = line === undefined || line.home === '' ? '/' : line.home;
+  if (group !== '') {
+    const gid = resolveGroup(files, group);
+    return { uid, gid, additionalGids: [gid], home };
   }
-  const additionalGids = line === undefined ? [] : supplementary(files.group, line.name);
-  return { uid, gid: line?.gid ?? 0, additionalGids, home: home === '' ? '/' : home };
+  const gid = line?.gid ?? 0;
+  const groups = line === undefined ? [] : supplementary(files.group, line.name);
+  return { uid, gid, additionalGids: [...new Set([gid, ...groups])], home };
 }
 
 /** A group by name or number. */
 export function resolveGroup(files: UserFiles, group: string): number {
-  const line = groupLines(files.group).find(({ name }) => name === group);
-  const gid = line?.gid ?? numeric(group);
+  const line = groupLines(files.group).find(matcher('group', group));
+  const gid = line?.id ?? numeric(group);
   if (gid === undefined) throw unknown('group', group, 'group');
   return gid;
 }
 
+/** By number if the text is one, else by name; a number out of range is nobody. */
+function matcher(
+  kind: string,
+  text: string,
+): (line: { readonly name: string; readonly id: number }) => boolean {
+  if (!/^\d+$/.test(text)) return ({ name }) => name === text;
+  const wanted = numeric(text);
+  if (wanted === undefined) throw malformed(kind, text);
+  return ({ id }) => id === wanted;
+}
+
+/** A user or group id as text: 0 to 2^32 - 2, for the last one means "no change" to chown(2). */
 function numeric(text: string): number | undefined {
   const value = /^\d{1,10}$/.test(text) ? Number(text) : NaN;
   return value <= 0xfffffffe ? value : undefined;
@@ -54,24 +67,30 @@ function passwdLines(text: string): PasswdLine[] {
     const [u, g] = [numeric(uid ?? ''), numeric(gid ?? '')];
     return name === undefined || name === '' || u === undefined || g === undefined
       ? []
-      : [{ name, uid: u, gid: g, home }];
+      : [{ name, id: u, gid: g, home }];
   });
 }
 
-function groupLines(text: string): { name: string; gid: number; members: string[] }[] {
+function groupLines(text: string): { name: string; id: number; members: string[] }[] {
   return text.split('\n').flatMap((line) => {
     const [name, , gid, members = ''] = line.split(':');
     const g = numeric(gid ?? '');
     return name === undefined || name === '' || g === undefined
       ? []
-      : [{ name, gid: g, members: members.split(',') }];
+      : [{ name, id: g, members: members.split(',') }];
   });
 }
 
 function supplementary(text: string, user: string): number[] {
   return groupLines(text)
     .filter(({ members }) => members.includes(user))
-    .map(({ gid }) => gid);
+    .map(({ id }) => id);
+}
+
+function malformed(kind: string, text: string): BuildError {
+  return new BuildError('usage', `invalid ${kind} ${JSON.stringify(text)}`, {
+    hint: 'a name, or a number from 0 to 4294967294; user:group names both',
+  });
 }
 
 function unknown(kind: string, name: string, file: string): BuildError {
