@@ -35,7 +35,7 @@ export async function runImage(
   };
   return runContainer(
     options,
-    { id: image.id, config: image.config.config ?? {}, snapshot },
+    { id: image.id, manifest: image.manifest.digest, config: image.config.config ?? {}, snapshot },
     deps,
     scope,
   );

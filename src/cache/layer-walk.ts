@@ -1,5 +1,6 @@
 import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
 import { sys } from '../sys/sys.js';
+import { deviceNumbers } from './device-number.js';
 import type { TarHeader, TarType } from './tar.js';
 
 /** One entry of a layer directory, in tar terms. Names are latin1: a character a byte. */
@@ -95,13 +96,9 @@ function typeOf(stat: Stats): TarType {
   return stat.isCharacterDevice() ? 'character-device' : 'block-device';
 }
 
-/** Inverse of makedev(3) for what node gives as a number. */
 function deviceOf(rdev: number): { devmajor: number; devminor: number } {
-  const wide = BigInt(rdev);
-  return {
-    devmajor: Number(((wide >> 8n) & 0xfffn) | ((wide >> 32n) & 0xfffff000n)),
-    devminor: Number((wide & 0xffn) | ((wide >> 12n) & 0xffffff00n)),
-  };
+  const { major, minor } = deviceNumbers(rdev);
+  return { devmajor: major, devminor: minor };
 }
 
 function whiteout(directory: string, name: string, stat: Stats): TarHeader {

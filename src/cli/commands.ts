@@ -1,6 +1,7 @@
 import type { Command } from './command.js';
 import { loadCommand, saveCommand } from './commands/archives.js';
 import { buildCommand } from './commands/build.js';
+import { commitCommand, diffCommand } from './commands/changes.js';
 import {
   inspectCommand,
   inspectContainerCommand,
@@ -24,6 +25,8 @@ export const commands: readonly Command[] = [
   runCommand,
   psCommand,
   rmCommand,
+  diffCommand,
+  commitCommand,
   inspectContainerCommand,
   listCommand,
   historyCommand,

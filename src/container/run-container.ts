@@ -54,6 +54,7 @@ export interface RunDeps {
 
 export interface RunImage {
   readonly id: Digest;
+  readonly manifest: Digest;
   readonly config: RunConfig;
   readonly snapshot: Snapshot;
 }
@@ -70,18 +71,21 @@ export async function runContainer(
   const args = argsOf(options, image.config);
   const created = new Date(deps.now()).toISOString();
   const name = nameFor(options.name, containers);
+  await ensureLayers(image.snapshot.layers, scope);
   const state: ContainerState = {
     id,
     name,
     image: options.image,
     imageId: image.id,
+    manifest: image.manifest,
+    layers: image.snapshot.layers.map((layer) => layer.id),
+    config: configOf(options, image.config),
     args,
     status: 'created',
     exitCode: 0,
     pid: process.pid,
     created,
   };
-  await ensureLayers(image.snapshot.layers, scope);
   for (const part of ['upper', 'work'])
     mkdirSync(containers.path(id, part), { recursive: true, mode: 0o755 });
   using _alive = containers.lock(id);
@@ -210,6 +214,29 @@ function argsOf({ entrypoint, command }: RunOptions, config: RunConfig): readonl
   });
 }
 
+/** What docker keeps as the container's Config: an image committed from it starts the same. */
+function configOf(options: RunOptions, config: RunConfig): RunConfig {
+  const { entrypoint, command, user, workdir } = options;
+  const own =
+    entrypoint === undefined ? config.Entrypoint : entrypoint === '' ? null : [entrypoint];
+  const cmd = command.length > 0 ? command : entrypoint === undefined ? config.Cmd : null;
+  return {
+    ...config,
+    ...(own === undefined ? {} : { Entrypoint: own }),
+    ...(cmd === undefined ? {} : { Cmd: cmd }),
+    ...(user === undefined ? {} : { User: user }),
+    ...(workdir === undefined ? {} : { WorkingDir: workdir }),
+    Env: mergeEnv(config.Env ?? [], options.env),
+  };
+}
+
+/** Later entries replace earlier ones of the same name, in their place. */
+function mergeEnv(...lists: readonly (readonly string[])[]): string[] {
+  const merged = new Map<string, string>();
+  for (const entry of lists.flat()) merged.set(entry.slice(0, entry.indexOf('=')), entry);
+  return [...merged.values()];
+}
+
 function environment(
   options: RunOptions,
   config: RunConfig,
@@ -219,11 +246,7 @@ function environment(
     'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
     `HOSTNAME=${hostname}`,
   ].concat(options.terminal ? [`TERM=${options.term ?? 'xterm'}`] : [], `HOME=${home}`);
-  const merged = new Map<string, string>();
-  for (const entry of [...base, ...(config.Env ?? []), ...options.env]) {
-    merged.set(entry.slice(0, entry.indexOf('=')), entry);
-  }
-  return [...merged.values()];
+  return mergeEnv(base, config.Env ?? [], options.env);
 }
 
 /** Made inside the root, through the mount; a path that leads below /proc is refused. */

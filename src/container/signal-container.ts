@@ -1,18 +1,27 @@
 import { readFileSync } from 'node:fs';
 
-/**
- * Sends a signal to the first process of a container: below the supervisor we started stands the runtime, below that
- * the container's process.
- */
+/** Sends a signal to the first process of a container, if it runs. */
 export function signalContainer(supervisor: number, signal: NodeJS.Signals): void {
-  const runtime = childrenOf(supervisor)[0];
-  const process_ = runtime === undefined ? undefined : childrenOf(runtime)[0];
+  const process_ = processBelow(supervisor);
   if (process_ === undefined) return; // Not started yet, or over.
   try {
     process.kill(process_, signal);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
+}
+
+/** The first process of the container that the stave with this pid runs. */
+export function containerInit(stave: number): number | undefined {
+  return childrenOf(stave)
+    .map(processBelow)
+    .find((pid) => pid !== undefined);
+}
+
+/** Below the supervisor stands the runtime, below that the container's process. */
+function processBelow(supervisor: number): number | undefined {
+  const runtime = childrenOf(supervisor)[0];
+  return runtime === undefined ? undefined : childrenOf(runtime)[0];
 }
 
 function childrenOf(pid: number): number[] {

@@ -1,5 +1,6 @@
 import type { Digest } from './digest.js';
 import { BuildError } from './error.js';
+import type { RunConfig } from './oci.js';
 
 export type ContainerStatus = 'created' | 'running' | 'exited';
 
@@ -11,6 +12,12 @@ export interface ContainerState {
   /** As the user named it. */
   readonly image: string;
   readonly imageId: Digest;
+  /** The image's manifest: what a commit builds on, also when the image lost its names. */
+  readonly manifest: Digest;
+  /** Tree ids of the image's layers, bottom first. */
+  readonly layers: readonly string[];
+  /** The image's config with what was asked on top: docker's `Config`. */
+  readonly config: RunConfig;
   /** Entrypoint and command as run. */
   readonly args: readonly string[];
   readonly status: ContainerStatus;

@@ -27,6 +27,8 @@ export interface Sys {
   readonly mknod: (path: Path, mode: number, major: number, minor: number) => void;
   /** Sets both times in nanoseconds, not following a final symlink. */
   readonly utimens: (path: Path, atimeNs: bigint, mtimeNs: bigint) => void;
+  /** Writes a whole filesystem's dirty pages to disk and waits. */
+  readonly syncfs: (fd: number) => void;
   readonly mountOverlay: (options: OverlayOptions) => void;
   readonly mountTmpfs: (target: string, data: string) => void;
   /** A read-write bind of a directory, not recursive. */
@@ -47,7 +49,7 @@ const LOCK_NB = 4;
 const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 
-function fileCalls(): Pick<Sys, 'flock' | 'flockAsync' | 'mknod' | 'utimens'> {
+function fileCalls(): Pick<Sys, 'flock' | 'flockAsync' | 'mknod' | 'utimens' | 'syncfs'> {
   const c = libc();
   const flockCall = c.declare('int flock(int, int)');
   const mknodCall = c.declare('int mknod(const uint8_t *, unsigned int, uint64_t)');
@@ -60,6 +62,9 @@ function fileCalls(): Pick<Sys, 'flock' | 'flockAsync' | 'mknod' | 'utimens'> {
   };
   return {
     flock,
+    syncfs: (fd) => {
+      if (c.declare('int syncfs(int)')(fd) !== 0) c.fail('syncfs', String(fd));
+    },
     flockAsync: (fd, mode, signal) => pollLock(() => flock(fd, mode, false), signal),
     mknod: (path, mode, major, minor) => {
       if (mknodCall(cstring(path), mode, deviceNumber(major, minor)) !== 0) c.fail('mknod', path);

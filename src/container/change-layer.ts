@@ -1,0 +1,72 @@
+import {
+  chmodSync,
+  constants,
+  copyFileSync,
+  lchownSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readlinkSync,
+  symlinkSync,
+} from 'node:fs';
+import { deviceNumbers } from '../cache/device-number.js';
+import { bytesUnder } from '../cache/layer-walk.js';
+import { sys } from '../sys/sys.js';
+import type { Change, ChangedTree } from './changes.js';
+
+const [S_IFMT, S_IFCHR, NOTHING] = [0o170000, 0o020000, 0];
+
+/**
+ * Writes a layer that holds exactly `changes` into an empty directory: entries as they are in the writable layer with
+ * owner, mode, times, capabilities and hard links, a whiteout for each deletion. The container keeps its own.
+ */
+export function writeChangeLayer(
+  changes: readonly Change[],
+  { upper }: ChangedTree,
+  target: string,
+): void {
+  const links = new Map<string, Buffer>();
+  const directories: { from: Buffer; to: Buffer }[] = [];
+  for (const { kind, path } of changes) {
+    const [from, to] = [bytesUnder(upper, path), bytesUnder(target, path)];
+    if (kind === 'D') sys().mknod(to, S_IFCHR, NOTHING, NOTHING);
+    else if (lstatSync(from).isDirectory()) {
+      mkdirSync(to, { mode: 0o700 });
+      directories.push({ from, to });
+    } else copyEntry(from, to, links);
+  }
+  // Children change a directory's time, so directories are finished from the inside out.
+  for (const { from, to } of directories.reverse()) copyFacts(from, to);
+}
+
+function copyEntry(from: Buffer, to: Buffer, links: Map<string, Buffer>): void {
+  const stat = lstatSync(from);
+  const inode = `${String(stat.dev)}:${String(stat.ino)}`;
+  const first = stat.nlink > 1 ? links.get(inode) : undefined;
+  if (first !== undefined) {
+    linkSync(first, to);
+    return;
+  }
+  links.set(inode, to);
+  if (stat.isFile()) copyFileSync(from, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+  else if (stat.isSymbolicLink()) symlinkSync(readlinkSync(from, { encoding: 'buffer' }), to);
+  else if (stat.isSocket()) return;
+  else {
+    const { major, minor } = deviceNumbers(stat.rdev);
+    sys().mknod(to, stat.mode & (S_IFMT | 0o7777), major, minor);
+  }
+  copyFacts(from, to);
+}
+
+/** chown drops set-id bits and capabilities, so it comes first. */
+function copyFacts(from: Buffer, to: Buffer): void {
+  const stat = lstatSync(from, { bigint: true });
+  lchownSync(to, Number(stat.uid), Number(stat.gid));
+  if (!stat.isSymbolicLink()) chmodSync(to, Number(stat.mode & 0o7777n));
+  for (const name of sys().llistxattr(from)) {
+    if (name !== 'security.capability' && !/^user\.(?!overlay\.)/.test(name)) continue;
+    const value = sys().lgetxattr(from, name);
+    if (value !== undefined) sys().lsetxattr(to, name, value);
+  }
+  sys().utimens(to, stat.atimeNs, stat.mtimeNs);
+}
