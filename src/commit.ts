@@ -1,4 +1,5 @@
 import { closeSync, openSync } from 'node:fs';
+import { applyChanges } from './config-changes.js';
 import { type Change, type ChangedTree, containerChanges } from './container/changes.js';
 import { writeChangeLayer } from './container/change-layer.js';
 import { freezeContainer } from './container/freeze.js';
@@ -10,7 +11,6 @@ import { type Descriptor, type ImageConfig, type Manifest, MediaType } from './m
 import { parseReference, type Reference } from './model/reference.js';
 import type { Scope } from './model/scope.js';
 import type { LayerMeta, Snapshot } from './model/stores.js';
-import { applyChanges } from './parser/apply-changes.js';
 import { sys } from './sys/sys.js';
 import type { Workshop } from './workshop.js';
 
@@ -44,7 +44,7 @@ export async function commitContainer(
 ): Promise<Digest> {
   const name = options.name === undefined ? undefined : parseReference(options.name);
   const state = workshop.containers.find(options.container);
-  const config = applyChanges(state.config, options.changes);
+  const config = await applyChanges(state.config, options.changes, workshop.platform);
   const snapshot = await openLayers(state, workshop);
   const layer = await writeLayer({ state, snapshot, pause: options.pause }, workshop, scope);
   const base = readBase(state, workshop);

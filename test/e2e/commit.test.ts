@@ -8,9 +8,10 @@ import { staveWorld } from '../helpers/stave.js';
 test('run, diff, commit, tag, run', () => {
   using world = staveWorld();
   world.ok('build', '-q', '-t', 'bb', busyboxContext(world.dir));
-  const script = 'echo hello > /new; mkdir -p /a/b; touch /a/b/c; rm /bin/vi; chmod 700 /bin/sh';
+  const script =
+    'echo hello > /new; mkdir -p /a/b; touch /a/b/c; rm /bin/vi; chmod 700 /bin/busybox';
   world.ok('run', '--name', 'c1', '-e', 'WHO=me', 'bb', 'sh', '-c', script);
-  const changes = ['A /a', 'A /a/b', 'A /a/b/c', 'C /bin', 'D /bin/vi', 'A /new'];
+  const changes = ['A /a', 'A /a/b', 'A /a/b/c', 'C /bin', 'C /bin/busybox', 'D /bin/vi', 'A /new'];
   assert.deepEqual(world.ok('diff', 'c1').stdout.trim().split('\n'), changes);
 
   const flags = ['-a', 'me', '-m', 'why', '-c', 'CMD ["cat","/new"]', '-c', 'ENV X=$WHO'];

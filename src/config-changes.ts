@@ -1,0 +1,56 @@
+import { BuildError } from './model/error.js';
+import type { ImageConfig, Platform, RunConfig } from './model/oci.js';
+import { digestOf } from './model/digest.js';
+import { lower } from './parser/lower.js';
+import { parseDockerfile } from './parser/parse.js';
+
+/** moby, daemon/builder/dockerfile/builder.go, validCommitCommands. */
+const VALID = ['CMD', 'ENTRYPOINT', 'HEALTHCHECK', 'ENV', 'EXPOSE', 'LABEL', 'ONBUILD'].concat([
+  'STOPSIGNAL',
+  'USER',
+  'VOLUME',
+  'WORKDIR',
+]);
+
+/**
+ * Applies Dockerfile instructions that change only the config, as `commit --change` and `import --change` take them: a
+ * Dockerfile of these lines on an image of this config. Throws BuildError `syntax` with the instruction as given.
+ */
+export async function applyChanges(
+  config: RunConfig,
+  changes: readonly string[],
+  platform: Platform,
+): Promise<RunConfig> {
+  if (changes.length === 0) return config;
+  for (const change of changes) checkKeyword(change);
+  const dockerfile = parseDockerfile(`FROM container\n${changes.join('\n')}\n`, '--change');
+  // Triggers of the image are for who builds on it: they are kept, not run.
+  const { OnBuild: triggers = [], ...base } = config;
+  const plan = await lower(dockerfile, {
+    buildArgs: {},
+    labels: {},
+    platform,
+    network: 'default',
+    noCache: false,
+    place: '--change',
+    resolveImage: (reference) => Promise.resolve(imageOf(reference, base, platform)),
+  });
+  const { OnBuild: added = [], ...changed } = plan.config.config ?? {};
+  const all = [...triggers, ...added];
+  return all.length === 0 ? changed : { ...changed, OnBuild: all };
+}
+
+function checkKeyword(change: string): void {
+  const keyword = (/^\s*(\S+)/.exec(change)?.[1] ?? '').toUpperCase();
+  if (VALID.includes(keyword)) return;
+  throw new BuildError(
+    'syntax',
+    `${keyword === '' ? '""' : keyword} is not a valid change command`,
+    { hint: `--change takes ${VALID.join(', ')}` },
+  );
+}
+
+function imageOf(reference: string, config: RunConfig, platform: Platform) {
+  const image: ImageConfig = { ...platform, config, rootfs: { type: 'layers', diff_ids: [] } };
+  return { reference, manifest: digestOf(reference), layers: [], config: image };
+}
