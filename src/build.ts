@@ -3,6 +3,7 @@ import { resolveOp } from './executor/resolve-op.js';
 import { assembleImage, type BuiltImage } from './exporter/assemble.js';
 import { blobSource, openImage } from './image-source.js';
 import { internalVertex } from './internal-vertex.js';
+import { withWarnings } from './lint-warnings.js';
 import { type Definition, loadDefinition } from './load-definition.js';
 import type { Build, BuildOptions, BuildResult } from './model/build-options.js';
 import { CancelledError } from './model/error.js';
@@ -47,7 +48,9 @@ async function runBuild(
 ): Promise<BuildResult> {
   const tags = (options.tags ?? []).map(parseReference);
   const definition = await loadDefinition(options, workshop, scope);
-  const plan = await lower(definition.dockerfile, definition.lowering);
+  const plan = await withWarnings(definition, scope, (lint) =>
+    lower(definition.dockerfile, { ...definition.lowering, lint }),
+  );
   const snapshot = await solvePlan(plan, definition, workshop, scope);
   definition.saveContext();
   return internalVertex('exporting to image', scope, async (inner) => {

@@ -1,4 +1,6 @@
 export type { Build, BuildOptions, BuildResult, OutputSpec } from './model/build-options.js';
 export { BuildError, CancelledError, type ErrorCode, type SourceRange } from './model/error.js';
 export { type BuildEvent, describeWhy, type Why } from './model/events.js';
-export { build } from './api.js';
+export type { CheckedError, CheckOptions, CheckResult } from './model/check-result.js';
+export type { LintWarning } from './model/lint.js';
+export { build, check } from './api.js';

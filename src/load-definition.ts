@@ -1,15 +1,16 @@
 import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { type BuildContext, openContext } from './executor/build-context.js';
-import { compileIgnore } from './executor/match.js';
+import { compileIgnore, type IgnoreRules } from './executor/match.js';
 import { resolveImage } from './image-source.js';
 import { internalVertex } from './internal-vertex.js';
 import type { BuildOptions } from './model/build-options.js';
-import { digestOf, hexOf } from './model/digest.js';
+import { type Digest, digestOf, hexOf } from './model/digest.js';
 import { BuildError } from './model/error.js';
 import { hasCode } from './model/has-code.js';
 import type { Scope } from './model/scope.js';
 import type { ParsedDockerfile } from './parser/instruction.js';
+import type { IgnoreFacts } from './parser/lint/ignore-facts.js';
 import type { LowerOptions } from './parser/lower-options.js';
 import { parseDockerfile } from './parser/parse.js';
 import type { Workshop } from './workshop.js';
@@ -21,6 +22,10 @@ export interface Definition {
   /** Opened when the first step reads it. */
   readonly context: (scope: Scope) => Promise<BuildContext>;
   readonly saveContext: () => void;
+  /** The internal vertex that read the Dockerfile: its warnings are of it. */
+  readonly vertex: Digest;
+  /** What the lint rules ask of the ignore file, which is read once. */
+  readonly ignoreFacts: () => IgnoreFacts;
 }
 
 const MAX_DOCKERFILE = 10 << 20;
@@ -34,19 +39,26 @@ export async function loadDefinition(
   const path = dockerfilePath(options, dir);
   const name = basename(path);
   const shown = shownPath(path);
-  const dockerfile = await internalVertex(
+  const { dockerfile, vertex } = await internalVertex(
     `[internal] load build definition from ${name}`,
     scope,
-    () => Promise.resolve(parseDockerfile(readText(path, shown, MAX_DOCKERFILE), shown)),
+    (inner) => {
+      const text = readText(path, shown, MAX_DOCKERFILE);
+      return Promise.resolve({ dockerfile: parseDockerfile(text, shown), vertex: inner.vertex });
+    },
   );
+  let rules: IgnoreRules | undefined;
+  const ignore = (): IgnoreRules => (rules ??= readIgnore(dir, path));
   let opened: Promise<BuildContext> | undefined;
   let context: BuildContext | undefined;
   return {
     dockerfile,
     lowering: lowerOptions(options, path, workshop, scope),
     context: (inner) =>
-      (opened ??= open(dir, path, workshop, inner).then((made) => (context = made))),
+      (opened ??= open(dir, ignore, workshop, inner).then((made) => (context = made))),
     saveContext: () => context?.save(),
+    vertex,
+    ignoreFacts: () => factsOf(ignore()),
   };
 }
 
@@ -138,21 +150,27 @@ function checkPlatform(wanted: string | undefined, host: string): void {
 }
 
 /** `<Dockerfile>.dockerignore` beside the Dockerfile wins over the context's own. */
+function readIgnore(dir: string, dockerfile: string): IgnoreRules {
+  const own = join(dirname(dockerfile), `${basename(dockerfile)}.dockerignore`);
+  const file = existsSync(own) ? own : join(dir, '.dockerignore');
+  return compileIgnore(existsSync(file) ? readFileSync(file, 'latin1') : '', shownPath(file));
+}
+
+function factsOf({ hasExceptions, ignoresAll, verdict }: IgnoreRules): IgnoreFacts {
+  // The rules are of bytes.
+  const bytes = (path: string): string => Buffer.from(path).toString('latin1');
+  return { hasExceptions, ignoresAll, ignores: (path) => verdict(bytes(path)).ignored };
+}
+
 async function open(
   dir: string,
-  dockerfile: string,
+  ignore: () => IgnoreRules,
   workshop: Workshop,
   scope: Scope,
 ): Promise<BuildContext> {
   return internalVertex('[internal] load build context', scope, () => {
-    const own = join(dirname(dockerfile), `${basename(dockerfile)}.dockerignore`);
-    const file = existsSync(own) ? own : join(dir, '.dockerignore');
-    const ignore = compileIgnore(
-      existsSync(file) ? readFileSync(file, 'latin1') : '',
-      shownPath(file),
-    );
     const statCacheFile = workshop.store.path('contexts', hexOf(digestOf(dir)));
     const now = BigInt(workshop.now()) * 1_000_000n;
-    return Promise.resolve(openContext({ dir, ignore, statCacheFile, now }));
+    return Promise.resolve(openContext({ dir, ignore: ignore(), statCacheFile, now }));
   });
 }

@@ -8,6 +8,7 @@ import type { Platform } from './model/oci.js';
 
 /** The rooms' long-lived objects, made once a process. */
 export interface Workshop extends AsyncDisposable {
+  /** Opened at its first use. */
   readonly store: Store;
   /** Looks for a container runtime at its first run, not before. */
   readonly runtime: () => Promise<Runtime>;
@@ -26,8 +27,15 @@ export function openWorkshop(root: string | undefined, env: NodeJS.ProcessEnv): 
   const home = env['HOME'] ?? homedir();
   const uid = process.getuid?.() ?? 0;
   const now = (): number => Date.now();
-  const store = openStore({ root: root ?? storeRoot(env, uid, home), now: () => new Date(now()) });
-  const temporary = async (): Promise<string> => (await store.lease()).dir;
+  // What only reads a Dockerfile neither needs a store nor makes one.
+  let opened: Store | undefined;
+  const store = (): Store =>
+    (opened ??= openStore({
+      root: root ?? storeRoot(env, uid, home),
+      now: () => new Date(now()),
+    }));
+  let containers: ContainerStore | undefined;
+  const temporary = async (): Promise<string> => (await store().lease()).dir;
   const cacheDir = join(env['XDG_CACHE_HOME'] ?? join(home, '.cache'), 'stave');
   let runtime: Promise<Runtime> | undefined;
   const makeRuntime = async (): Promise<Runtime> => {
@@ -36,9 +44,13 @@ export function openWorkshop(root: string | undefined, env: NodeJS.ProcessEnv): 
     return createRuntime({ temporary, cacheDir, path, privateMounts: hasPrivateMounts(env), uid });
   };
   return {
-    store,
+    get store() {
+      return store();
+    },
     runtime: () => (runtime ??= makeRuntime()),
-    containers: createContainerStore(store.path('containers'), now),
+    get containers() {
+      return (containers ??= createContainerStore(store().path('containers'), now));
+    },
     platform: { os: 'linux', architecture: ARCHITECTURES[process.arch] ?? process.arch },
     env,
     home,
@@ -46,7 +58,7 @@ export function openWorkshop(root: string | undefined, env: NodeJS.ProcessEnv): 
     now,
     async [Symbol.asyncDispose]() {
       await (await runtime)?.[Symbol.asyncDispose]();
-      await store[Symbol.asyncDispose]();
+      await opened?.[Symbol.asyncDispose]();
     },
   };
 }

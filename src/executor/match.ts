@@ -31,6 +31,9 @@ export interface Verdict {
 export interface IgnoreRules {
   readonly file: string;
   readonly empty: boolean;
+  readonly hasExceptions: boolean;
+  /** A line takes out everything. */
+  readonly ignoresAll: boolean;
   readonly verdict: (path: string) => Verdict;
   /** True if nothing below an ignored directory can be taken in again. */
   readonly prunes: (directory: string) => boolean;
@@ -50,6 +53,8 @@ export function compileIgnore(text: string, file: string): IgnoreRules {
   return {
     file,
     empty: rules.length === 0,
+    hasExceptions: exceptions.length > 0,
+    ignoresAll: rules.some((rule) => !rule.negated && /^(?:\*|\*\*|\*\*\/\*)$/.test(rule.pattern)),
     verdict: (path) => verdict(rules, path),
     prunes: (directory) => exceptions.every((rule) => !mayMatchBelow(rule, directory)),
   };

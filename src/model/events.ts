@@ -83,7 +83,11 @@ export interface WarningEvent {
   readonly vertex?: Digest;
   readonly message: string;
   readonly detail?: readonly string[];
+  /** A page about it. */
+  readonly url?: string;
   readonly range?: SourceRange;
+  /** Text of the file that `range` is in. */
+  readonly source?: string;
 }
 
 /** Why a step was not taken from the cache: the first thing that differs, by name. */

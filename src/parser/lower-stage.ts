@@ -52,13 +52,11 @@ export class Lowering {
     });
   }
 
-  /** Every stage, in order, past those that fail; throws the first failure. */
+  /** Every stage, also past those that fail; throws the failure of the first in the file. */
   async #every(): Promise<void> {
-    const failures: unknown[] = [];
-    for (const { index } of this.#stages) {
-      await this.stage(index).catch((error: unknown) => failures.push(error));
-    }
-    if (failures.length > 0) throw failures[0];
+    const ends = await Promise.allSettled(this.#stages.map(({ index }) => this.stage(index)));
+    const failed = ends.find((end) => end.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
   }
 
   stage(index: number): Promise<StageState> {
@@ -218,6 +216,7 @@ export class Lowering {
   /** Only a warning: the image may hold nothing that runs, or the machine may emulate. */
   #checkImagePlatform(image: ResolvedImage, stage: Stage, base: string): void {
     const { os, architecture } = this.#options.platform;
+    if (image.placeholder === true) return;
     if (image.config.os === os && image.config.architecture === architecture) return;
     const actual = `${image.config.os}/${image.config.architecture}`;
     this.#lint.basePlatform(base, actual, stage.from.range);

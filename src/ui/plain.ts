@@ -1,14 +1,16 @@
 import type { Digest } from '../model/digest.js';
 import { unreachable } from '../model/error.js';
-import { type BuildEvent, describeWhy } from '../model/events.js';
+import { type BuildEvent, describeWhy, type WarningEvent } from '../model/events.js';
 import { escapeControls, lastOfRewritten, oneLine } from './escape.js';
 import { LineSplitter } from './line-splitter.js';
+import { warningLines } from './warnings.js';
 
 interface Step {
   readonly number: number;
   readonly name: string;
   readonly lines: LineSplitter;
   started?: number;
+  ended?: boolean;
 }
 
 /** The event fold behind `--progress=plain`: BuildKit's lines (`#5 [2/4] RUN ...`, `#5 0.123 text`, `#5 DONE 0.1s`). */
@@ -16,7 +18,7 @@ export class PlainPrinter {
   readonly #write: (text: string) => void;
   readonly #steps = new Map<Digest, Step>();
   readonly #waiting = new Map<Digest, string>();
-  readonly #warnings: string[] = [];
+  readonly #warnings: WarningEvent[] = [];
   #last: Step | undefined;
 
   constructor(write: (text: string) => void) {
@@ -60,7 +62,7 @@ export class PlainPrinter {
           this.#line(this.#step(event.vertex), `${oneLine(event.name)} done`);
         return;
       case 'warning':
-        this.#warnings.push(event.message);
+        this.#warning(event);
         return;
       default:
         unreachable(event);
@@ -69,7 +71,11 @@ export class PlainPrinter {
 
   /** After the last event. */
   end(): void {
-    for (const warning of this.#warnings) this.#write(`WARN: ${escapeControls(warning)}\n`);
+    const [blank = '', ...lines] = warningLines(this.#warnings);
+    if (lines.length === 0) return;
+    // After the end of a step there is a blank line already.
+    if (this.#last !== undefined) this.#write(`${blank}\n`);
+    for (const line of lines) this.#write(`${line}\n`);
   }
 
   /** A step gets its number when there is something to say of it. */
@@ -86,9 +92,17 @@ export class PlainPrinter {
   /** Titles the step the following lines are of; an unfinished one before it is left with `...`. */
   #show(step: Step): void {
     if (this.#last === step) return;
-    if (this.#last !== undefined) this.#write(`#${String(this.#last.number)} ...\n\n`);
+    if (this.#last !== undefined)
+      this.#write(this.#last.ended === true ? '\n' : `#${String(this.#last.number)} ...\n\n`);
     this.#last = step;
     this.#write(`#${String(step.number)} ${oneLine(step.name)}\n`);
+  }
+
+  /** At once, under the step it is of, and again at the end, where it is not lost among output. */
+  #warning(event: WarningEvent): void {
+    this.#warnings.push(event);
+    const step = event.vertex === undefined ? undefined : this.#steps.get(event.vertex);
+    if (step !== undefined) this.#line(step, `WARN: ${oneLine(event.message)}`);
   }
 
   #line(step: Step, text: string | undefined): void {
@@ -116,6 +130,7 @@ export class PlainPrinter {
   #end(step: Step, text: string): void {
     this.#line(step, text);
     this.#write('\n');
+    step.ended = true;
     this.#last = undefined;
   }
 }

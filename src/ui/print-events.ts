@@ -1,13 +1,12 @@
 import type { BuildEvent } from '../model/events.js';
 import { PlainPrinter } from './plain.js';
+import type { ScreenOptions } from './print-screen.js';
 import { RawJson } from './rawjson.js';
 
 export type ProgressMode = 'auto' | 'plain' | 'tty' | 'quiet' | 'rawjson';
 
-export interface PrintOptions {
+export interface PrintOptions extends ScreenOptions {
   readonly mode: ProgressMode;
-  readonly stream: NodeJS.WriteStream;
-  readonly env: NodeJS.ProcessEnv;
 }
 
 /** Shows a build until its events end. `auto` is the screen on a terminal, plain lines elsewhere. */
@@ -15,12 +14,12 @@ export async function printEvents(
   events: AsyncIterable<BuildEvent>,
   options: PrintOptions,
 ): Promise<void> {
-  const { mode, stream, env } = options;
+  const { mode, stream } = options;
   if (mode === 'quiet') return drain(events);
   if (mode === 'rawjson') return printRaw(events, stream);
   if (mode === 'tty' || (mode === 'auto' && stream.isTTY)) {
     const { printScreen } = await import('./print-screen.js');
-    return printScreen(events, stream, env);
+    return printScreen(events, options);
   }
   return printPlain(events, stream);
 }

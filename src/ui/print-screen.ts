@@ -16,11 +16,17 @@ export type StartScreen = (
   state: ScreenState,
 ) => Screen;
 
+export interface ScreenOptions {
+  readonly stream: NodeJS.WriteStream;
+  readonly env: NodeJS.ProcessEnv;
+  /** False: the live screen leaves nothing behind. */
+  readonly summary?: boolean;
+}
+
 /** A live screen while steps run; what was built, as lines, when it ended. */
 export async function printScreen(
   events: AsyncIterable<BuildEvent>,
-  stream: NodeJS.WriteStream,
-  env: NodeJS.ProcessEnv,
+  { stream, env, summary = true }: ScreenOptions,
 ): Promise<void> {
   let state = initialState(Date.now());
   let screen: Screen | undefined;
@@ -37,6 +43,7 @@ export async function printScreen(
   ended = true;
   clearTimeout(timer);
   screen?.stop();
+  if (!summary) return;
   const width = stream.columns;
   for (const line of summaryLines(state, width > 0 ? width : 80, Date.now()))
     stream.write(`${line}\n`);

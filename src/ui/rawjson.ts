@@ -83,12 +83,17 @@ function logLine({ vertex, stream, data, time }: Of<'log'>): object {
   return { logs: [{ vertex, stream: number, data: text, timestamp: iso(time) }] };
 }
 
-function warningLine({ vertex, message, detail, range }: Of<'warning'>): object {
+function warningLine({ vertex, message, detail, url, range, source }: Of<'warning'>): object {
   const lines =
     range === undefined
       ? {}
       : { range: [{ start: { line: range.startLine }, end: { line: range.endLine } }] };
-  return { warnings: [{ vertex, short: base64(message), detail: detail?.map(base64), ...lines }] };
+  const info =
+    range === undefined || source === undefined
+      ? {}
+      : { sourceInfo: { filename: range.file, data: base64(source), language: 'Dockerfile' } };
+  const about = { short: base64(message), detail: detail?.map(base64), url };
+  return { warnings: [{ vertex, level: 1, ...about, ...info, ...lines }] };
 }
 
 function base64(text: string): string {

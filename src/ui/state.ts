@@ -1,6 +1,6 @@
 import type { Digest } from '../model/digest.js';
 import { unreachable } from '../model/error.js';
-import { type BuildEvent, describeWhy } from '../model/events.js';
+import { type BuildEvent, describeWhy, type WarningEvent } from '../model/events.js';
 import { withoutTabs } from './columns.js';
 import { escapeControls, lastOfRewritten, oneLine } from './escape.js';
 
@@ -24,7 +24,7 @@ export interface ScreenState {
   readonly started: number;
   /** In the order they were announced. */
   readonly steps: readonly StepState[];
-  readonly warnings: readonly string[];
+  readonly warnings: readonly WarningEvent[];
 }
 
 const TAIL = 20;
@@ -92,7 +92,7 @@ export function reduce(state: ScreenState, event: BuildEvent): ScreenState {
     case 'status':
       return state;
     case 'warning':
-      return { ...state, warnings: [...state.warnings, oneLine(event.message)] };
+      return { ...state, warnings: [...state.warnings, event] };
     default:
       return unreachable(event);
   }

@@ -1,5 +1,6 @@
 import { columnsOf, cut } from './columns.js';
 import type { ScreenState, StepState } from './state.js';
+import { warningLines } from './warnings.js';
 
 const MARKS: Readonly<Record<StepState['status'], string>> = {
   waiting: '=>',
@@ -14,11 +15,10 @@ const MARKS: Readonly<Record<StepState['status'], string>> = {
 /** `[+] Building 1.2s (5/7)`, a line a step with its time at the right edge, warnings. */
 export function summaryLines(state: ScreenState, width: number, now: number): string[] {
   const steps = state.steps.filter((step) => step.status !== 'waiting');
-  const warnings = state.warnings.map((warning) => cut(`WARN: ${warning}`, width));
   return [
     titleLine(state, now),
     ...steps.flatMap((step) => stepLines(step, width, now)),
-    ...warnings,
+    ...warningLines(state.warnings, width),
   ];
 }
 

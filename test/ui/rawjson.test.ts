@@ -79,21 +79,32 @@ test('progress of a part: current is always there, the rest when known', () => {
 });
 
 test('a warning: short and detail in base64, range a list of positions', () => {
-  assert.deepEqual(printed(at.warning('mind')), [{ warnings: [{ short: base64('mind') }] }]);
+  assert.deepEqual(printed(at.warning('mind')), [
+    { warnings: [{ level: 1, short: base64('mind') }] },
+  ]);
   const event: BuildEvent = {
     type: 'warning',
     vertex: digest,
     message: 'mind',
     detail: ['the', 'gap'],
+    url: 'https://gap/',
     range: { file: 'Dockerfile', startLine: 3, endLine: 4 },
+    source: 'FROM a\n',
   };
   assert.deepEqual(printed(event), [
     {
       warnings: [
         {
           vertex: digest,
+          level: 1,
           short: base64('mind'),
           detail: [base64('the'), base64('gap')],
+          url: 'https://gap/',
+          sourceInfo: {
+            filename: 'Dockerfile',
+            data: base64('FROM a\n'),
+            language: 'Dockerfile',
+          },
           range: [{ start: { line: 3 }, end: { line: 4 } }],
         },
       ],

@@ -56,7 +56,11 @@ test('a build of nothing has only a title', () => {
 });
 
 test('warnings come last', () => {
-  assert.equal(summary(80, at.warning('mind the gap'), ...BUILD).at(-1), 'WARN: mind the gap');
+  assert.deepEqual(summary(80, at.warning('mind the gap'), ...BUILD).slice(-3), [
+    '',
+    ' 1 warning found:',
+    ' - mind the gap',
+  ]);
 });
 
 for (const width of [20, 40, 80, 200]) {

@@ -6,6 +6,7 @@ import type { NetworkMode } from '../../model/graph.js';
 import { nearest } from '../../model/nearest.js';
 import { printEvents, type ProgressMode } from '../../ui/print-events.js';
 import { openWorkshop } from '../../workshop.js';
+import { CALL_FLAGS, readCall } from '../call/call-flag.js';
 import { type Command, type CommandContext, say } from '../command.js';
 import type { FlagSpec } from '../flags.js';
 
@@ -18,11 +19,9 @@ const LATER = [
   'builder',
   'cache-from',
   'cache-to',
-  'call',
 ]
   .concat([
     'cgroup-parent',
-    'check',
     'no-cache-filter',
     'policy',
     'provenance',
@@ -77,6 +76,7 @@ const FLAGS: readonly FlagSpec[] = [
   { name: 'quiet', short: 'q', kind: 'bool', help: 'Print only the image ID' },
   { name: 'tag', short: 't', kind: 'list', value: 'NAME[:TAG]', help: 'Name of the image' },
   { name: 'target', kind: 'text', value: 'STAGE', help: 'Stage to build' },
+  ...CALL_FLAGS,
   ...LATER,
 ];
 
@@ -93,7 +93,12 @@ const MODES: readonly ProgressMode[] = ['auto', 'plain', 'tty', 'quiet', 'rawjso
 async function run(context: CommandContext): Promise<number> {
   const { flags, env, stderr, stdout } = context;
   const mode = progressMode(context);
+  const call = readCall(flags);
   const options = buildOptions(context);
+  if (call !== undefined) {
+    const { runCall } = await import('../call/run-call.js');
+    return runCall({ call, options, mode }, context);
+  }
   await using workshop = openWorkshop(undefined, env);
   await using build = startBuild(options, workshop);
   await printEvents(build.events, { mode, stream: stderr, env });

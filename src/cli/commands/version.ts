@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { type Command, say } from '../command.js';
+import { packageVersion } from '../package-version.js';
 
 export const versionCommand: Command = {
   names: ['version', '--version', '-v'],
@@ -7,9 +7,7 @@ export const versionCommand: Command = {
   summary: 'Show the version',
   flags: [],
   run: ({ stdout }) => {
-    const file = new URL('../package.json', import.meta.url);
-    const { version } = JSON.parse(readFileSync(file, 'utf8')) as { version: string };
-    say(stdout, `stave version ${version}\n`);
+    say(stdout, `stave version ${packageVersion()}\n`);
     return Promise.resolve(0);
   },
 };

@@ -1,11 +1,11 @@
 import { BuildError } from '../../model/error.js';
-import { nearest } from '../../model/nearest.js';
 import { parseReference } from '../../model/reference.js';
 import type { GlobalArgs } from '../globals.js';
 import { Problem } from '../problem.js';
 import type { FromInstruction } from '../stages.js';
 import { expandWord } from '../words.js';
 import type { Linter } from './linter.js';
+import { suggestion } from './suggestion.js';
 import { type Recorder, recordLookups } from './recorder.js';
 
 export interface FromRules {
@@ -36,7 +36,7 @@ function undeclared(
   const known = globals.names();
   for (const name of unmatched) {
     if (known.includes(name)) continue;
-    const near = nearest(name, known);
+    const near = suggestion(name, known);
     const hint = near === undefined ? '' : ` (did you mean ${near}?)`;
     linter.report(
       'UndefinedArgInFrom',

@@ -6,6 +6,6 @@ export interface LintOptions {
   readonly warn: (warning: LintWarning) => void;
   /** The context's ignore file; asked only for a COPY or ADD from the context. */
   readonly ignore?: () => IgnoreFacts | undefined;
-  /** Every stage is lowered, in order, also past one that fails; the first error is thrown at the end. */
+  /** Every stage is lowered, also past one that fails; the first in the file that did is thrown at the end. */
   readonly allStages?: boolean;
 }

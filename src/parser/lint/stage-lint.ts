@@ -1,11 +1,11 @@
 import type { SourceRange } from '../../model/error.js';
-import { nearest } from '../../model/nearest.js';
 import type { CopyBody, Instruction } from '../instruction.js';
 import type { StageState } from '../stage-state.js';
 import { expandWord, expandWords, type Lookup } from '../words.js';
 import { Problem } from '../problem.js';
 import type { IgnoreFacts } from './ignore-facts.js';
 import type { Linter } from './linter.js';
+import { suggestion } from './suggestion.js';
 
 /** What a rule sees of an instruction about to be applied to its stage. */
 export interface LintedStep {
@@ -68,7 +68,7 @@ export class StageLint {
     const declared = new Set(state.args.map(({ name }) => name));
     for (const name of this.#unmatched) {
       if (declared.has(name) || NOT_IN_ENV.has(name)) continue;
-      const near = nearest(
+      const near = suggestion(
         name,
         state.env.map((variable) => variable.name),
       );
