@@ -81,9 +81,9 @@ describe('warnings of a file that fails (testWarningsBeforeError)', () => {
     assert.equal(error?.message, 'unknown instruction: BADCMD');
   });
 
-  test('a failure while lowering: what came before it, and what it looked up itself', async () => {
+  test('a failure while lowering: what it looked up itself, and what comes after it', async () => {
     const { short, error } = await lint('FROM scratch\nUSER $me\nCOPY --from=5 $a /\nUSER $you\n');
-    assert.deepEqual(short, ['2 UndefinedVar', '3 UndefinedVar']);
+    assert.deepEqual(short, ['2 UndefinedVar', '3 UndefinedVar', '4 UndefinedVar']);
     assert.match(error?.message ?? '', /invalid stage index/);
   });
 
