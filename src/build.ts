@@ -84,6 +84,7 @@ function solvePlan(
     runtime: workshop.runtime,
     context: definition.context,
     openImage: (spec: Parameters<typeof openImage>[0]) => openImage(spec, workshop),
+    remote: definition.remote,
     temporary: async () => (await store.lease()).dir,
     now: workshop.now,
   };

@@ -2,6 +2,7 @@ import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { type BuildContext, openContext } from './executor/build-context.js';
 import { compileIgnore, type IgnoreRules } from './executor/match.js';
+import type { RemoteSources } from './executor/remote-sources.js';
 import { resolveImage } from './image-source.js';
 import { internalVertex } from './internal-vertex.js';
 import type { BuildOptions } from './model/build-options.js';
@@ -13,6 +14,7 @@ import type { ParsedDockerfile } from './parser/instruction.js';
 import type { IgnoreFacts } from './parser/lint/ignore-facts.js';
 import type { LowerOptions } from './parser/lower-options.js';
 import { parseDockerfile } from './parser/parse.js';
+import { createRemoteSources } from './remote-sources.js';
 import type { Workshop } from './workshop.js';
 
 /** What a build starts from. */
@@ -26,6 +28,7 @@ export interface Definition {
   readonly vertex: Digest;
   /** What the lint rules ask of the ignore file, which is read once. */
   readonly ignoreFacts: () => IgnoreFacts;
+  readonly remote: RemoteSources;
 }
 
 const MAX_DOCKERFILE = 10 << 20;
@@ -59,6 +62,7 @@ export async function loadDefinition(
     saveContext: () => context?.save(),
     vertex,
     ignoreFacts: () => factsOf(ignore()),
+    remote: createRemoteSources(workshop),
   };
 }
 

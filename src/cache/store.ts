@@ -10,6 +10,7 @@ import { noSpace, replaceDurably } from './durable.js';
 import { createImageStore, type ImageStore } from './image-store.js';
 import { type Lease, takeLease } from './lease.js';
 import { createRecords } from './records.js';
+import { createSourceRecords, type SourceRecords } from './source-records.js';
 import { createSnapshotter } from './snapshotter.js';
 import { needsSweep, sweep, type SweepDirectories } from './sweep.js';
 import { TreeStore } from './tree-store.js';
@@ -20,6 +21,7 @@ export interface Store extends AsyncDisposable {
   readonly blobs: DiskBlobStore;
   readonly images: ImageStore;
   readonly records: Records;
+  readonly sources: SourceRecords;
   readonly snapshots: Snapshotter;
   /** The unpacked tree of a layer, if there is one. */
   readonly treeOf: (diffID: DiffID) => Promise<Layer | undefined>;
@@ -68,6 +70,7 @@ export function openStore({ root, now }: StoreOptions): Store {
     blobs,
     images: createImageStore(path('refs'), blobs, now),
     records: createRecords(path('records'), path('locks')),
+    sources: createSourceRecords(path('records')),
     snapshots: createSnapshotter(trees, temporary),
     treeOf: (diffID) => trees.byDiff(diffID),
     lease,

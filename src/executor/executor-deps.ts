@@ -3,6 +3,7 @@ import type { Runtime } from '../model/process.js';
 import type { Scope } from '../model/scope.js';
 import type { Snapshot, Snapshotter } from '../model/stores.js';
 import type { BuildContext } from './build-context.js';
+import type { RemoteSources } from './remote-sources.js';
 
 /** What steps need of the house; everything slow is asked for when a step needs it. */
 export interface ExecutorDeps {
@@ -12,6 +13,7 @@ export interface ExecutorDeps {
   readonly context: (scope: Scope, name?: string) => Promise<BuildContext>;
   /** An image's layers, lazy: nothing is downloaded or unpacked yet. */
   readonly openImage: (spec: ImageSpec) => Promise<Snapshot>;
+  readonly remote: RemoteSources;
   /** A private directory that goes with the process. */
   readonly temporary: () => Promise<string>;
   /** Milliseconds since the epoch. */

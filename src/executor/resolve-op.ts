@@ -1,10 +1,12 @@
-import { BuildError, unreachable } from '../model/error.js';
+import { unreachable } from '../model/error.js';
 import type { OpSpec, Vertex } from '../model/graph.js';
 import type { Op } from '../model/op.js';
 import type { Snapshot } from '../model/stores.js';
 import { copyOp } from './copy-op.js';
 import type { ExecutorDeps } from './executor-deps.js';
 import { execOp } from './exec-op.js';
+import { gitOp } from './git-op.js';
+import { httpOp } from './http-op.js';
 import { mkdirOp } from './mkdir-op.js';
 import { part } from './parts.js';
 
@@ -24,8 +26,9 @@ export function resolveOp(spec: OpSpec, vertex: Vertex, deps: ExecutorDeps): Op<
         run: () => Promise.resolve(deps.snapshots.snapshot([])),
       };
     case 'http':
+      return httpOp(spec, vertex, deps);
     case 'git':
-      throw new BuildError('unsupported', 'ADD of a remote source is not supported yet');
+      return gitOp(spec, vertex, deps);
     case 'exec':
       return execOp(spec, vertex, deps);
     case 'copy':

@@ -1,3 +1,5 @@
+import { redactUrls } from './redact-urls.js';
+
 /** Lines of a source file, counted from 1, both ends included. */
 export interface SourceRange {
   readonly file: string;
@@ -42,11 +44,11 @@ export class BuildError extends Error {
   readonly details: readonly string[];
 
   constructor(code: ErrorCode, message: string, options: BuildErrorOptions = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    super(redactUrls(message), options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
-    this.hint = options.hint;
+    this.hint = options.hint === undefined ? undefined : redactUrls(options.hint);
     this.range = options.range;
-    this.details = options.details ?? [];
+    this.details = (options.details ?? []).map(redactUrls);
   }
 
   /** The same error with a place. */

@@ -1,4 +1,5 @@
-import type { InlineFile, OpSpec } from '../model/graph.js';
+import type { CopySpec, InlineFile, OpSpec, Vertex } from '../model/graph.js';
+import { addSources, refuseRemote } from './add-sources.js';
 import { type Heredoc, heredocBody } from './heredoc.js';
 import type { CopyBody, Instruction } from './instruction.js';
 import { absolute, type StageState } from './stage-state.js';
@@ -7,25 +8,24 @@ import { expandText } from './words.js';
 
 /** COPY and ADD. */
 export async function dispatchCopy(body: CopyBody & Instruction, step: Step): Promise<void> {
-  const { state, context, expand } = step;
+  const { state, expand } = step;
   const sources = body.sources.map(expand);
   const inline = body.heredocs.map((heredoc) => inlineFile(heredoc, step));
   const written = expand(body.dest);
   const chown = body.chown === undefined ? undefined : expand(body.chown);
   const chmod = body.chmod === undefined ? undefined : expand(body.chmod);
-  const from = body.from === undefined ? [] : [await context.source(body.from, body.range)];
+  const { inputs, ...taken } = await takeFrom(body, sources, step);
   const op: OpSpec = {
     kind: 'copy',
     instruction: body.instruction,
-    from: body.from === undefined ? 'context' : 'input',
-    sources,
+    ...taken,
     ...(inline.length === 0 ? {} : { inline }),
     dest: destination(written, state),
     ...(chown === undefined || chown === '' ? {} : { chown }),
     ...(chmod === undefined || chmod === '' ? {} : { chmod }),
     unpack: body.instruction === 'ADD',
   };
-  addVertex(step, op, from);
+  addVertex(step, op, inputs);
   const flags = [
     chown === undefined ? '' : `--chown=${chown} `,
     chmod === undefined ? '' : `--chmod=${chmod} `,
@@ -35,6 +35,19 @@ export async function dispatchCopy(body: CopyBody & Instruction, step: Step): Pr
     `${body.instruction} ${flags}${[...sources, ...inline.map(({ name }) => `<<${name}`)].join(' ')} ${written} # buildkit`,
     true,
   );
+}
+
+/** What the instruction takes, and the vertices it takes it from. */
+async function takeFrom(
+  body: CopyBody & Instruction,
+  sources: readonly string[],
+  step: Step,
+): Promise<Pick<CopySpec, 'from' | 'sources' | 'origins'> & { inputs: readonly Vertex[] }> {
+  if (body.instruction === 'ADD') return { from: 'context', ...addSources(body, sources, step) };
+  for (const source of sources) refuseRemote(source);
+  if (body.from === undefined) return { from: 'context', sources, inputs: [] };
+  const input = await step.context.source(body.from, body.range);
+  return { from: 'input', sources, inputs: [input] };
 }
 
 /** Variables are replaced unless the delimiter was quoted; the escape is `\\` here whatever the directive says. */

@@ -54,6 +54,8 @@ export interface CopyBody {
   readonly from?: string;
   readonly chown?: string;
   readonly chmod?: string;
+  readonly checksum?: string;
+  readonly keepGitDir?: boolean;
 }
 
 export interface ArgDeclaration {

@@ -1,8 +1,11 @@
+import { refuseRemote } from './add-sources.js';
 import { type Heredoc, heredocWord, shellWords } from './heredoc.js';
 import type { InstructionBody } from './instruction.js';
-import { notYet, Problem } from './problem.js';
+import { Problem } from './problem.js';
 import type { Source } from './source-text.js';
 import { plainWords } from './split.js';
+
+const KEEP = 'keep-git-dir';
 
 export function readCopy(source: Source): InstructionBody {
   const { keyword, flags, heredocs } = source;
@@ -19,7 +22,7 @@ export function readCopy(source: Source): InstructionBody {
   const sources = words
     .slice(0, -1)
     .filter((word) => heredocs.length === 0 || heredocWord(word) === undefined);
-  checkSources(sources, keyword);
+  if (keyword === 'COPY') for (const source of sources) refuseRemote(source);
   if (flags.used.includes('from') && flags.text('from')?.includes('$') === true) {
     throw new Problem('variable expansion is not supported for --from', {
       hint: 'define a new stage with FROM using ARG from global scope',
@@ -31,7 +34,10 @@ export function readCopy(source: Source): InstructionBody {
     sources,
     heredocs,
     dest,
-    ...Object.fromEntries(flags.used.map((name) => [name, flags.text(name)])),
+    ...Object.fromEntries(
+      flags.used.filter((name) => name !== KEEP).map((name) => [name, flags.text(name)]),
+    ),
+    ...(flags.used.includes(KEEP) ? { keepGitDir: flags.bool(KEEP) ?? true } : {}),
   };
 }
 
@@ -49,10 +55,4 @@ function checkFileName({ name }: Heredoc, keyword: string): void {
       hint: 'use a delimiter without /, and give the path as the destination',
     },
   );
-}
-
-function checkSources(sources: readonly string[], keyword: string): void {
-  const remote = sources.find((source) => /^(https?|git|ssh):\/\/|^git@/.test(source));
-  if (remote !== undefined && keyword === 'ADD') throw notYet(`ADD of a remote source (${remote})`);
-  if (remote !== undefined) throw new Problem(`source can't be a URL for COPY: ${remote}`);
 }

@@ -21,8 +21,8 @@ const COPY = {
   later: [...LATER, 'parents'],
 } as const;
 const ADD = {
-  known: { chown: 'text', chmod: 'text' },
-  later: [...LATER, 'checksum', 'keep-git-dir', 'unpack'],
+  known: { chown: 'text', chmod: 'text', checksum: 'text', 'keep-git-dir': 'bool' },
+  later: [...LATER, 'unpack'],
 } as const;
 const RUN = { known: { network: 'text' }, later: ['mount', 'security', 'device'] } as const;
 const HEALTH = {

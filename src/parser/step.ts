@@ -1,6 +1,7 @@
 import { canonicalDigest } from '../model/canonical.js';
 import type { SourceRange } from '../model/error.js';
 import type { OpSpec, Vertex } from '../model/graph.js';
+import { redactUrls } from '../model/redact-urls.js';
 import type { GlobalArgs } from './globals.js';
 import type { Form, Instruction } from './instruction.js';
 import type { StageOutline } from './lint/outline.js';
@@ -33,7 +34,8 @@ export interface Step {
 }
 
 /** The history entry of an instruction; `layer` says that its vertex made one. */
-export function remember({ state }: Step, createdBy: string, layer = false): void {
+export function remember({ state }: Step, text: string, layer = false): void {
+  const createdBy = redactUrls(text);
   state.history.push(layer ? { createdBy, vertex: state.vertex } : { createdBy });
 }
 
@@ -55,7 +57,9 @@ export function addVertex(
     digest: canonicalDigest({ op: op as never, inputs: digests, ignoreCache }),
     op,
     inputs,
-    name: `${title} ${prefix}${expandTitle(instruction.text + note, plain, context.escape)}`,
+    name: redactUrls(
+      `${title} ${prefix}${expandTitle(instruction.text + note, plain, context.escape)}`,
+    ),
     range: instruction.range,
     place: {
       file: context.options.place,

@@ -28,6 +28,8 @@ export interface HttpResponse {
 
 export interface HttpOptions {
   readonly env: NodeJS.ProcessEnv;
+  /** What a host is called in messages; default `registry`. */
+  readonly peer?: 'registry' | 'host';
 }
 
 export type Http = (request: HttpRequest) => Promise<HttpResponse>;
@@ -39,7 +41,7 @@ const MAX_RETRY_AFTER_S = 60;
 const RETRIED = new Set([408, 429, 500, 502, 503, 504]);
 
 /** Requests with proxies from the environment, the user's extra CA, time limits and retries with growing delays. */
-export async function createHttp({ env }: HttpOptions): Promise<Http> {
+export async function createHttp({ env, peer = 'registry' }: HttpOptions): Promise<Http> {
   const undici = await import('undici');
   const tls = { timeout: CONNECT_MS, ...(await trusted(env)) };
   const dispatcher = new undici.EnvHttpProxyAgent({
@@ -61,7 +63,7 @@ export async function createHttp({ env }: HttpOptions): Promise<Http> {
         await pause(attempt, retryAfter(response), request.signal);
       } catch (error) {
         request.signal.throwIfAborted();
-        if (last || !isTransient(error)) throw unreachableHost(request.url, error);
+        if (last || !isTransient(error)) throw unreachableHost(request.url, peer, error);
         await pause(attempt, undefined, request.signal);
       }
     }
@@ -190,13 +192,18 @@ async function readAll(body: Bytes, max: number, url: URL): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-function unreachableHost(url: URL, error: unknown): unknown {
+function unreachableHost(
+  url: URL,
+  peer: NonNullable<HttpOptions['peer']>,
+  error: unknown,
+): unknown {
   if (!(error instanceof Error) || error instanceof BuildError) return error;
   const cause = error.message === '' && 'code' in error ? String(error.code) : error.message;
-  return new BuildError('registry', `registry ${url.host} cannot be reached: ${cause}`, {
+  const mirrors = peer === 'registry' ? '; mirrors are set in ~/.config/stave/config.json' : '';
+  return new BuildError('registry', `${peer} ${url.host} cannot be reached: ${cause}`, {
     hint: isLoopback(url.hostname)
       ? 'is it running?'
-      : 'is the name right, and is there a network? mirrors are set in ~/.config/stave/config.json',
+      : `is the name right, and is there a network?${mirrors}`,
     cause: error,
   });
 }

@@ -1,4 +1,5 @@
 import type { SourceRange } from '../model/error.js';
+import { redactUrls } from '../model/redact-urls.js';
 
 const AROUND = 2;
 
@@ -9,7 +10,7 @@ export function sourceExcerpt(lines: readonly string[], range: SourceRange): str
   const width = String(to).length;
   const shown: string[] = [];
   for (let number = from; number <= to; number++) {
-    const line = (lines[number - 1] ?? '').replace(/\r$/, '');
+    const line = redactUrls((lines[number - 1] ?? '').replace(/\r$/, ''));
     // The empty text after the last newline is no line.
     if (number === lines.length && line === '') continue;
     const inside = number >= range.startLine && number <= range.endLine;

@@ -1,0 +1,19 @@
+import type { RemoteSources } from './executor/remote-sources.js';
+import type { Http } from './registry/http.js';
+import type { Workshop } from './workshop.js';
+
+/** The web and git as this build reaches them: nothing is loaded before something is fetched. */
+export function createRemoteSources({ store, env }: Workshop): RemoteSources {
+  let http: Promise<Http> | undefined;
+  const makeHttp = async (): Promise<Http> => {
+    const { createHttp } = await import('./registry/http.js');
+    return createHttp({ env, peer: 'host' });
+  };
+  return {
+    http: () => (http ??= makeHttp()),
+    known: store.sources,
+    secret: () => Promise.resolve(undefined),
+    env,
+    temporary: async () => (await store.lease()).dir,
+  };
+}
