@@ -1,24 +1,31 @@
 import type { Healthcheck } from '../model/oci.js';
 
-/** Go's `%q` of docker's struct, as BuildKit's history has it. */
+/** Go's `%+v` of docker's struct, as BuildKit's history has it. */
 export function healthText(check: Healthcheck): string {
-  const test = `[${(check.Test ?? []).map((arg) => JSON.stringify(arg)).join(' ')}]`;
-  const times = [check.Interval, check.Timeout, check.StartPeriod].map((ns) =>
-    JSON.stringify(goDuration(ns ?? 0)),
-  );
-  return `&{${test} ${times.join(' ')} ${goRune(check.Retries ?? 0)}}`;
+  const fields = {
+    Test: `[${(check.Test ?? []).join(' ')}]`,
+    Interval: goDuration(check.Interval),
+    Timeout: goDuration(check.Timeout),
+    StartPeriod: goDuration(check.StartPeriod),
+    StartInterval: goDuration(check.StartInterval),
+    Retries: String(check.Retries ?? 0),
+  };
+  const shown = Object.entries(fields).map(([name, value]) => `${name}:${value}`);
+  return `{${shown.join(' ')}}`;
 }
 
-function goRune(value: number): string {
-  return `'\\x${value.toString(16).padStart(2, '0')}'`;
-}
-
-/** time.Duration.String for whole milliseconds. */
-function goDuration(ns: number): string {
+/** time.Duration.String of nothing, or of a millisecond and more. */
+function goDuration(ns = 0): string {
   if (ns === 0) return '0s';
-  if (ns < 1e9) return `${String(ns / 1e6)}ms`;
-  const seconds = ns / 1e9;
-  const [h, m, s] = [Math.floor(seconds / 3600), Math.floor((seconds % 3600) / 60), seconds % 60];
-  const head = h > 0 ? `${String(h)}h${String(m)}m` : m > 0 ? `${String(m)}m` : '';
-  return `${head}${String(s)}s`;
+  if (ns < 1e9) return `${decimal(ns, 6)}ms`;
+  const [hours, minutes] = [Math.floor(ns / 3600e9), Math.floor((ns % 3600e9) / 60e9)];
+  const head = hours > 0 ? `${String(hours)}h${String(minutes)}m` : '';
+  return `${head === '' && minutes > 0 ? `${String(minutes)}m` : head}${decimal(ns % 60e9, 9)}s`;
+}
+
+/** `ns` with the point so many digits from the right, without zeros at the end. */
+function decimal(ns: number, digits: number): string {
+  const text = String(ns).padStart(digits + 1, '0');
+  const fraction = text.slice(-digits).replace(/0+$/, '');
+  return text.slice(0, -digits) + (fraction === '' ? '' : `.${fraction}`);
 }

@@ -3,10 +3,10 @@ import type { Flags } from './flags.js';
 import type { InstructionBody } from './instruction.js';
 import { Problem } from './problem.js';
 import type { Source } from './source-text.js';
-import { formOf } from './split.js';
+import { BLANKS, formOf } from './split.js';
 
 export function readHealthcheck({ text, flags }: Source): InstructionBody {
-  const type = /^\S+/.exec(text)?.[0] ?? '';
+  const type = text.split(BLANKS, 1)[0] ?? '';
   const rest = text.slice(type.length).trim();
   if (type.toUpperCase() === 'NONE') {
     if (rest !== '' || flags.used.length > 0)
@@ -20,7 +20,9 @@ export function readHealthcheck({ text, flags }: Source): InstructionBody {
         : `unknown type ${JSON.stringify(type)} in HEALTHCHECK (try CMD)`,
     );
   }
-  if (rest === '') throw new Problem('missing command after HEALTHCHECK CMD');
+  const form = formOf(rest);
+  if (form.json ? form.args.length === 0 : rest === '')
+    throw new Problem('missing command after HEALTHCHECK CMD');
   const options = {
     ...durationFlag(flags, 'interval', 'Interval'),
     ...durationFlag(flags, 'timeout', 'Timeout'),
@@ -28,7 +30,7 @@ export function readHealthcheck({ text, flags }: Source): InstructionBody {
     ...durationFlag(flags, 'start-interval', 'StartInterval'),
     ...retriesFlag(flags),
   };
-  return { kind: 'healthcheck', form: formOf(rest), options };
+  return { kind: 'healthcheck', form, options };
 }
 
 function durationFlag(flags: Flags, flag: string, field: string): Record<string, number> {
@@ -38,8 +40,9 @@ function durationFlag(flags: Flags, flag: string, field: string): Record<string,
 
 function retriesFlag(flags: Flags): { Retries?: number } {
   const text = flags.text('retries');
-  if (text === undefined) return {};
-  if (!/^\d{1,9}$/.test(text))
+  if (text === undefined || text === '') return {};
+  if (/^-\d+$/.test(text)) throw new Problem(`--retries cannot be negative (${text})`);
+  if (!/^\+?\d+$/.test(text) || Number(text) >= 2 ** 31)
     throw new Problem(`--retries must be a whole number, not ${JSON.stringify(text)}`);
   return { Retries: Number(text) };
 }

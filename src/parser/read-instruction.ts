@@ -54,7 +54,10 @@ const READERS: Readonly<Record<string, Reader>> = {
   CMD: { read: ({ text }) => ({ kind: 'cmd', form: formOf(text) }) },
   ENTRYPOINT: { read: (source) => ({ kind: 'entrypoint', form: formOf(source.text) }) },
   EXPOSE: {
-    read: (source) => ({ kind: 'expose', ports: some(source, source.text.split(BLANKS)) }),
+    read: (source) => ({
+      kind: 'expose',
+      ports: some(source, source.text.split(BLANKS)).toSorted(),
+    }),
   },
   VOLUME: { read: readVolume },
   SHELL: { read: readShell },
@@ -123,7 +126,8 @@ function readShell({ text }: Source): InstructionBody {
 
 /** The trigger is kept as it stands, the bodies of its here-documents below it. */
 function readOnbuild(source: Source): InstructionBody {
-  const line = single(source);
+  const { text: line } = source;
+  if (line === '') throw new Problem('ONBUILD requires at least one argument');
   const { heredocs, escape } = source;
   const word = (line.split(BLANKS, 1)[0] ?? '').toUpperCase();
   if (word === 'ONBUILD') throw new Problem("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed");
