@@ -1,19 +1,19 @@
 import { createEventQueue } from './event-queue.js';
 import { resolveOp } from './executor/resolve-op.js';
-import { assembleImage, type BuiltImage } from './exporter/assemble.js';
-import { blobSource, openImage } from './image-source.js';
+import { exportBuild } from './export-build.js';
+import { openImage } from './image-source.js';
 import { internalVertex } from './internal-vertex.js';
 import { withWarnings } from './lint-warnings.js';
 import { type Definition, loadDefinition } from './load-definition.js';
 import type { Build, BuildOptions, BuildResult } from './model/build-options.js';
 import { CancelledError } from './model/error.js';
-import type { BuildPlan, Vertex } from './model/graph.js';
-import { type Descriptor } from './model/oci.js';
-import { canonicalName, parseReference, type Reference } from './model/reference.js';
+import type { BuildPlan } from './model/graph.js';
+import type { Platform } from './model/oci.js';
+import { parseReference } from './model/reference.js';
 import type { Scope } from './model/scope.js';
 import type { Snapshot } from './model/stores.js';
 import { lower } from './parser/lower.js';
-import { solve } from './solver/solve.js';
+import { solveAll } from './solver/solve.js';
 import type { Workshop } from './workshop.js';
 
 /** Steps of one build that may run at once. */
@@ -48,36 +48,44 @@ async function runBuild(
 ): Promise<BuildResult> {
   const tags = (options.tags ?? []).map(parseReference);
   const definition = await loadDefinition(options, workshop, scope);
-  const plan = await withWarnings(definition, scope, (lint) =>
-    lower(definition.dockerfile, { ...definition.lowering, lint }),
+  const { platforms } = definition;
+  const plans = await withWarnings(definition, scope, (lint) =>
+    Promise.all(
+      platforms.list.map((platform) =>
+        lower(definition.dockerfile, { ...definition.lowering(platform), lint }),
+      ),
+    ),
   );
-  const snapshot = await solvePlan(plan, definition, workshop, scope);
+  await checkForeign(plans, workshop.platform);
+  const snapshots = await solvePlans(plans, definition, workshop, scope);
   definition.saveContext();
-  return internalVertex('exporting to image', scope, async (inner) => {
-    const now = new Date(workshop.now()).toISOString();
-    const base = baseOf(plan.target);
-    const image = await assembleImage(
-      { plan, snapshot, baseLayers: base.layers, store: workshop.store, now },
-      inner,
-    );
-    await exportOutputs({ options, image, snapshot, tags, base }, workshop, inner);
-    name(image, tags, workshop);
-    return {
-      imageId: image.imageId,
-      manifest: image.manifest.digest,
-      manifestSize: image.manifest.size,
-      manifestMediaType: image.manifest.mediaType,
-      names: tags.map(canonicalName),
-    };
+  const finished = plans.map((plan, i) => {
+    const [platform, snapshot] = [platforms.list[i], snapshots[i]];
+    if (platform === undefined || snapshot === undefined)
+      throw new Error('a plan without a result');
+    return { plan, platform, snapshot };
   });
+  return internalVertex('exporting to image', scope, (inner) =>
+    exportBuild({ options, tags, finished, index: platforms.index }, workshop, inner),
+  );
 }
 
-function solvePlan(
-  plan: BuildPlan,
+/** Most builds have no foreign step and do not load the check. */
+async function checkForeign(plans: readonly BuildPlan[], host: Platform): Promise<void> {
+  const ops = plans.flatMap(({ vertices }) => vertices.map(({ op }) => op));
+  if (ops.every((op) => op.kind !== 'exec' || op.platform.architecture === host.architecture))
+    return;
+  const { checkEmulation } = await import('./emulation.js');
+  checkEmulation(plans, host);
+}
+
+/** One graph of all platforms: what they have in common runs once. */
+function solvePlans(
+  plans: readonly BuildPlan[],
   definition: Definition,
   workshop: Workshop,
   scope: Scope,
-): Promise<Snapshot> {
+): Promise<Snapshot[]> {
   const { store } = workshop;
   const deps = {
     snapshots: store.snapshots,
@@ -88,9 +96,10 @@ function solvePlan(
     temporary: async () => (await store.lease()).dir,
     now: workshop.now,
   };
-  return solve<Snapshot>(
-    plan.target,
-    plan.vertices,
+  const vertices = plans.flatMap((plan) => plan.vertices);
+  return solveAll<Snapshot>(
+    plans.map(({ target }) => target),
+    [...new Map(vertices.map((vertex) => [vertex.digest, vertex])).values()],
     {
       resolveOp: (spec, vertex) => resolveOp(spec, vertex, deps),
       records: store.records,
@@ -109,50 +118,4 @@ async function loadSnapshot(stored: string, { store }: Workshop): Promise<Snapsh
   const layers = await Promise.all(ids.map((id) => store.snapshots.open(id)));
   const found = layers.filter((layer) => layer !== undefined);
   return found.length === ids.length ? store.snapshots.snapshot(found) : undefined;
-}
-
-interface Base {
-  readonly layers: readonly Descriptor[];
-  readonly reference: string | undefined;
-}
-
-/** The image at the bottom of the target's filesystem. */
-function baseOf(target: Vertex): Base {
-  let vertex = target;
-  for (let below = vertex.inputs[0]; below !== undefined; below = vertex.inputs[0]) vertex = below;
-  if (vertex.op.kind !== 'image') return { layers: [], reference: undefined };
-  return { layers: vertex.op.layers, reference: vertex.op.reference };
-}
-
-interface Finished {
-  readonly options: BuildOptions;
-  readonly image: BuiltImage;
-  readonly snapshot: Snapshot;
-  readonly tags: readonly Reference[];
-  readonly base: Base;
-}
-
-async function exportOutputs(
-  { options, image, snapshot, tags, base }: Finished,
-  workshop: Workshop,
-  scope: Scope,
-): Promise<void> {
-  const outputs = options.outputs ?? [];
-  if (outputs.length === 0) return;
-  const { exportImage } = await import('./exporter/export-image.js');
-  const named = { ...image, references: tags, snapshot };
-  const context = {
-    store: workshop.store,
-    fetch: blobSource(base.reference ?? 'scratch', workshop),
-  };
-  for (const output of outputs) await exportImage(output, named, context, scope);
-}
-
-/** Names come last: they never mean something that is not whole. */
-function name(image: BuiltImage, tags: readonly Reference[], { store }: Workshop): void {
-  for (const tag of tags) {
-    if (store.images.resolve(tag)?.digest !== image.manifest.digest)
-      store.images.tag(tag, image.manifest);
-  }
-  if (tags.length === 0) store.images.keep(image.manifest);
 }

@@ -1,10 +1,11 @@
 import { type Definition, loadDefinition } from './load-definition.js';
 import type { CheckedError, CheckOptions, CheckResult } from './model/check-result.js';
 import { digestOf } from './model/digest.js';
-import { BuildError, type SourceRange } from './model/error.js';
+import { BuildError } from './model/error.js';
 import type { ResolvedImage } from './model/graph.js';
 import { compareWarnings, type LintWarning } from './model/lint.js';
 import type { BuildTarget, Outline } from './model/outline.js';
+import { formatPlatform } from './model/platform.js';
 import type { Scope } from './model/scope.js';
 import { OutlineCapture } from './parser/lint/outline.js';
 import { listTargets } from './parser/lint/targets.js';
@@ -31,7 +32,8 @@ export async function checkDefinition(
   scope: Scope,
 ): Promise<CheckResult> {
   const definition = await loadDefinition(options, workshop, scope);
-  const { dockerfile, lowering, ignoreFacts } = definition;
+  const { dockerfile, ignoreFacts } = definition;
+  const lowering = definition.lowering();
   const warnings: LintWarning[] = [];
   const failures: BuildError[] = [];
   const lint = {
@@ -63,14 +65,15 @@ type Resolve = LowerOptions['resolveImage'];
 /** An image that cannot be had is noted once, and an unknown one stands in for it. */
 function withPlaceholders(resolve: Resolve, note: (error: unknown) => void): Resolve {
   const asked = new Map<string, Promise<ResolvedImage>>();
-  const ask = (name: string, range: SourceRange): Promise<ResolvedImage> =>
-    resolve(name, range).catch((error: unknown) => {
+  const ask: Resolve = (name, platform, range) =>
+    resolve(name, platform, range).catch((error: unknown) => {
       note(error);
       return placeholder(name);
     });
-  return (name, range) => {
-    const image = asked.get(name) ?? ask(name, range);
-    asked.set(name, image);
+  return (name, platform, range) => {
+    const key = `${name} ${formatPlatform(platform)}`;
+    const image = asked.get(key) ?? ask(name, platform, range);
+    asked.set(key, image);
     return image;
   };
 }
@@ -98,9 +101,8 @@ export async function outlineDefinition(
 ): Promise<Described<Outline>> {
   const definition = await loadDefinition(options, workshop, scope);
   const outline = new OutlineCapture();
-  const resolveImage = (name: string, _range: SourceRange): Promise<ResolvedImage> =>
-    Promise.resolve(placeholder(name));
-  await lower(definition.dockerfile, { ...definition.lowering, resolveImage, outline });
+  const resolveImage: Resolve = (name) => Promise.resolve(placeholder(name));
+  await lower(definition.dockerfile, { ...definition.lowering(), resolveImage, outline });
   return { definition, value: outline.outline };
 }
 

@@ -65,7 +65,7 @@ async function findOrPull(
   }
   const reference = parseReference(name);
   stderr.write(`Unable to find image '${familiarName(reference)}' locally\n`);
-  await resolveImage(name, { workshop, pull: false }, scope);
+  await resolveImage(name, { workshop, pull: false, platform: workshop.platform }, scope);
   return images.find(name);
 }
 

@@ -1,4 +1,15 @@
-import { MediaType, type Descriptor, type ImageConfig, type Manifest } from './model/oci.js';
+import { layerTar } from './cache/layer-digest.js';
+import type { Store } from './cache/store.js';
+import {
+  type Descriptor,
+  type ImageConfig,
+  type ImageIndex,
+  isIndexType,
+  type Manifest,
+  MediaType,
+  type Platform,
+} from './model/oci.js';
+import { choosePlatform, formatPlatform } from './model/platform.js';
 import { BuildError, type SourceRange } from './model/error.js';
 import type { ImageSpec, ResolvedImage } from './model/graph.js';
 import { canonicalName, familiarName, parseReference, type Reference } from './model/reference.js';
@@ -8,23 +19,40 @@ import type { BlobSource, Snapshot } from './model/stores.js';
 import { internalVertex } from './internal-vertex.js';
 import type { Workshop } from './workshop.js';
 
-/** An image of the store, or of a registry when it is not there or `pull` asks again. */
+export interface ResolveOptions {
+  readonly workshop: Workshop;
+  /** Ask the registry again, also when the store has it. */
+  readonly pull: boolean;
+  readonly platform: Platform;
+  /** Several platforms are resolved: the title says which. */
+  readonly several?: boolean;
+  readonly range?: SourceRange;
+}
+
+/**
+ * An image of the store, or of a registry when it is not there or `pull` asks again. One that is not for the platform is
+ * given only when nothing better is to be had.
+ */
 export async function resolveImage(
   name: string,
-  { workshop, pull, range }: { workshop: Workshop; pull: boolean; range?: SourceRange },
+  { workshop, pull, range, platform, several = false }: ResolveOptions,
   scope: Scope,
 ): Promise<ResolvedImage> {
   const reference = placed(() => parseReference(name), range);
   return internalVertex(
-    `[internal] load metadata for ${canonicalName(reference)}`,
+    `[${several ? `${formatPlatform(platform)} ` : ''}internal] load metadata for ${canonicalName(reference)}`,
     scope,
     async (inner) => {
-      const local = pull ? undefined : localImage(reference, workshop);
-      if (local !== undefined) return local;
+      const local = localImage(reference, platform, workshop);
+      if (!pull && local !== undefined && runsOn(local, platform)) return local;
       try {
         const { resolveRemote } = await import('./remote-image.js');
-        return await resolveRemote(reference, workshop, inner);
+        // A build that needs another platform of an image must not change what its name means here.
+        const tag = pull || local === undefined;
+        return (await resolveRemote(reference, { workshop, platform, tag }, inner)).image;
       } catch (error) {
+        // Most likely built here: the caller warns of its platform.
+        if (!pull && local !== undefined && error instanceof BuildError) return local;
         throw withPlace(error, reference, workshop, range);
       }
     },
@@ -58,9 +86,19 @@ function withPlace(
   });
 }
 
-function localImage(reference: Reference, { store }: Workshop): ResolvedImage | undefined {
-  const manifest = store.images.resolve(reference);
-  if (manifest === undefined || !store.blobs.hasSync(manifest.digest)) return undefined;
+function runsOn({ config }: ResolvedImage, platform: Platform): boolean {
+  return choosePlatform(platform, [config], (each) => each) !== undefined;
+}
+
+function localImage(
+  reference: Reference,
+  platform: Platform,
+  { store }: Workshop,
+): ResolvedImage | undefined {
+  const root = store.images.resolve(reference);
+  if (root === undefined || !store.blobs.hasSync(root.digest)) return undefined;
+  const manifest = isIndexType(root.mediaType) ? inIndex(root, platform, store) : root;
+  if (manifest === undefined) return undefined;
   const document = store.blobs.readJson(manifest.digest) as Manifest;
   if (!store.blobs.hasSync(document.config.digest)) return undefined;
   const config = store.blobs.readJson(document.config.digest) as ImageConfig;
@@ -72,11 +110,26 @@ function localImage(reference: Reference, { store }: Workshop): ResolvedImage | 
   };
 }
 
+/** The platform's image of an index, else any that is here. */
+function inIndex(root: Descriptor, platform: Platform, { blobs }: Store): Descriptor | undefined {
+  const { manifests } = blobs.readJson(root.digest) as ImageIndex; // Checked when it came.
+  const here = manifests.filter(
+    (each) => each.platform !== undefined && blobs.hasSync(each.digest),
+  );
+  return choosePlatform(platform, here, (each) => each.platform) ?? here[0];
+}
+
 /** Bytes of a layer blob: from the store, else from the registry the image came from (and then into the store). */
 export function blobSource(reference: string, workshop: Workshop): BlobSource {
   return async function* (blob: Descriptor, scope: Scope) {
     const { blobs } = workshop.store;
     if (!blobs.hasSync(blob.digest)) {
+      // A layer built with SOURCE_DATE_EPOCH lies in a tree with later times: it is written, and unpacked as it is.
+      const tree = await workshop.store.treeOf(blob.digest);
+      if (tree !== undefined && blob.mediaType === MediaType.ociLayer) {
+        yield* layerTar(tree.layer.path, tree.epoch);
+        return;
+      }
       if (blob.mediaType === MediaType.ociLayer) {
         throw new BuildError(
           'store',

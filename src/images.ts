@@ -38,7 +38,7 @@ async function layerSizes(
       const tree = await store.treeOf(diffID);
       return tree === undefined
         ? (image.document.layers[i]?.size ?? 0)
-        : (await tree.meta(scope)).fileBytes;
+        : (await tree.layer.meta(scope)).fileBytes;
     }),
   );
 }
@@ -71,7 +71,7 @@ export async function inspectImage(
     Id: image.id,
     RepoTags: image.references.map(familiarName),
     RepoDigests: image.references.map(
-      (reference) => `${familiarRepository(reference)}@${image.manifest.digest}`,
+      (reference) => `${familiarRepository(reference)}@${image.root.digest}`,
     ),
     Parent: '',
     Comment: config.history?.at(-1)?.comment ?? '',
@@ -84,13 +84,13 @@ export async function inspectImage(
     Size: size,
     GraphDriver: { Name: 'stave', Data: null },
     RootFS: { Type: 'layers', Layers: config.rootfs.diff_ids },
-    Descriptor: image.manifest,
+    Descriptor: image.root,
   };
 }
 
 export function tagImage(source: string, target: string, { store }: Workshop): void {
   const image = store.images.find(source);
-  store.images.tag(parseReference(target), image.manifest);
+  store.images.tag(parseReference(target), image.root);
 }
 
 /** What removing did, a line each, in docker's words. */
@@ -116,7 +116,7 @@ export function removeImage(text: string, force: boolean, workshop: Workshop): s
   for (const reference of going) images.untag(reference);
   const lines = going.map((reference) => `Untagged: ${familiarName(reference)}`);
   if (!last) return lines;
-  images.forget(image.manifest.digest);
+  images.forget(image.root.digest);
   return [...lines, `Deleted: ${image.id}`];
 }
 

@@ -9,12 +9,16 @@ export async function withWarnings<T>(
   scope: Scope,
   work: (lint: LintOptions) => Promise<T>,
 ): Promise<T> {
-  const found: LintWarning[] = [];
+  // Each platform of a build finds the same.
+  const found = new Map<string, LintWarning>();
   try {
-    return await work({ warn: (warning) => found.push(warning), ignore: definition.ignoreFacts });
+    const warn = (warning: LintWarning): void => {
+      found.set(`${String(warning.range.startLine)} ${shortWarning(warning)}`, warning);
+    };
+    return await work({ warn, ignore: definition.ignoreFacts });
   } finally {
     const source = definition.dockerfile.lines.join('\n');
-    for (const warning of found.sort(compareWarnings)) {
+    for (const warning of [...found.values()].sort(compareWarnings)) {
       const { description, url, range } = warning;
       scope.emit({
         type: 'warning',

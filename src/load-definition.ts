@@ -9,18 +9,22 @@ import type { BuildOptions } from './model/build-options.js';
 import { type Digest, digestOf, hexOf } from './model/digest.js';
 import { BuildError } from './model/error.js';
 import { hasCode } from './model/has-code.js';
+import type { Platform } from './model/oci.js';
 import type { Scope } from './model/scope.js';
 import type { ParsedDockerfile } from './parser/instruction.js';
 import type { IgnoreFacts } from './parser/lint/ignore-facts.js';
-import type { LowerOptions } from './parser/lower-options.js';
+import type { LowerOptions, Warning } from './parser/lower-options.js';
 import { parseDockerfile } from './parser/parse.js';
 import { createRemoteSources } from './remote-sources.js';
+import { type TargetPlatforms, targetPlatforms } from './target-platforms.js';
 import type { Workshop } from './workshop.js';
 
 /** What a build starts from. */
 export interface Definition {
   readonly dockerfile: ParsedDockerfile;
-  readonly lowering: LowerOptions;
+  readonly platforms: TargetPlatforms;
+  /** For one of the platforms; by default the first. */
+  readonly lowering: (platform?: Platform) => LowerOptions;
   /** Opened when the first step reads it. */
   readonly context: (scope: Scope) => Promise<BuildContext>;
   readonly saveContext: () => void;
@@ -38,6 +42,7 @@ export async function loadDefinition(
   workshop: Workshop,
   scope: Scope,
 ): Promise<Definition> {
+  const platforms = targetPlatforms(options, workshop);
   const dir = contextDirectory(options.context);
   const path = dockerfilePath(options, dir);
   const name = basename(path);
@@ -56,7 +61,8 @@ export async function loadDefinition(
   let context: BuildContext | undefined;
   return {
     dockerfile,
-    lowering: lowerOptions(options, path, workshop, scope),
+    platforms,
+    lowering: lowerOptions(options, { path, platforms, workshop }, scope),
     context: (inner) =>
       (opened ??= open(dir, ignore, workshop, inner).then((made) => (context = made))),
     saveContext: () => context?.save(),
@@ -119,37 +125,45 @@ function readText(path: string, shown: string, max: number): string {
   }
 }
 
+interface Lowered {
+  readonly path: string;
+  readonly platforms: TargetPlatforms;
+  readonly workshop: Workshop;
+}
+
 function lowerOptions(
   options: BuildOptions,
-  path: string,
-  workshop: Workshop,
+  { path, platforms, workshop }: Lowered,
   scope: Scope,
-): LowerOptions {
-  const { platform } = workshop;
-  checkPlatform(options.platform, `${platform.os}/${platform.architecture}`);
+): Definition['lowering'] {
   const pull = options.pull ?? false;
-  return {
+  const several = platforms.index;
+  const warned = new Set<string>();
+  const common = {
     buildArgs: options.buildArgs ?? {},
     labels: options.labels ?? {},
     ...(options.target === undefined ? {} : { target: options.target }),
-    platform,
+    buildPlatform: workshop.platform,
+    implicitPlatform: !platforms.explicit,
+    multiPlatform: several,
     network: options.network ?? 'default',
     noCache: options.noCache ?? false,
+    noCacheFilter: options.noCacheFilter ?? [],
     place: path,
-    resolveImage: (name, range) => resolveImage(name, { workshop, pull, range }, scope),
+    // Each platform lowers the same file.
+    warn: (warning: Warning): void => {
+      const { message, range } = warning;
+      const key = `${String(range?.startLine)} ${message}`;
+      if (!warned.has(key)) scope.emit({ type: 'warning', ...warning });
+      warned.add(key);
+    },
   };
-}
-
-function checkPlatform(wanted: string | undefined, host: string): void {
-  if (
-    wanted === undefined ||
-    wanted === host ||
-    wanted === 'local' ||
-    wanted.startsWith(`${host}/`)
-  )
-    return;
-  throw new BuildError('unsupported', `--platform ${wanted} is not supported yet`, {
-    hint: `this machine builds ${host}`,
+  const [first = workshop.platform] = platforms.list;
+  return (platform = first) => ({
+    ...common,
+    platform,
+    resolveImage: (name, of, range) =>
+      resolveImage(name, { workshop, pull, range, platform: of, several }, scope),
   });
 }
 

@@ -4,6 +4,7 @@ import { BuildError } from './model/error.js';
 import type { ResolvedImage } from './model/graph.js';
 import { readConfig, readIndex, readManifest } from './exporter/image-document.js';
 import { type Descriptor, type ImageIndex, isIndexType, type Platform } from './model/oci.js';
+import { choosePlatform, formatPlatform } from './model/platform.js';
 import { canonicalName, type Reference } from './model/reference.js';
 import type { Scope } from './model/scope.js';
 import { readRegistryConfig } from './registry/config.js';
@@ -13,21 +14,30 @@ import type { Workshop } from './workshop.js';
 
 const MAX_CONFIG = 4 << 20;
 
-/** Asks the registry what a name means for this platform; keeps manifest and config, and the name, in the store. */
+export interface RemoteOptions {
+  readonly workshop: Workshop;
+  readonly platform: Platform;
+  /** The name means this from now on. */
+  readonly tag: boolean;
+}
+
+/** What a registry has under a name: an image, and what the name means there (of several platforms, their index). */
+export interface RemoteImage {
+  readonly image: ResolvedImage;
+  readonly root: Descriptor;
+}
+
+/** Asks the registry what a name means for a platform; keeps index, manifest and config, and the name, in the store. */
 export async function resolveRemote(
   reference: Reference,
-  workshop: Workshop,
+  { workshop, platform, tag }: RemoteOptions,
   scope: Scope,
-): Promise<ResolvedImage> {
+): Promise<RemoteImage> {
   const repository = open(reference, workshop);
   const name = reference.digest ?? reference.tag ?? 'latest';
   const first = await repository.manifest(name, scope);
   if (first === undefined) throw notFound(reference);
-  const manifest = await platformManifest(
-    first,
-    { reference, repository, platform: workshop.platform },
-    scope,
-  );
+  const manifest = await platformManifest(first, { reference, repository, platform }, scope);
   const shown = canonicalName(reference);
   const document = checked(() => readManifest(manifest.document, `the manifest of ${shown}`));
   const { blobs, images } = workshop.store;
@@ -40,14 +50,17 @@ export async function resolveRemote(
     const what = `the config of ${shown}`;
     return readConfig(parseStrictJson(text, what), document.layers.length, what);
   });
-  await blobs.put(once(manifest.bytes), manifest.descriptor, scope);
-  images.tag(reference, manifest.descriptor);
-  return {
+  const root = names(first, manifest.descriptor) ? first : manifest;
+  for (const { bytes, descriptor } of new Set([manifest, root]))
+    await blobs.put(once(bytes), descriptor, scope);
+  if (tag) images.tag(reference, root.descriptor);
+  const image = {
     reference: canonicalName(reference),
     manifest: manifest.descriptor.digest,
     layers: document.layers,
     config,
   };
+  return { image, root: root.descriptor };
 }
 
 /** Downloads one blob into the store. A difference in size or digest is refused, naming the blob and its registry. */
@@ -134,19 +147,22 @@ async function platformManifest(
   return found;
 }
 
+/** Of indexes in indexes the store keeps only the image: a name means it, or an index that names it directly. */
+function names({ descriptor, document }: FetchedManifest, { digest }: Descriptor): boolean {
+  if (!isIndexType(descriptor.mediaType)) return false;
+  return readIndex(document, 'an index').manifests.some((entry) => entry.digest === digest);
+}
+
 function choose(index: ImageIndex, { reference, platform }: Wanted): Descriptor {
   const real = index.manifests.filter((entry) => entry.platform?.os !== 'unknown');
-  const chosen = real.find(
-    (entry) =>
-      entry.platform?.os === platform.os && entry.platform.architecture === platform.architecture,
-  );
+  const chosen = choosePlatform(platform, real, (entry) => entry.platform);
   if (chosen !== undefined) return chosen;
-  const there = real
-    .map(({ platform: p }) => `${p?.os ?? '?'}/${p?.architecture ?? '?'}`)
-    .join(', ');
+  const there = real.map((entry) =>
+    entry.platform === undefined ? '?' : formatPlatform(entry.platform),
+  );
   throw new BuildError(
     'registry',
-    `${canonicalName(reference)}: no match for platform ${platform.os}/${platform.architecture}`,
-    { hint: `it is there for ${there}` },
+    `${canonicalName(reference)}: no match for platform ${formatPlatform(platform)}`,
+    { hint: `it is there for ${there.join(', ')}` },
   );
 }

@@ -5,6 +5,7 @@ import { storeRoot } from './cache/store-root.js';
 import { type ContainerStore, createContainerStore } from './container/container-store.js';
 import type { Runtime } from './model/process.js';
 import type { Platform } from './model/oci.js';
+import { hostPlatform } from './sys/host-platform.js';
 
 /** The rooms' long-lived objects, made once a process. */
 export interface Workshop extends AsyncDisposable {
@@ -20,8 +21,6 @@ export interface Workshop extends AsyncDisposable {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
-
-const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };
 
 export function openWorkshop(root: string | undefined, env: NodeJS.ProcessEnv): Workshop {
   const home = env['HOME'] ?? homedir();
@@ -51,7 +50,7 @@ export function openWorkshop(root: string | undefined, env: NodeJS.ProcessEnv): 
     get containers() {
       return (containers ??= createContainerStore(store().path('containers'), now));
     },
-    platform: { os: 'linux', architecture: ARCHITECTURES[process.arch] ?? process.arch },
+    platform: hostPlatform(),
     env,
     home,
     cacheDir,

@@ -10,9 +10,13 @@ const SMALL_ENTRIES = 1000;
 const SMALL_BYTES = 16 << 20;
 
 /** Runs `digestLayer`, in a worker thread when the layer is large, so that what comes next need not wait. */
-export async function runDigest(root: string, known: KnownContents): Promise<LayerFacts> {
-  if (isSmall(root)) return digestLayer(root, known);
-  const worker = new Worker(workerFile(), { workerData: { root, known } });
+export async function runDigest(
+  root: string,
+  known: KnownContents,
+  epoch?: number,
+): Promise<LayerFacts> {
+  if (isSmall(root)) return digestLayer(root, known, epoch);
+  const worker = new Worker(workerFile(), { workerData: { root, known, epoch } });
   return new Promise((resolve, reject) => {
     worker.once('message', (facts: LayerFacts) => {
       resolve(facts);

@@ -3,7 +3,15 @@ import { join } from 'node:path';
 import { type Digest, digestOf, hexOf, isDigest } from '../model/digest.js';
 import { BuildError } from '../model/error.js';
 import { nearest } from '../model/nearest.js';
-import type { Descriptor, ImageConfig, Manifest } from '../model/oci.js';
+import {
+  type Descriptor,
+  type ImageConfig,
+  type ImageIndex,
+  isIndexType,
+  type Manifest,
+  type Platform,
+} from '../model/oci.js';
+import { choosePlatform } from '../model/platform.js';
 import { canonicalName, familiarName, parseReference, type Reference } from '../model/reference.js';
 import type { StoredImage } from '../model/stored-image.js';
 import { hasCode } from '../model/has-code.js';
@@ -43,7 +51,7 @@ export interface ImageStore {
 export function createImageStore(
   directory: string,
   blobs: DiskBlobStore,
-  now: () => Date,
+  { now, platform }: { now: () => Date; platform: Platform },
 ): ImageStore {
   const fileOf = (key: string): string => join(directory, hexOf(digestOf(key)));
   const refs = (): ImageRef[] =>
@@ -67,7 +75,7 @@ export function createImageStore(
     // The old image as <none>: only now, because while the name still means it `keep` sees no need.
     if (before !== undefined && blobs.hasSync(before.manifest.digest)) keep(before.manifest);
   };
-  const list = (): readonly StoredImage[] => collect(refs(), blobs);
+  const list = (): readonly StoredImage[] => collect(refs(), { blobs, platform });
   return {
     resolve: (name) => readRef(fileOf(canonicalName(name)))?.manifest,
     tag,
@@ -83,8 +91,11 @@ export function createImageStore(
     find: (text) => {
       const name = tryReference(text);
       const ref = name && readRef(fileOf(canonicalName(name)));
-      if (ref !== undefined) readImage(ref, blobs);
-      return find(text, list());
+      const image = ref && readImage(ref, { blobs, platform });
+      if (image === undefined) return find(text, list());
+      // Another name may mean the same image by another manifest.
+      const references = list().find(({ id }) => id === image.id)?.references;
+      return { ...image, references: references ?? image.references };
     },
   };
 }
@@ -112,11 +123,17 @@ function remove(file: string, directory: string): boolean {
   return true;
 }
 
-function collect(refs: readonly ImageRef[], blobs: DiskBlobStore): readonly StoredImage[] {
+interface Choice {
+  readonly blobs: DiskBlobStore;
+  /** Which image of an index. */
+  readonly platform: Platform;
+}
+
+function collect(refs: readonly ImageRef[], choice: Choice): readonly StoredImage[] {
   const byId = new Map<Digest, StoredImage>();
   const inOrder = [...refs].sort((a, b) => compare(a.name ?? '', b.name ?? ''));
   for (const ref of inOrder) {
-    const image = readIfWhole(ref, blobs);
+    const image = readIfWhole(ref, choice);
     if (image === undefined) continue;
     const known = byId.get(image.id);
     const references = [...(known?.references ?? []), ...image.references];
@@ -126,12 +143,12 @@ function collect(refs: readonly ImageRef[], blobs: DiskBlobStore): readonly Stor
 }
 
 /** One damaged image must not hide the others; who asks for it by name is told. */
-function readIfWhole(ref: ImageRef, blobs: DiskBlobStore): StoredImage | undefined {
+function readIfWhole(ref: ImageRef, choice: Choice): StoredImage | undefined {
   // What was decoded before may have been removed since.
-  if (!blobs.hasSync(ref.manifest.digest)) return undefined;
+  if (!choice.blobs.hasSync(ref.manifest.digest)) return undefined;
   try {
-    const image = readImage(ref, blobs);
-    return blobs.hasSync(image.id) ? image : undefined;
+    const image = readImage(ref, choice);
+    return choice.blobs.hasSync(image.id) ? image : undefined;
   } catch (error) {
     if (error instanceof BuildError) return undefined;
     throw error;
@@ -139,12 +156,27 @@ function readIfWhole(ref: ImageRef, blobs: DiskBlobStore): StoredImage | undefin
 }
 
 /** Throws BuildError `store` or `integrity` when a document is gone or damaged. */
-function readImage({ name, manifest }: ImageRef, blobs: DiskBlobStore): StoredImage {
+function readImage({ name, manifest: root }: ImageRef, choice: Choice): StoredImage {
+  const { blobs } = choice;
+  const manifest = isIndexType(root.mediaType) ? imageOf(root, choice) : root;
   const document = blobs.readJson(manifest.digest) as Manifest; // Checked when it came into the store.
   const id = document.config.digest;
   const config = blobs.readJson(id) as ImageConfig; // The same.
   const references = name === undefined ? [] : [parseReference(name)];
-  return { id, manifest, document, config, references };
+  return { id, root, manifest, document, config, references };
+}
+
+/** Of an index only some platforms may be here. */
+function imageOf(root: Descriptor, { blobs, platform }: Choice): Descriptor {
+  const { manifests } = blobs.readJson(root.digest) as ImageIndex; // Checked when it came.
+  const here = manifests.filter(
+    (entry) => entry.platform?.os !== 'unknown' && blobs.hasSync(entry.digest),
+  );
+  const chosen = choosePlatform(platform, here, (entry) => entry.platform) ?? here[0];
+  if (chosen !== undefined) return chosen;
+  throw new BuildError('store', `no image of index ${root.digest} is in the store`, {
+    hint: 'pull or build it again',
+  });
 }
 
 function compare(a: string, b: string): number {
@@ -173,10 +205,12 @@ function find(text: string, images: readonly StoredImage[]): StoredImage {
 }
 
 /** `name@digest` also means the image its repository has under any tag, if the digest is its manifest's. */
-function sameName(asked: Reference, { manifest }: StoredImage): (own: Reference) => boolean {
+function sameName(asked: Reference, { root, manifest }: StoredImage): (own: Reference) => boolean {
   return (own) =>
     canonicalName(own) === canonicalName(asked) ||
-    (asked.digest === manifest.digest && own.domain === asked.domain && own.path === asked.path);
+    ((asked.digest === root.digest || asked.digest === manifest.digest) &&
+      own.domain === asked.domain &&
+      own.path === asked.path);
 }
 
 function tryReference(text: string): Reference | undefined {

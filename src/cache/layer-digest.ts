@@ -14,9 +14,10 @@ const CHUNK = 1 << 20;
 
 /**
  * One pass over a layer's directory: diffID (the tar as `layerTar` writes it, hashed, never stored), content digest,
- * sizes. Each file is read once. Synchronous: run it in a worker when the layer is large.
+ * sizes. Each file is read once. No time is later than `epoch` (seconds). Synchronous: run it in a worker when the
+ * layer is large.
  */
-export function digestLayer(root: string, known: KnownContents): LayerFacts {
+export function digestLayer(root: string, known: KnownContents, epoch?: number): LayerFacts {
   const tar = createHash('sha256');
   const content = new ContentHash();
   const facts = { tarBytes: 0, fileBytes: 0, entries: 0 };
@@ -25,7 +26,7 @@ export function digestLayer(root: string, known: KnownContents): LayerFacts {
     tar.update(bytes);
     facts.tarBytes += bytes.length;
   };
-  for (const entry of walkLayer(root)) {
+  for (const entry of walkLayer(root, epoch)) {
     put(encodeHeader(entry.header));
     facts.entries++;
     facts.fileBytes += entry.header.size;
@@ -42,17 +43,42 @@ export function digestLayer(root: string, known: KnownContents): LayerFacts {
   return { diffID: digestFromHex(tar.digest('hex')), content: content.digest(), ...facts };
 }
 
-/** The bytes whose digest is the layer's diffID. */
+/** The bytes whose digest is the layer's diffID (the one it has at `epoch`, if that is given). */
 // eslint-disable-next-line @typescript-eslint/require-await -- pulled like every other source of bytes
-export async function* layerTar(root: string): Bytes {
-  for (const entry of walkLayer(root)) {
-    yield encodeHeader(entry.header);
-    const buffer = Buffer.allocUnsafe(Math.min(CHUNK, entry.header.size));
-    for (const bytes of fileChunks(entry, buffer)) yield Buffer.from(bytes);
-    const zeros = padding(entry.header.size);
-    if (zeros.length > 0) yield zeros;
-  }
+export async function* layerTar(root: string, epoch?: number): Bytes {
+  for (const entry of walkLayer(root, epoch)) yield* entryBytes(entry, entry.header);
   yield tarEnd();
+}
+
+export interface TreeTarOptions {
+  /** The directory everything goes to; '' for the top. */
+  readonly prefix: string;
+  /** Every entry's time, in seconds. */
+  readonly epoch?: number | undefined;
+}
+
+/** Entries of a whole tree, without the end of the archive. */
+// eslint-disable-next-line @typescript-eslint/require-await -- the same
+export async function* treeTar(root: string, { prefix, epoch }: TreeTarOptions): Bytes {
+  const under = (name: string): string => (prefix === '' ? name : `${prefix}/${name}`);
+  for (const entry of walkLayer(root)) {
+    const { name, linkname, type, mtimeNs } = entry.header;
+    const target = type === 'link' && linkname !== undefined ? under(linkname) : linkname;
+    yield* entryBytes(entry, {
+      ...entry.header,
+      name: under(name),
+      mtimeNs: epoch === undefined ? mtimeNs : BigInt(epoch) * 1_000_000_000n,
+      ...(target === undefined ? {} : { linkname: target }),
+    });
+  }
+}
+
+function* entryBytes(entry: LayerEntry, header: TarHeader): Generator<Uint8Array> {
+  yield encodeHeader(header);
+  const buffer = Buffer.allocUnsafe(Math.min(CHUNK, entry.header.size));
+  for (const bytes of fileChunks(entry, buffer)) yield Buffer.from(bytes);
+  const zeros = padding(entry.header.size);
+  if (zeros.length > 0) yield zeros;
 }
 
 /** Exactly `size` bytes of the file through one buffer; a file that changed size meanwhile is an error. */

@@ -25,14 +25,16 @@ export function bytesUnder(root: string, path: string): Buffer {
 /**
  * Entries of a directory with overlay upper semantics, as image layers write them (OCI image-spec layer.md): parents
  * first, siblings in byte order, whiteouts and opaque marks as `.wh.` names, hard links after their first name,
- * sockets left out. Times in whole seconds, as docker writes them, so that most entries need no PAX header.
+ * sockets left out. Times in whole seconds, as docker writes them, so that most entries need no PAX header; none later
+ * than `epoch`, if it is given (seconds).
  */
-export function* walkLayer(root: string): Generator<LayerEntry> {
-  yield* walkDirectory({ root, links: new Map() }, '');
+export function* walkLayer(root: string, epoch = Infinity): Generator<LayerEntry> {
+  yield* walkDirectory({ root, epoch, links: new Map() }, '');
 }
 
 interface Walk {
   readonly root: string;
+  readonly epoch: number;
   /** First path of each multiply linked inode. */
   readonly links: Map<string, string>;
 }
@@ -45,19 +47,19 @@ function* walkDirectory(walk: Walk, directory: string): Generator<LayerEntry> {
     const stat = lstatSync(full);
     if (stat.isSocket()) continue;
     if (stat.isCharacterDevice() && stat.rdev === 0) {
-      yield { header: whiteout(directory, name, stat) };
+      yield { header: whiteout(walk, path, stat) };
       continue;
     }
     yield describe(walk, path, full, stat);
     if (!stat.isDirectory()) continue;
-    if (isOpaque(full)) yield { header: marker(path, OPAQUE_MARKER, stat) };
+    if (isOpaque(full)) yield { header: marker(walk, `${path}/${OPAQUE_MARKER}`, stat) };
     yield* walkDirectory(walk, path);
   }
 }
 
 function describe(walk: Walk, path: string, full: Buffer, stat: Stats): LayerEntry {
   const first = stat.nlink > 1 && !stat.isDirectory() ? firstLink(walk, path, stat) : undefined;
-  const base = { name: path, ...metadata(stat) };
+  const base = { name: path, ...metadata(walk, stat) };
   if (first !== undefined) return { header: { ...base, type: 'link', size: 0, linkname: first } };
   const type = typeOf(stat);
   const xattrs = xattrsOf(full);
@@ -79,12 +81,12 @@ function firstLink(walk: Walk, path: string, stat: Stats): string | undefined {
   return first;
 }
 
-function metadata(stat: Stats) {
+function metadata({ epoch }: Walk, stat: Stats) {
   return {
     mode: stat.mode & 0o7777,
     uid: stat.uid,
     gid: stat.gid,
-    mtimeNs: BigInt(Math.floor(stat.mtimeMs / 1000)) * 1_000_000_000n,
+    mtimeNs: BigInt(Math.min(Math.floor(stat.mtimeMs / 1000), epoch)) * 1_000_000_000n,
   };
 }
 
@@ -101,13 +103,14 @@ function deviceOf(rdev: number): { devmajor: number; devminor: number } {
   return { devmajor: major, devminor: minor };
 }
 
-function whiteout(directory: string, name: string, stat: Stats): TarHeader {
-  return marker(directory, `${WHITEOUT_PREFIX}${name}`, stat);
+/** `path` is the hidden entry's. */
+function whiteout(walk: Walk, path: string, stat: Stats): TarHeader {
+  const cut = path.lastIndexOf('/') + 1;
+  return marker(walk, `${path.slice(0, cut)}${WHITEOUT_PREFIX}${path.slice(cut)}`, stat);
 }
 
-function marker(directory: string, name: string, stat: Stats): TarHeader {
-  const path = directory === '' ? name : `${directory}/${name}`;
-  return { name: path, type: 'file', size: 0, ...metadata(stat), mode: 0, uid: 0, gid: 0 };
+function marker(walk: Walk, name: string, stat: Stats): TarHeader {
+  return { name, type: 'file', size: 0, ...metadata(walk, stat), mode: 0, uid: 0, gid: 0 };
 }
 
 function isOpaque(path: Buffer): boolean {

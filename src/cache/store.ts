@@ -2,8 +2,9 @@ import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync } from 'node
 import { join } from 'node:path';
 import { BuildError } from '../model/error.js';
 import type { Records } from '../model/op.js';
+import type { Scope } from '../model/scope.js';
 import type { DiffID } from '../model/digest.js';
-import type { Layer, Snapshotter } from '../model/stores.js';
+import type { Layer, LayerMeta, Snapshotter } from '../model/stores.js';
 import { hasCode } from '../model/has-code.js';
 import { createBlobStore, type DiskBlobStore } from './blob-store.js';
 import { noSpace, replaceDurably } from './durable.js';
@@ -12,8 +13,9 @@ import { type Lease, takeLease } from './lease.js';
 import { createRecords } from './records.js';
 import { createSourceRecords, type SourceRecords } from './source-records.js';
 import { createSnapshotter } from './snapshotter.js';
+import { hostPlatform } from '../sys/host-platform.js';
 import { needsSweep, sweep, type SweepDirectories } from './sweep.js';
-import { TreeStore } from './tree-store.js';
+import { TreeStore, type WrittenLayer } from './tree-store.js';
 
 export interface Store extends AsyncDisposable {
   readonly root: string;
@@ -23,8 +25,10 @@ export interface Store extends AsyncDisposable {
   readonly records: Records;
   readonly sources: SourceRecords;
   readonly snapshots: Snapshotter;
-  /** The unpacked tree of a layer, if there is one. */
-  readonly treeOf: (diffID: DiffID) => Promise<Layer | undefined>;
+  /** The tree a layer's tar can be written from, if there is one. */
+  readonly treeOf: (diffID: DiffID) => Promise<WrittenLayer | undefined>;
+  /** A layer's facts when none of its times is later than an epoch in seconds. */
+  readonly clamped: (layer: Layer, epoch: number, scope: Scope) => Promise<LayerMeta>;
   /** This process' lease, taken at first need. */
   readonly lease: () => Promise<Lease>;
 }
@@ -68,11 +72,12 @@ export function openStore({ root, now }: StoreOptions): Store {
     root,
     path,
     blobs,
-    images: createImageStore(path('refs'), blobs, now),
+    images: createImageStore(path('refs'), blobs, { now, platform: hostPlatform() }),
     records: createRecords(path('records'), path('locks')),
     sources: createSourceRecords(path('records')),
     snapshots: createSnapshotter(trees, temporary),
-    treeOf: (diffID) => trees.byDiff(diffID),
+    treeOf: (diffID) => trees.written(diffID),
+    clamped: (layer, epoch, scope) => trees.clamped(layer, epoch, scope),
     lease,
     async [Symbol.asyncDispose]() {
       const mine = held;

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type DiffID, hexOf } from '../model/digest.js';
+import { type DiffID, hexOf, isDigest } from '../model/digest.js';
+import type { Scope } from '../model/scope.js';
 import type { Layer, LayerMeta } from '../model/stores.js';
 import { hasCode } from '../model/has-code.js';
 import { runDigest } from './digest-runner.js';
@@ -11,6 +12,12 @@ import type { KnownContents } from './layer-digest.js';
 interface StoredMeta extends LayerMeta {
   /** Trees are not fsynced: of another boot they are verified before their first use. */
   readonly bootId: string;
+}
+
+/** A tree, and the epoch its times are cut at when it is written. */
+export interface WrittenLayer {
+  readonly layer: Layer;
+  readonly epoch?: number;
 }
 
 export interface TreeStoreOptions {
@@ -52,12 +59,39 @@ export class TreeStore {
 
   /** The tree of a layer, by the digest of its tar. */
   async byDiff(diffID: DiffID): Promise<Layer | undefined> {
+    const found = await this.written(diffID);
+    return found?.epoch === undefined ? found?.layer : undefined;
+  }
+
+  /** The tree whose tar, with no time later than `epoch` where that is there, has this digest. */
+  async written(diffID: DiffID): Promise<WrittenLayer | undefined> {
     try {
-      return await this.open(readFileSync(this.#diffFile(diffID), 'utf8'));
+      const [id = '', epoch] = readFileSync(this.#diffFile(diffID), 'utf8').split(' ');
+      const layer = await this.open(id);
+      if (layer === undefined) return undefined;
+      return { layer, ...(epoch === undefined ? {} : { epoch: Number(epoch) }) };
     } catch (error) {
       if (hasCode(error, 'ENOENT')) return undefined;
       throw error;
     }
+  }
+
+  /**
+   * What a layer is when none of its times is later than `epoch` (SOURCE_DATE_EPOCH, seconds): often itself. The tree
+   * is not touched, so steps keep their cache whatever the epoch; its tar is written from it with other times.
+   */
+  async clamped(layer: Layer, epoch: number, scope: Scope): Promise<LayerMeta> {
+    const meta = await layer.meta(scope);
+    const file = join(this.#options.trees, layer.id, `epoch-${String(epoch)}`);
+    const known = readIfThere(file);
+    const diffID = isDigest(known ?? '')
+      ? (known as DiffID) // Checked.
+      : (await runDigest(layer.path, new Map(), epoch)).diffID;
+    if (known === undefined) replaceFile(file, diffID);
+    if (diffID === meta.diffID) return meta;
+    if ((await this.written(diffID)) === undefined)
+      replaceFile(this.#diffFile(diffID), `${layer.id} ${String(epoch)}`);
+    return { ...meta, diffID };
   }
 
   /**
@@ -124,6 +158,15 @@ export class TreeStore {
     const { bootId: _bootId, ...meta } = stored;
     this.#writeMeta(id, meta);
     return true;
+  }
+}
+
+function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return undefined;
+    throw error;
   }
 }
 

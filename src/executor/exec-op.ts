@@ -57,6 +57,7 @@ function definitionParts(spec: ExecSpec): KeyPart[] {
     part('working directory', spec.cwd, spec.cwd),
     part('user', spec.user, spec.user === '' ? 'root' : spec.user),
     part('network', spec.network, spec.network),
+    ...(spec.hostname === undefined ? [] : [part('hostname', spec.hostname, spec.hostname)]),
     part(
       'platform',
       [spec.platform.os, spec.platform.architecture, spec.platform.variant],
@@ -120,9 +121,9 @@ async function runIn(
       cwd: spec.cwd,
       user,
       network,
-      hostname: HOSTNAME,
+      hostname: spec.hostname ?? HOSTNAME,
       mounts: [
-        ...(await networkMounts(network, id, deps)),
+        ...(await networkMounts({ network, id, hostname: spec.hostname ?? HOSTNAME }, deps)),
         ...(await scriptMount(spec.script, id, deps)),
       ],
       stdio: {
@@ -146,8 +147,7 @@ function environment(spec: ExecSpec, home: string): string[] {
 }
 
 async function networkMounts(
-  network: 'host' | 'none',
-  id: string,
+  { network, id, hostname }: { network: 'host' | 'none'; id: string; hostname: string },
   deps: ExecutorDeps,
 ): Promise<BindMount[]> {
   const dir = join(await deps.temporary(), `net-${id}`);
@@ -157,7 +157,7 @@ async function networkMounts(
     return { source: join(dir, name), target: `/etc/${name}`, readonly: true };
   };
   return [
-    file('hosts', hostsFile(HOSTNAME)),
+    file('hosts', hostsFile(hostname)),
     file('resolv.conf', resolvConf(hostResolvConf(), network)),
   ];
 }

@@ -17,8 +17,12 @@ export interface AssembleInput {
   /** Descriptors of the base's layers, bottom first: kept as they are, compressed or not. */
   readonly baseLayers: readonly Descriptor[];
   readonly store: Store;
-  /** RFC 3339, for an image without any layer. */
-  readonly now: string;
+  /** SOURCE_DATE_EPOCH in seconds: the time of all that is new. */
+  readonly epoch?: number | undefined;
+  /** False leaves files' times later than the epoch (`rewrite-timestamp=false`). */
+  readonly clamp?: boolean | undefined;
+  /** Of the manifest. */
+  readonly annotations?: Readonly<Record<string, string>> | undefined;
 }
 
 /** An image in the store. */
@@ -31,32 +35,68 @@ export interface BuiltImage {
 }
 
 /**
- * Writes config and manifest of a finished build. Times come from the layers, so a fully cached build gives the same
- * bytes again (FEATURES Y3, Y4). Layers built here are named uncompressed: digest = diffID, the blob made when asked.
+ * Writes config and manifest of a finished build. Times come from the layers or are the epoch, so a fully cached build
+ * gives the same bytes again (FEATURES Y3, Y4). Layers built here are named uncompressed: digest = diffID, the blob
+ * made when asked.
  */
 export async function assembleImage(input: AssembleInput, scope: Scope): Promise<BuiltImage> {
-  const { plan, snapshot, store } = input;
-  const metas = await Promise.all(
-    snapshot.layers.slice(input.baseLayers.length).map((layer) => layer.meta(scope)),
-  );
-  const history = [...baseHistory(plan.base), ...ownHistory(plan, metas, input.now)];
-  const baseDiffs = plan.base?.rootfs.diff_ids ?? [];
-  const config: ImageConfig = {
-    created: history.at(-1)?.created ?? input.now,
-    ...plan.config,
-    rootfs: { type: 'layers', diff_ids: [...baseDiffs, ...metas.map((meta) => meta.diffID)] },
-    history,
-  };
+  const { plan, store } = input;
+  const metas = await ownLayers(input, scope);
+  const inherited = baseHistory(plan.base);
+  const history = [...inherited, ...ownHistory(inherited, metas, input)];
+  const config = configOf(input, metas, history);
   const configBlob = await store.blobs.putJson(config, MediaType.ociConfig, scope);
+  const annotations = input.annotations ?? {};
   const document: Manifest = {
     schemaVersion: 2,
     mediaType: MediaType.ociManifest,
     config: configBlob,
     layers: [...input.baseLayers.map(ociLayer), ...metas.map(localLayer)],
+    ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
   };
   checkHistory(history, document.layers.length);
   const manifest = await store.blobs.putJson(document, MediaType.ociManifest, scope);
   return { manifest, document, config, imageId: configBlob.digest };
+}
+
+/** Layers above the base; with an epoch as they are when no time in them is later. */
+function ownLayers(input: AssembleInput, scope: Scope): Promise<LayerMeta[]> {
+  const { snapshot, baseLayers, store, epoch, clamp = true } = input;
+  return Promise.all(
+    snapshot.layers
+      .slice(baseLayers.length)
+      .map((layer) =>
+        epoch === undefined || !clamp ? layer.meta(scope) : store.clamped(layer, epoch, scope),
+      ),
+  );
+}
+
+/** Fields in BuildKit's order. Without any layer and any base there is no time to give. */
+function configOf(
+  { plan }: AssembleInput,
+  metas: readonly LayerMeta[],
+  history: readonly HistoryEntry[],
+): ImageConfig {
+  const { architecture, author, config, os, variant } = plan.config;
+  const diffIDs = [...(plan.base?.rootfs.diff_ids ?? []), ...metas.map((meta) => meta.diffID)];
+  const created = lastTime(history);
+  const [version, features] = [plan.config['os.version'], plan.config['os.features']];
+  return {
+    architecture,
+    ...(author === undefined ? {} : { author }),
+    ...(config === undefined ? {} : { config }),
+    ...(created === undefined ? {} : { created }),
+    history,
+    os,
+    ...(features === undefined ? {} : { 'os.features': features }),
+    ...(version === undefined ? {} : { 'os.version': version }),
+    rootfs: { type: 'layers', diff_ids: diffIDs },
+    ...(variant === undefined ? {} : { variant }),
+  };
+}
+
+function lastTime(history: readonly HistoryEntry[]): string | undefined {
+  return history.findLast(({ created }) => created !== undefined)?.created;
 }
 
 function localLayer(meta: LayerMeta): Descriptor {
@@ -98,17 +138,27 @@ function baseHistory(base: ImageConfig | undefined): readonly HistoryEntry[] {
   return [...given, ...Array.from({ length: missing }, () => line)];
 }
 
-/** A metadata line has the time of the layer before it, or of the first after it. */
-function ownHistory(plan: BuildPlan, metas: readonly LayerMeta[], now: string): HistoryEntry[] {
+/** With an epoch all lines have it; else a metadata line has the time of the layer before it, or of the first after. */
+function ownHistory(
+  inherited: readonly HistoryEntry[],
+  metas: readonly LayerMeta[],
+  { plan, epoch }: AssembleInput,
+): HistoryEntry[] {
+  const fixed = epoch === undefined ? undefined : rfc3339(epoch);
   let layer = 0;
-  let time = metas[0]?.created ?? plan.base?.created ?? now;
+  let time = fixed ?? metas[0]?.created ?? lastTime(inherited);
   return plan.history.map(({ createdBy, vertex }) => {
-    if (vertex !== undefined) time = metas[layer++]?.created ?? time;
+    if (vertex !== undefined) time = fixed ?? metas[layer++]?.created ?? time;
     return {
-      created: time,
+      ...(time === undefined ? {} : { created: time }),
       created_by: createdBy,
       comment: 'buildkit.dockerfile.v0',
       ...(vertex === undefined ? { empty_layer: true } : {}),
     };
   });
+}
+
+/** Whole seconds, as Go writes them. */
+export function rfc3339(epoch: number): string {
+  return new Date(epoch * 1000).toISOString().replace('.000Z', 'Z');
 }

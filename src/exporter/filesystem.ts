@@ -16,7 +16,8 @@ import { ensureLayers } from '../cache/ensure-layers.js';
 import { noSpace } from '../cache/durable.js';
 import { mergedView } from '../cache/merged-view.js';
 import { bytesUnder } from '../cache/layer-walk.js';
-import { layerTar } from '../cache/layer-digest.js';
+import { treeTar } from '../cache/layer-digest.js';
+import { encodeHeader, tarEnd } from '../cache/tar.js';
 import type { SourceEntry, SourceTree } from '../cache/source-tree.js';
 import { BuildError } from '../model/error.js';
 import { hasCode } from '../model/has-code.js';
@@ -24,27 +25,43 @@ import type { Scope } from '../model/scope.js';
 import type { Bytes, Snapshot, Snapshotter } from '../model/stores.js';
 import { sys } from '../sys/sys.js';
 
-/** The merged filesystem as one tar, through a read-only mount. */
+/** A filesystem and the directory it goes to, '' for the top. */
+export interface SplitTree {
+  readonly snapshot: Snapshot;
+  readonly snapshots: Snapshotter;
+  readonly prefix: string;
+}
+
+/** Merged filesystems as one tar, through read-only mounts; with an epoch (seconds) that is every entry's time. */
 export async function* filesystemTar(
-  snapshot: Snapshot,
-  snapshots: Snapshotter,
+  trees: readonly SplitTree[],
+  epoch: number | undefined,
   scope: Scope,
 ): Bytes {
-  await using view = await snapshots.view(snapshot, scope);
-  for await (const chunk of layerTar(view.root)) {
-    scope.signal.throwIfAborted();
-    yield chunk;
+  for (const { snapshot, snapshots, prefix } of trees) {
+    await using view = await snapshots.view(snapshot, scope);
+    if (prefix !== '') yield directoryHeader(prefix, epoch);
+    for await (const chunk of treeTar(view.root, { prefix, epoch })) {
+      scope.signal.throwIfAborted();
+      yield chunk;
+    }
   }
+  yield tarEnd();
+}
+
+function directoryHeader(name: string, epoch = 0): Uint8Array {
+  const mtimeNs = BigInt(epoch) * 1_000_000_000n;
+  return encodeHeader({ name, type: 'directory', mode: 0o755, uid: 0, gid: 0, size: 0, mtimeNs });
 }
 
 /**
  * Writes the merged filesystem into a directory, over what is there (`--output type=local`); a file under its final
  * name is whole. Owners, devices and extended attributes are kept for root only. Throws BuildError `usage` or
- * `no-space`.
+ * `no-space`. With an epoch (seconds) that is every entry's time.
  */
 export async function filesystemDirectory(
   snapshot: Snapshot,
-  dest: string,
+  { dest, epoch }: { readonly dest: string; readonly epoch?: number | undefined },
   scope: Scope,
 ): Promise<void> {
   await ensureLayers(snapshot.layers, scope);
@@ -52,7 +69,8 @@ export async function filesystemDirectory(
   const tree = mergedView(snapshot.layers.map((layer) => layer.path));
   const temporary = `.stave-${randomBytes(6).toString('hex')}`;
   const root = process.getuid?.() === 0;
-  const writer: Writer = { tree, dest, temporary, links: new Map(), root };
+  const mtimeNs = epoch === undefined ? undefined : BigInt(epoch) * 1_000_000_000n;
+  const writer: Writer = { tree, dest, temporary, mtimeNs, links: new Map(), root };
   let entries = 0;
   try {
     for (const child of tree.children('')) {
@@ -81,6 +99,8 @@ interface Writer {
   readonly dest: string;
   /** Name of a file in the making, in its own directory. */
   readonly temporary: string;
+  /** Of everything, if there is an epoch. */
+  readonly mtimeNs: bigint | undefined;
   /** First path of each multiply linked inode. */
   readonly links: Map<string, string>;
   readonly root: boolean;
@@ -153,11 +173,12 @@ function makeNode({ mode, rdev }: SourceEntry, type: number, at: Buffer): void {
 }
 
 /** Owner first: chown clears set-uid bits and capabilities. */
-function setMetadata({ root }: Writer, entry: SourceEntry, at: Buffer): void {
+function setMetadata({ root, mtimeNs }: Writer, entry: SourceEntry, at: Buffer): void {
   if (root) lchownSync(at, entry.uid, entry.gid);
   if (entry.type !== 'symlink') chmodSync(at, entry.mode);
   if (root) copyXattrs(entry.file, at);
-  sys().utimens(at, entry.mtimeNs, entry.mtimeNs);
+  const time = mtimeNs ?? entry.mtimeNs;
+  sys().utimens(at, time, time);
 }
 
 /** As far as the destination's filesystem has them. */

@@ -1,4 +1,3 @@
-import { canonicalDigest } from '../model/canonical.js';
 import { hexOf } from '../model/digest.js';
 import {
   type Descriptor,
@@ -6,12 +5,12 @@ import {
   type ImageIndex,
   type Manifest,
   MediaType,
-  successors,
 } from '../model/oci.js';
 import { canonicalName, familiarName, type Reference } from '../model/reference.js';
 import type { Scope } from '../model/scope.js';
 import { type ArchiveFile, bytesOf } from './tar-file.js';
-import { compressedLayer, type LayerContext, plainLayer } from './layer-source.js';
+import { formImage, type ImageForm, type OutgoingBlob } from './image-form.js';
+import { type LayerContext, plainLayer, plainSize } from './layer-source.js';
 
 /** An image to write, with the names it gets. */
 export interface NamedImage {
@@ -28,22 +27,20 @@ export interface NamedImage {
  */
 export async function* ociLayout(
   images: readonly NamedImage[],
-  context: LayerContext,
+  context: LayerContext & { readonly form?: ImageForm },
   scope: Scope,
 ): AsyncGenerator<ArchiveFile> {
+  const { form = {} } = context;
   const index: Descriptor[] = [];
   const legacy: object[] = [];
   const written = new Set<string>();
-  const { blobs } = context.store;
-  yield text('oci-layout', { imageLayoutVersion: '1.0.0' });
+  yield layoutFile();
   for (const image of images) {
-    const { document, manifest } = await compressed(image, context, scope);
-    for (const blob of [...successors(document), manifest]) {
-      if (written.has(blob.digest)) continue;
-      written.add(blob.digest);
-      yield { name: blobPath(blob), size: blob.size, bytes: blobs.open(blob, scope) };
-    }
-    index.push(...indexEntries(manifest, image));
+    const { document, manifest, blobs } = await formImage(image, form, context, scope);
+    yield* filesOf(blobs, written);
+    const { os, architecture, variant } = image.config;
+    const platform = { os, architecture, ...(variant === undefined ? {} : { variant }) };
+    index.push(...namedEntries({ ...manifest, platform }, image.references, form));
     legacy.push({
       Config: blobPath(document.config),
       RepoTags: tagged(image.references).map(familiarName),
@@ -59,54 +56,52 @@ export async function* ociLayout(
   yield text('index.json', document);
 }
 
-async function compressed(
-  { document, config, manifest }: NamedImage,
-  context: LayerContext,
-  scope: Scope,
-): Promise<{ document: Manifest; manifest: Descriptor }> {
-  const layers: Descriptor[] = [];
-  for (const [i, layer] of document.layers.entries()) {
-    const diffID = config.rootfs.diff_ids[i];
-    if (diffID === undefined) throw new Error('more layers than diffIDs');
-    layers.push(await compressedLayer(layer, diffID, context, scope));
-  }
-  if (layers.every(({ digest }, i) => digest === document.layers[i]?.digest)) {
-    return { document, manifest };
-  }
-  const mediaType = document.mediaType ?? MediaType.ociManifest;
-  const made = { ...document, layers };
-  return { document: made, manifest: await context.store.blobs.putJson(made, mediaType, scope) };
-}
-
 /** Only names with a tag: docker refuses digests here. */
 function tagged(references: readonly Reference[]): readonly Reference[] {
   return references.filter((name) => name.tag !== undefined && name.digest === undefined);
 }
 
 /** One entry a name, as containerd and skopeo look images up; one without a name for an untagged image. */
-function indexEntries(
-  { mediaType, digest, size }: Descriptor,
-  { references, config }: NamedImage,
+export function namedEntries(
+  { mediaType, digest, size, platform }: Descriptor,
+  references: readonly Reference[],
+  { descriptorAnnotations: annotations = {} }: ImageForm,
 ): Descriptor[] {
-  const { os, architecture, variant } = config;
-  const platform = { os, architecture, ...(variant === undefined ? {} : { variant }) };
-  const entry = { mediaType, digest, size, platform };
+  const entry = { mediaType, digest, size, ...(platform === undefined ? {} : { platform }) };
   const names = tagged(references);
-  if (names.length === 0) return [entry];
+  if (names.length === 0)
+    return [Object.keys(annotations).length === 0 ? entry : { ...entry, annotations }];
   return names.map((reference) => ({
     ...entry,
     annotations: {
+      ...annotations,
       'io.containerd.image.name': canonicalName(reference),
       'org.opencontainers.image.ref.name': reference.tag ?? 'latest',
     },
   }));
 }
 
+/** Blobs as files of a layout, each digest once. */
+export function* filesOf(
+  blobs: readonly OutgoingBlob[],
+  written: Set<string>,
+): Generator<ArchiveFile> {
+  for (const { descriptor, bytes } of blobs) {
+    if (written.has(descriptor.digest)) continue;
+    written.add(descriptor.digest);
+    yield { name: blobPath(descriptor), size: descriptor.size, bytes: bytes() };
+  }
+}
+
 function blobPath({ digest }: Descriptor): string {
   return `blobs/sha256/${hexOf(digest)}`;
 }
 
-function text(name: string, value: unknown): ArchiveFile {
+export function layoutFile(): ArchiveFile {
+  return text('oci-layout', { imageLayoutVersion: '1.0.0' });
+}
+
+export function text(name: string, value: unknown): ArchiveFile {
   const json = JSON.stringify(value);
   return { name, size: Buffer.byteLength(json), bytes: bytesOf(json) };
 }
@@ -154,27 +149,4 @@ function addRepository(
   const cut = name.lastIndexOf(':');
   const tags = (repositories[name.slice(0, cut)] ??= {});
   tags[name.slice(cut + 1)] = layer?.split('/')[0] ?? '';
-}
-
-/** A pulled layer's uncompressed length is not in its manifest: it is counted once and remembered. */
-async function plainSize(
-  layer: Descriptor,
-  diffID: Descriptor['digest'],
-  context: LayerContext,
-  scope: Scope,
-): Promise<number> {
-  if (layer.mediaType === MediaType.ociLayer || layer.mediaType === MediaType.dockerLayer)
-    return layer.size;
-  const { records } = context.store;
-  const key = canonicalDigest(['plain size', diffID]);
-  const known = await records.byDefinition(key);
-  if (known !== undefined) return Number(known.result);
-  let size = 0;
-  for await (const chunk of plainLayer(layer, diffID, context, scope)) size += chunk.length;
-  await records.putDefinition(key, {
-    result: String(size),
-    digest: diffID,
-    created: new Date().toISOString(),
-  });
-  return size;
 }

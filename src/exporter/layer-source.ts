@@ -15,22 +15,51 @@ export interface LayerContext {
   readonly fetch: BlobSource;
 }
 
-/**
- * The compressed form of a layer, in the store: the blob it was pulled as, or one made from its tree now and kept, so
- * that nothing is compressed twice.
- */
+/** How layers are written; default: gzip, and compressed ones as they are. */
+export interface LayerForm {
+  readonly compression?: 'gzip' | 'uncompressed' | undefined;
+  /** Of gzip, 0 to 9. */
+  readonly level?: number | undefined;
+  /** Also layers that have another form already. */
+  readonly force?: boolean | undefined;
+}
+
+export interface ExportedLayer {
+  readonly descriptor: Descriptor;
+  readonly bytes: () => Bytes;
+}
+
+/** A layer in the form asked for: as it is where it may stay so, else made now (compressed ones are kept for the next). */
+export async function exportedLayer(
+  layer: Descriptor,
+  { diffID, form }: { diffID: DiffID; form: LayerForm },
+  context: LayerContext,
+  scope: Scope,
+): Promise<ExportedLayer> {
+  const { blobs } = context.store;
+  const { compression = 'gzip', force = false } = form;
+  if (compression === 'uncompressed' && (force || isPlain(layer))) {
+    const size = await plainSize(layer, diffID, context, scope);
+    const descriptor = { mediaType: MediaType.ociLayer, digest: diffID, size };
+    return { descriptor, bytes: () => plainLayer(layer, diffID, context, scope) };
+  }
+  const gzip = compression === 'gzip' && (isPlain(layer) || (force && !isGzip(layer)));
+  const stored = gzip
+    ? await compressedLayer(layer, { diffID, level: form.level }, context, scope)
+    : layer;
+  if (!blobs.hasSync(stored.digest)) await blobs.put(context.fetch(stored, scope), stored, scope);
+  return { descriptor: stored, bytes: () => blobs.open(stored, scope) };
+}
+
+/** gzip of a layer, in the store: made from its tree or blob once, so that nothing is compressed twice. */
 export async function compressedLayer(
   layer: Descriptor,
-  diffID: DiffID,
+  { diffID, level }: { diffID: DiffID; level?: number | undefined },
   context: LayerContext,
   scope: Scope,
 ): Promise<Descriptor> {
   const { blobs, records } = context.store;
-  if (!isPlain(layer)) {
-    if (!blobs.hasSync(layer.digest)) await blobs.put(context.fetch(layer, scope), layer, scope);
-    return layer;
-  }
-  const key = canonicalDigest(['gzip', diffID]);
+  const key = canonicalDigest(level === undefined ? ['gzip', diffID] : ['gzip', level, diffID]);
   const known = await records.byDefinition(key);
   if (known !== undefined) {
     const descriptor = JSON.parse(known.result) as Descriptor;
@@ -38,13 +67,35 @@ export async function compressedLayer(
   }
   const info = { mediaType: MediaType.ociLayerGzip };
   const made = await blobs.put(
-    gzipParallel(plainLayer(layer, diffID, context, scope)),
+    gzipParallel(plainLayer(layer, diffID, context, scope), level),
     info,
     scope,
   );
   const created = new Date().toISOString();
   await records.putDefinition(key, { result: JSON.stringify(made), digest: diffID, created });
   return made;
+}
+
+/** A pulled layer's uncompressed length is not in its manifest: it is counted once and remembered. */
+export async function plainSize(
+  layer: Descriptor,
+  diffID: DiffID,
+  context: LayerContext,
+  scope: Scope,
+): Promise<number> {
+  if (isPlain(layer)) return layer.size;
+  const { records } = context.store;
+  const key = canonicalDigest(['plain size', diffID]);
+  const known = await records.byDefinition(key);
+  if (known !== undefined) return Number(known.result);
+  let size = 0;
+  for await (const chunk of plainLayer(layer, diffID, context, scope)) size += chunk.length;
+  await records.putDefinition(key, {
+    result: String(size),
+    digest: diffID,
+    created: new Date().toISOString(),
+  });
+  return size;
 }
 
 /** The layer's tar: from its blob where there is one, else made again from its tree. */
@@ -67,7 +118,7 @@ export async function* plainLayer(
       hint: 'build the image again',
     });
   }
-  for await (const chunk of layerTar(tree.path)) {
+  for await (const chunk of layerTar(tree.layer.path, tree.epoch)) {
     scope.signal.throwIfAborted();
     yield chunk;
   }
@@ -75,4 +126,8 @@ export async function* plainLayer(
 
 function isPlain({ mediaType }: Descriptor): boolean {
   return mediaType === MediaType.ociLayer || mediaType === MediaType.dockerLayer;
+}
+
+function isGzip({ mediaType }: Descriptor): boolean {
+  return mediaType === MediaType.ociLayerGzip || mediaType === MediaType.dockerLayerGzip;
 }

@@ -2,6 +2,15 @@ import type { Digest } from './digest.js';
 import type { BuildEvent } from './events.js';
 import type { NetworkMode } from './graph.js';
 
+/** Where an annotation goes (OCI annotations.md): a document, or the descriptor that names it. */
+export interface Annotation {
+  readonly on: 'manifest' | 'manifest-descriptor' | 'index' | 'index-descriptor';
+  /** Of one platform only, `os/arch[/variant]`. */
+  readonly platform?: string;
+  readonly key: string;
+  readonly value: string;
+}
+
 /** `--output`: what leaves the house besides the image in the local store. `dest` `-` is stdout. */
 export interface OutputSpec {
   readonly type: 'oci' | 'docker' | 'tar' | 'local' | 'image';
@@ -9,6 +18,24 @@ export interface OutputSpec {
   readonly dest?: string;
   /** `oci` only: false writes a directory layout. */
   readonly tar?: boolean;
+  /** Names in the archive; default the build's tags. */
+  readonly names?: readonly string[];
+  /** Of layers in an OCI archive; default gzip. */
+  readonly compression?: 'gzip' | 'uncompressed';
+  /** 0 to 9, of gzip. */
+  readonly compressionLevel?: number;
+  /** Layers of the base too, which else stay as they came. */
+  readonly forceCompression?: boolean;
+  /** False names manifest, config and layers by docker's media types. */
+  readonly ociMediaTypes?: boolean;
+  /** Besides the build's own. */
+  readonly annotations?: readonly Annotation[];
+  /** SOURCE_DATE_EPOCH of this output alone; null for none. */
+  readonly epoch?: number | null;
+  /** False leaves files' times that are later than the epoch. */
+  readonly rewriteTimestamp?: boolean;
+  /** `local` and `tar`: a directory a platform; default when there are several. */
+  readonly platformSplit?: boolean;
 }
 
 export interface BuildOptions {
@@ -22,9 +49,12 @@ export interface BuildOptions {
   readonly labels?: Readonly<Record<string, string>>;
   /** A stage's name; default the last stage. */
   readonly target?: string;
-  /** `os/arch[/variant]`; only the host's for now. */
+  /** `os/arch[/variant]`, several with commas between: an image each, under one index. Default: the machine's. */
   readonly platform?: string;
   readonly noCache?: boolean;
+  /** Names of stages whose steps run again. */
+  readonly noCacheFilter?: readonly string[];
+  readonly annotations?: readonly Annotation[];
   /** Ask the registry again even when the image is in the store. */
   readonly pull?: boolean;
   /** Default for RUN. */

@@ -75,6 +75,8 @@ export interface ExecSpec {
   readonly platform: Platform;
   /** A here-document's script: an executable, read-only file below /dev/pipes. */
   readonly script?: InlineFile;
+  /** BUILDKIT_SANDBOX_HOSTNAME; default `buildkitsandbox`. */
+  readonly hostname?: string;
 }
 
 /** A file whose content stands in the Dockerfile. */
@@ -165,6 +167,8 @@ export interface BuildPlan {
   /** After the base's own history, in order. */
   readonly history: readonly HistoryStep[];
   readonly targetName: string;
+  /** SOURCE_DATE_EPOCH, in seconds. */
+  readonly epoch?: number;
 }
 
 /** What lowering needs to know of an image. */

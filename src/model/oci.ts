@@ -20,6 +20,7 @@ export interface Platform {
   readonly architecture: string;
   readonly variant?: string;
   readonly 'os.version'?: string;
+  readonly 'os.features'?: readonly string[];
 }
 
 /** OCI image-spec descriptor.md. `size` in bytes. */
@@ -93,6 +94,7 @@ export interface ImageConfig {
   readonly os: string;
   readonly variant?: string;
   readonly 'os.version'?: string;
+  readonly 'os.features'?: readonly string[];
   readonly config?: RunConfig;
   readonly rootfs: { readonly type: 'layers'; readonly diff_ids: readonly DiffID[] };
   readonly history?: readonly HistoryEntry[];

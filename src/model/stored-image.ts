@@ -6,6 +6,9 @@ import type { Reference } from './reference.js';
 export interface StoredImage {
   /** Digest of the config. */
   readonly id: Digest;
+  /** What its names mean: `manifest`, or an index of several platforms that has it. */
+  readonly root: Descriptor;
+  /** Of `document`: in an index, this machine's platform, else the first that is here. */
   readonly manifest: Descriptor;
   readonly document: Manifest;
   readonly config: ImageConfig;

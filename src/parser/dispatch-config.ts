@@ -1,5 +1,6 @@
 import { unreachable } from '../model/error.js';
 import type { Healthcheck } from '../model/oci.js';
+import { goQuote } from './go-quote.js';
 import { healthText } from './health-text.js';
 import type { ArgDeclaration, Form, Instruction, Pair } from './instruction.js';
 import { Problem } from './problem.js';
@@ -22,7 +23,8 @@ export function dispatchConfig(instruction: ConfigInstruction, step: Step): void
     case 'arg':
       return declare(instruction.args, step);
     case 'expose': {
-      const words = instruction.ports.flatMap((port) => expandWords(port, lookup, context.escape));
+      const written = [...instruction.ports].sort();
+      const words = written.flatMap((port) => expandWords(port, lookup, context.escape));
       return expose(exposedPorts(words), step);
     }
     case 'volume':
@@ -60,6 +62,9 @@ function label(pairs: readonly Pair[], step: Step): void {
   remember(step, `LABEL ${expanded.map(([name, value]) => `${name}=${value}`).join(' ')}`);
 }
 
+/** They steer the SBOM scanner; a step does not see them. */
+const NOT_IN_ENV = new Set(['BUILDKIT_SBOM_SCAN_CONTEXT', 'BUILDKIT_SBOM_SCAN_STAGE']);
+
 /** Pairs of one ARG are taken left to right: later defaults see earlier values. */
 function declare(args: readonly ArgDeclaration[], step: Step): void {
   const { state, context } = step;
@@ -67,15 +72,15 @@ function declare(args: readonly ArgDeclaration[], step: Step): void {
   for (const { name, value } of args) {
     const lookup = context.lint.watch((key) => state.env.findLast((v) => v.name === key)?.value);
     const own = value === undefined ? undefined : () => expandWord(value, lookup, context.escape);
-    // The history names what was given here, not what a global ARG adds.
-    const said = context.options.buildArgs[name] ?? own?.();
-    const now = said ?? context.globals.get(name);
-    if (now !== undefined) state.env = setVariable(state.env, name, now, 'ARG');
+    // A build argument's default is not even evaluated; a global ARG's value is for those without a default.
+    const now = context.buildArgs[name] ?? own?.() ?? context.globals.get(name);
+    if (now !== undefined && !NOT_IN_ENV.has(name))
+      state.env = setVariable(state.env, name, now, 'ARG');
     const known = state.args.filter((arg) => arg.name !== name);
     const declared = now === undefined ? { name } : { name, value: now };
     const at = state.args.findIndex((arg) => arg.name === name);
     state.args = at === -1 ? [...known, declared] : state.args.with(at, declared);
-    shown.push(said === undefined ? name : `${name}=${said}`);
+    shown.push(now === undefined ? name : `${name}=${now}`);
   }
   remember(step, `ARG ${shown.join(' ')}`);
 }
@@ -131,7 +136,7 @@ function simple(instruction: Simple, step: Step): void {
 function command(kind: 'cmd' | 'entrypoint', form: Form, step: Step): void {
   const { state } = step;
   const args = argvOf(form, state);
-  const quoted = `[${args.map((arg) => JSON.stringify(arg)).join(' ')}]`;
+  const quoted = `[${args.map(goQuote).join(' ')}]`;
   if (kind === 'cmd') {
     state.config.Cmd = args;
     state.config.ArgsEscaped = true;

@@ -32,31 +32,34 @@ function execSpec(
   form: Form,
   network: ExecSpec['network'] | undefined,
   state: StageState,
-  { options }: StageContext,
+  { options, buildArgs }: StageContext,
 ): ExecSpec {
+  const hostname = buildArgs['BUILDKIT_SANDBOX_HOSTNAME'];
   return {
     kind: 'exec',
     args: argvOf(form, state),
-    env: withProxies(state.env, options.buildArgs),
+    env: withProxies(state.env, buildArgs),
     cwd:
       state.config.WorkingDir === undefined || state.config.WorkingDir === ''
         ? '/'
         : state.config.WorkingDir,
     user: state.config.User ?? '',
     network: network ?? options.network,
-    platform: options.platform,
+    platform: state.platform,
+    ...(hostname === undefined || hostname === '' ? {} : { hostname }),
   };
 }
 
-/** Proxy build arguments reach RUN in both cases without a declaration; lower case wins. */
+/** Proxy build arguments, written in any case, reach RUN in two without a declaration; the last in byte order wins. */
 function withProxies(
   env: readonly EnvVar[],
   buildArgs: Readonly<Record<string, string>>,
 ): readonly EnvVar[] {
   const known = new Set(env.map(({ name }) => name));
   const proxies = PROXIES.flatMap((name) => {
-    const value = buildArgs[name] ?? buildArgs[name.toUpperCase()];
-    if (value === undefined) return [];
+    const given = Object.keys(buildArgs).filter((key) => key.toLowerCase() === name);
+    const value = buildArgs[given.sort().at(-1) ?? ''];
+    if (value === undefined || value === '') return [];
     return [name.toUpperCase(), name].map((each) => ({
       name: each,
       value,

@@ -1,5 +1,6 @@
 import type { Platform } from '../model/oci.js';
 import { BuildError, type SourceRange } from '../model/error.js';
+import { formatPlatform } from '../model/platform.js';
 import type { Instruction } from './instruction.js';
 import { recordLookups } from './lint/recorder.js';
 import { Problem } from './problem.js';
@@ -21,7 +22,9 @@ export interface DeclaredArg {
 
 export interface GlobalOptions {
   readonly buildArgs: Readonly<Record<string, string>>;
+  /** Of the target, and of this machine. */
   readonly platform: Platform;
+  readonly buildPlatform?: Platform;
   readonly escape: string;
   readonly targetName: string;
 }
@@ -81,15 +84,17 @@ function placedAt<T>(range: SourceRange, work: () => T): T {
   }
 }
 
-function platformArgs({ platform, targetName }: GlobalOptions): Record<string, string> {
-  const { os, architecture, variant = '' } = platform;
-  const text = [os, architecture, variant].filter((part) => part !== '').join('/');
-  const of = (side: string): Record<string, string> => ({
-    [`${side}PLATFORM`]: text,
-    [`${side}OS`]: os,
-    [`${side}OSVERSION`]: '',
-    [`${side}ARCH`]: architecture,
-    [`${side}VARIANT`]: variant,
+function platformArgs({
+  platform,
+  buildPlatform = platform,
+  targetName,
+}: GlobalOptions): Record<string, string> {
+  const of = (side: string, platform: Platform): Record<string, string> => ({
+    [`${side}PLATFORM`]: formatPlatform(platform),
+    [`${side}OS`]: platform.os,
+    [`${side}OSVERSION`]: platform['os.version'] ?? '',
+    [`${side}ARCH`]: platform.architecture,
+    [`${side}VARIANT`]: platform.variant ?? '',
   });
-  return { ...of('BUILD'), ...of('TARGET'), TARGETSTAGE: targetName };
+  return { ...of('BUILD', buildPlatform), ...of('TARGET', platform), TARGETSTAGE: targetName };
 }

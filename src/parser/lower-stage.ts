@@ -2,7 +2,8 @@ import { canonicalDigest } from '../model/canonical.js';
 import { BuildError, type SourceRange } from '../model/error.js';
 import type { OpSpec, ResolvedImage, Vertex } from '../model/graph.js';
 import { nearest } from '../model/nearest.js';
-import type { RunConfig } from '../model/oci.js';
+import type { Platform, RunConfig } from '../model/oci.js';
+import { formatPlatform, normalizePlatform, parsePlatform } from '../model/platform.js';
 import { dispatch } from './dispatch.js';
 import { Findings } from './findings.js';
 import type { GlobalArgs } from './globals.js';
@@ -14,7 +15,7 @@ import { Problem } from './problem.js';
 import { readTrigger } from './read-instruction.js';
 import { setConfigEnv, type StageState } from './stage-state.js';
 import type { FromInstruction, Stage } from './stages.js';
-import type { StageContext } from './step.js';
+import { type StageContext, stepTitle } from './step.js';
 import { expandWord } from './words.js';
 
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -23,6 +24,7 @@ const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/b
 export interface LoweredFile {
   readonly stages: readonly Stage[];
   readonly globals: GlobalArgs;
+  readonly buildArgs: Readonly<Record<string, string>>;
   readonly lint: Lint;
 }
 
@@ -32,6 +34,7 @@ export class Lowering {
   readonly #options: LowerOptions;
   readonly #stages: readonly Stage[];
   readonly #globals: GlobalArgs;
+  readonly #buildArgs: Readonly<Record<string, string>>;
   readonly #lint: Lint;
   readonly #findings = new Findings();
   readonly #lowered = new Map<number, Promise<StageState>>();
@@ -41,6 +44,7 @@ export class Lowering {
     this.#options = options;
     this.#stages = file.stages;
     this.#globals = file.globals;
+    this.#buildArgs = file.buildArgs;
     this.#lint = file.lint;
   }
 
@@ -58,6 +62,9 @@ export class Lowering {
     const failed = ends.find((end) => end.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
   }
+
+  /** ARGs that triggers of base images declare. */
+  readonly triggerArgs = new Set<string>();
 
   stage(index: number): Promise<StageState> {
     const running = this.#lowered.get(index);
@@ -78,6 +85,7 @@ export class Lowering {
     const { range } = stage.from;
     for (const trigger of triggers) {
       const body = this.#trigger(trigger, range);
+      if (body?.kind === 'arg') for (const { name } of body.args) this.triggerArgs.add(name);
       if (body !== undefined) await this.#dispatch({ ...body, range }, 'ONBUILD ', state, context);
     }
     for (const instruction of stage.body) await this.#dispatch(instruction, '', state, context);
@@ -115,11 +123,18 @@ export class Lowering {
     return {
       options: this.#options,
       globals: this.#globals,
+      buildArgs: this.#buildArgs,
+      noCache: this.#options.noCache || this.#filtered(stage),
       escape,
       lint: this.#lint.stage(),
       ...(outline === undefined ? {} : { outline }),
       source: (from, range) => this.#source(from, stage, range),
     };
+  }
+
+  #filtered({ name }: Stage): boolean {
+    const filter = this.#options.noCacheFilter ?? [];
+    return name !== undefined && filter.some((each) => each.toLowerCase() === name);
   }
 
   /** FROM: an earlier stage (all its state), scratch, or an image. Gives the ONBUILD triggers to run. */
@@ -131,7 +146,7 @@ export class Lowering {
         range: from.range,
       });
     }
-    this.#checkPlatform(from);
+    const platform = this.#platform(from);
     const earlier = this.#stages
       .slice(0, stage.index)
       .findLast(({ name }) => name === base.toLowerCase());
@@ -156,23 +171,36 @@ export class Lowering {
         triggers,
       };
     }
-    if (base === 'scratch') return { state: this.#onScratch(stage, steps), triggers: [] };
-    return this.#onImage(stage, await this.#options.resolveImage(base, from.range), base);
+    if (base === 'scratch') return { state: this.#onScratch(stage, platform, steps), triggers: [] };
+    const image = await this.#options.resolveImage(base, platform, from.range);
+    return this.#onImage(stage, image, { base, platform });
   }
 
   #expand(word: string): string {
     return expandWord(word, (name) => this.#globals.get(name), this.#dockerfile.directives.escape);
   }
 
-  #checkPlatform(from: FromInstruction): void {
-    if (from.platform === undefined) return;
-    const wanted = at(() => this.#expand(from.platform ?? ''), from.range);
-    const { os, architecture } = this.#options.platform;
-    if (wanted === `${os}/${architecture}` || wanted.startsWith(`${os}/${architecture}/`)) return;
-    throw new BuildError('unsupported', `FROM --platform=${wanted} is not supported yet`, {
-      range: from.range,
-      hint: `this machine builds ${os}/${architecture}`,
-    });
+  /** `--platform`, else the target's. */
+  #platform(from: FromInstruction): Platform {
+    if (from.platform === undefined) return this.#options.platform;
+    const written = from.platform;
+    const wanted = at(() => this.#expand(written), from.range);
+    if (wanted === '') throw placed(this.#emptyPlatform(written), from.range);
+    try {
+      return parsePlatform(wanted, this.#options.buildPlatform ?? this.#options.platform);
+    } catch (error) {
+      throw error instanceof BuildError ? error.at(from.range) : error;
+    }
+  }
+
+  #emptyPlatform(written: string): Problem {
+    const name = /\w+/.exec(written)?.[0] ?? '';
+    const near = nearest(name, this.#globals.names());
+    const hint =
+      near === undefined
+        ? 'declare it by an ARG before the first FROM, or write linux/arm64'
+        : `did you mean $${near}?`;
+    return new Problem(`empty platform value from expression ${written}`, { hint });
   }
 
   #title(stage: Stage): string {
@@ -184,49 +212,56 @@ export class Lowering {
     return stage.body.filter(({ kind }) => ['run', 'copy', 'workdir'].includes(kind)).length;
   }
 
-  #onScratch(stage: Stage, steps: { done: number; total: number }): StageState {
+  #onScratch(stage: Stage, platform: Platform, steps: { done: number; total: number }): StageState {
     const vertex = this.#sourceVertex({ kind: 'scratch' }, 'FROM scratch', stage);
-    return this.#fresh(stage, vertex, { Env: [`PATH=${DEFAULT_PATH}`], WorkingDir: '/' }, steps);
+    const config = { Env: [`PATH=${DEFAULT_PATH}`], WorkingDir: '/' };
+    return this.#fresh(stage, vertex, { config, platform, steps });
   }
 
   #onImage(
     stage: Stage,
     image: ResolvedImage,
-    base: string,
+    { base, platform }: { base: string; platform: Platform },
   ): { state: StageState; triggers: readonly string[] } {
     const { OnBuild: triggers = [], ...inherited } = image.config.config ?? {};
-    const total = this.#countSteps(stage) + countTriggers(triggers) + 1;
-    const title = this.#title(stage);
-    const index = '1'.padStart(String(total).length);
-    const name = `[${title === '' ? '' : `${title} `}${index}/${String(total)}] FROM ${image.reference}`;
+    const steps = { done: 1, total: this.#countSteps(stage) + countTriggers(triggers) + 1 };
+    const index = '1'.padStart(String(steps.total).length);
+    const title = { name: this.#title(stage), platformTitle: this.#platformTitle(platform), steps };
+    const name = `${stepTitle(title, index)} FROM ${image.reference}`;
     const vertex = this.#sourceVertex(imageSpec(image), name, stage);
     const env = inherited.Env ?? [];
     const hasPath = env.some((entry) => entry.startsWith('PATH='));
     const config = hasPath
       ? inherited
       : { ...inherited, Env: setConfigEnv(env, 'PATH', DEFAULT_PATH) };
-    const state = this.#fresh(stage, vertex, config, { done: 1, total });
+    const state = this.#fresh(stage, vertex, { config, platform, steps });
     state.base = image.config;
     state.author = image.config.author;
     state.baseUnknown = image.placeholder === true;
-    this.#checkImagePlatform(image, stage, base);
+    this.#checkImagePlatform(image, platform, { base, range: stage.from.range });
     return { state, triggers };
   }
 
+  #platformTitle(platform: Platform): string {
+    return this.#options.multiPlatform === true ? formatPlatform(platform) : '';
+  }
+
   /** Only a warning: the image may hold nothing that runs, or the machine may emulate. */
-  #checkImagePlatform(image: ResolvedImage, stage: Stage, base: string): void {
-    const { os, architecture } = this.#options.platform;
-    if (image.placeholder === true) return;
-    if (image.config.os === os && image.config.architecture === architecture) return;
-    const actual = `${image.config.os}/${image.config.architecture}`;
-    this.#lint.basePlatform(base, actual, stage.from.range);
+  #checkImagePlatform(
+    { config, placeholder }: ResolvedImage,
+    platform: Platform,
+    { base, range }: { base: string; range: SourceRange },
+  ): void {
+    if (placeholder === true) return;
+    if (config.os === platform.os && config.architecture === platform.architecture) return;
+    const [actual, expected] = [normalizePlatform(config), platform].map(formatPlatform);
+    this.#lint.basePlatform({ base, actual: actual ?? '', expected: expected ?? '' }, range);
   }
 
   #fresh(
     stage: Stage,
     vertex: Vertex,
-    config: RunConfig,
-    steps: { done: number; total: number },
+    { config, platform, steps }: Pick<StageState, 'platform' | 'steps'> & { config: RunConfig },
   ): StageState {
     const env = (config.Env ?? []).map((entry) => {
       const cut = entry.indexOf('=');
@@ -234,6 +269,8 @@ export class Lowering {
     });
     return {
       name: this.#title(stage),
+      platform,
+      platformTitle: this.#platformTitle(platform),
       vertex,
       config: { ...config },
       author: undefined,
@@ -278,7 +315,7 @@ export class Lowering {
     if (from.toLowerCase() === 'scratch')
       return this.#sourceVertex({ kind: 'scratch' }, 'scratch', current);
     this.#checkNearStage(from, current);
-    const image = await this.#options.resolveImage(from, range);
+    const image = await this.#options.resolveImage(from, this.#options.platform, range);
     return this.#sourceVertex(imageSpec(image), `FROM ${image.reference}`, current);
   }
 

@@ -1,12 +1,16 @@
 import { posix } from 'node:path';
 import type { EnvVar, HistoryStep, Vertex } from '../model/graph.js';
-import type { ImageConfig, RunConfig } from '../model/oci.js';
+import type { ImageConfig, Platform, RunConfig } from '../model/oci.js';
 
 export type MutableConfig = { -readonly [K in keyof RunConfig]: RunConfig[K] };
 
 /** What a stage has come to: changed by each instruction, copied for a stage that builds on it. */
 export interface StageState {
   readonly name: string;
+  /** What its steps run on. */
+  readonly platform: Platform;
+  /** The platform where titles need it, else ''. */
+  readonly platformTitle: string;
   /** The stage's filesystem so far. */
   vertex: Vertex;
   readonly config: MutableConfig;

@@ -33,14 +33,8 @@ export function readStages(
     } else stages[stages.length - 1]?.body.push(instruction);
   }
   const { escape } = dockerfile.directives;
-  return {
-    stages,
-    globals: readGlobals(head, { ...options, escape, targetName: targetNameOf(options) }),
-  };
-}
-
-function targetNameOf(options: LowerOptions): string {
-  return options.target?.toLowerCase() ?? 'default';
+  const targetName = options.target ?? stages.at(-1)?.name ?? 'default';
+  return { stages, globals: readGlobals(head, { ...options, escape, targetName }) };
 }
 
 /** The stage to build: the last, or the last of that name. */

@@ -14,6 +14,10 @@ import { expandTitle, type Lookup } from './words.js';
 export interface StageContext {
   readonly options: LowerOptions;
   readonly globals: GlobalArgs;
+  /** As given, but for SOURCE_DATE_EPOCH, which has become a number or is gone. */
+  readonly buildArgs: Readonly<Record<string, string>>;
+  /** --no-cache, or --no-cache-filter with this stage's name. */
+  readonly noCache: boolean;
   readonly escape: string;
   readonly lint: StageLint;
   readonly outline?: StageOutline;
@@ -49,8 +53,8 @@ export function addVertex(
   const inputs = [state.vertex, ...sources];
   const { steps } = state;
   const index = String(++steps.done).padStart(String(steps.total).length);
-  const title = `[${state.name === '' ? '' : `${state.name} `}${index}/${String(steps.total)}]`;
-  const ignoreCache = context.options.noCache && op.kind !== 'mkdir';
+  const title = stepTitle(state, index);
+  const ignoreCache = context.noCache && op.kind !== 'mkdir';
   const digests = inputs.map((input) => input.digest);
   state.vertex = {
     // Specs are plain data, as canonicalDigest wants.
@@ -63,13 +67,22 @@ export function addVertex(
     range: instruction.range,
     place: {
       file: context.options.place,
-      stage: state.name,
+      stage: [state.platformTitle, state.name].filter((word) => word !== '').join(' '),
       position: state.position,
       text: instruction.text,
     },
     ignoreCache,
   };
   state.position++;
+}
+
+/** `[linux/amd64 stage 2/5]`: the platform when several are built. */
+export function stepTitle(
+  { name, platformTitle, steps }: Pick<StageState, 'name' | 'platformTitle' | 'steps'>,
+  index: string,
+): string {
+  const words = [platformTitle, name, `${index}/${String(steps.total)}`];
+  return `[${words.filter((word) => word !== '').join(' ')}]`;
 }
 
 function shellOf(state: StageState): readonly string[] {

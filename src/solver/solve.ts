@@ -30,12 +30,24 @@ export async function solve<R extends Result>(
   options: SolveOptions<R>,
   scope: Scope,
 ): Promise<R> {
+  const [result] = await solveAll([target], vertices, options, scope);
+  if (result === undefined) throw new Error('a target without a result');
+  return result;
+}
+
+/** The same for several targets of one graph, whose common steps run once. Results in the targets' order. */
+export async function solveAll<R extends Result>(
+  targets: readonly Vertex[],
+  vertices: readonly Vertex[],
+  options: SolveOptions<R>,
+  scope: Scope,
+): Promise<R[]> {
   const controller = new AbortController();
   const signal = AbortSignal.any([scope.signal, controller.signal]);
   const solver = new Solver(vertices, options, { signal, emit: scope.emit });
   try {
     await solver.prepare();
-    return await solver.solve(target);
+    return await Promise.all(targets.map((target) => solver.solve(target)));
   } catch (error) {
     controller.abort(error);
     throw error;

@@ -19,7 +19,7 @@ import type { OutputSpec } from '../../src/model/build-options.js';
 import {
   addLayer,
   makeImage,
-  noFetch,
+  exportable,
   quiet,
   type TestStore,
   testStore,
@@ -55,7 +55,7 @@ async function image(world: TestStore, ...tags: string[]) {
 
 async function write(world: TestStore, spec: OutputSpec, ...tags: string[]) {
   const made = await image(world, ...tags);
-  await exportImage(spec, made, { store: world.store, fetch: noFetch }, quiet);
+  await exportImage(spec, exportable(made, world.store), quiet);
   return made;
 }
 
@@ -65,7 +65,7 @@ test('an OCI archive is valid, reproducible, and read by skopeo, umoci and podma
   const again = join(world.dir, 'again.tar');
   const made = await image(world, 'demo:1', 'registry.example/other');
   for (const dest of [file, again]) {
-    await exportImage({ type: 'oci', dest }, made, { store: world.store, fetch: noFetch }, quiet);
+    await exportImage({ type: 'oci', dest }, exportable(made, world.store), quiet);
   }
   assert.ok(readFileSync(file).equals(readFileSync(again)), 'same bytes twice');
   const layout = join(world.dir, 'layout');
@@ -115,15 +115,14 @@ test('a docker archive has what old dockers read', async () => {
 test('an OCI directory keeps the images it had and replaces its own name', async () => {
   await using world = testStore();
   const dest = join(world.dir, 'layout');
-  const context = { store: world.store, fetch: noFetch };
   const first = await image(world, 'demo:1');
   const layer = await addLayer(world.store, [], (upper) => {
     writeFileSync(join(upper, 'other'), 'other');
   });
   const second = await makeImage(world.store, { layers: [layer], tags: ['demo:2'] });
-  await exportImage({ type: 'oci', dest, tar: false }, first, context, quiet);
-  await exportImage({ type: 'oci', dest, tar: false }, second, context, quiet);
-  await exportImage({ type: 'oci', dest, tar: false }, second, context, quiet);
+  await exportImage({ type: 'oci', dest, tar: false }, exportable(first, world.store), quiet);
+  await exportImage({ type: 'oci', dest, tar: false }, exportable(second, world.store), quiet);
+  await exportImage({ type: 'oci', dest, tar: false }, exportable(second, world.store), quiet);
   const { manifests } = JSON.parse(readFileSync(join(dest, 'index.json'), 'utf8')) as {
     manifests: { annotations: Record<string, string> }[];
   };
@@ -136,13 +135,12 @@ test('an OCI directory keeps the images it had and replaces its own name', async
 test('a layer is compressed once', async () => {
   await using world = testStore();
   const made = await image(world, 'demo:1');
-  const context = { store: world.store, fetch: noFetch };
   const dest = join(world.dir, 'image.tar');
-  await exportImage({ type: 'oci', dest }, made, context, quiet);
+  await exportImage({ type: 'oci', dest }, exportable(made, world.store), quiet);
   const blobs = readdirSync(world.store.path('blobs/sha256')).map((name) => {
     return [name, statSync(world.store.path('blobs/sha256', name)).ino] as const;
   });
-  await exportImage({ type: 'oci', dest }, made, context, quiet);
+  await exportImage({ type: 'oci', dest }, exportable(made, world.store), quiet);
   const after = readdirSync(world.store.path('blobs/sha256')).map((name) => {
     return [name, statSync(world.store.path('blobs/sha256', name)).ino] as const;
   });
@@ -230,10 +228,13 @@ test('a cancelled export leaves the old file as it was', async () => {
   const reason = new Error('stopped');
   const scope = { signal: AbortSignal.abort(reason), emit: () => undefined };
   const before = readdirSync(world.dir);
-  const context = { store: world.store, fetch: noFetch };
   for (const type of ['oci', 'docker', 'tar', 'local'] as const) {
     await assert.rejects(
-      exportImage({ type, dest: type === 'local' ? `${dest}.d` : dest }, made, context, scope),
+      exportImage(
+        { type, dest: type === 'local' ? `${dest}.d` : dest },
+        exportable(made, world.store),
+        scope,
+      ),
       reason,
     );
   }

@@ -33,7 +33,7 @@ export function pullWorld(env: NodeJS.ProcessEnv = {}): PullWorld {
   });
   const pull: PullWorld['pull'] = async (name, signal = new AbortController().signal) => {
     const lines: string[] = [];
-    await pullImage(name, workshop, signal, (line) => lines.push(line));
+    await pullImage(name, { workshop, signal, say: (line) => lines.push(line) });
     return lines;
   };
   return {

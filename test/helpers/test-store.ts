@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openStore, type Store } from '../../src/cache/store.js';
 import { assembleImage } from '../../src/exporter/assemble.js';
+import type { Exportable } from '../../src/exporter/export-image.js';
 import type { NamedImage } from '../../src/exporter/image-archive.js';
 import type { BuildPlan, HistoryStep } from '../../src/model/graph.js';
 import type { Descriptor, ImageConfig } from '../../src/model/oci.js';
@@ -67,10 +68,22 @@ export async function makeImage(
     ...(base === undefined ? {} : { base }),
   } as unknown as BuildPlan; // assembleImage reads nothing else of it.
   const snapshot = store.snapshots.snapshot(layers);
-  const image = await assembleImage({ plan, snapshot, baseLayers, store, now: NOW }, quiet);
+  const image = await assembleImage({ plan, snapshot, baseLayers, store }, quiet);
   const references = tags.map(parseReference);
   for (const reference of references) store.images.tag(reference, image.manifest);
   return { ...image, references, snapshot };
+}
+
+/** An image of one platform, ready for `exportImage`; nothing may be fetched. */
+export function exportable(
+  image: NamedImage & { readonly snapshot: Snapshot },
+  store: Store,
+): Exportable {
+  const context = { store, fetch: noFetch };
+  const platform = { os: 'linux', architecture: 'amd64' };
+  const { references } = image;
+  const images = [{ ...image, platform, context }];
+  return { images, references, annotations: [], index: false, epoch: undefined };
 }
 
 /** Bytes in pieces, as a slow source gives them. */

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { startBuild } from '../../build.js';
-import type { BuildOptions, BuildResult, OutputSpec } from '../../model/build-options.js';
+import type { BuildOptions, BuildResult } from '../../model/build-options.js';
 import { BuildError } from '../../model/error.js';
 import type { NetworkMode } from '../../model/graph.js';
 import { nearest } from '../../model/nearest.js';
@@ -9,27 +9,10 @@ import { openWorkshop } from '../../workshop.js';
 import { CALL_FLAGS, readCall } from '../call/call-flag.js';
 import { type Command, type CommandContext, say } from '../command.js';
 import type { FlagSpec } from '../flags.js';
+import { parseAnnotation, parseOutput } from '../output-flag.js';
 
-const LATER = [
-  'add-host',
-  'allow',
-  'annotation',
-  'attest',
-  'build-context',
-  'builder',
-  'cache-from',
-  'cache-to',
-]
-  .concat([
-    'cgroup-parent',
-    'no-cache-filter',
-    'policy',
-    'provenance',
-    'push',
-    'resource',
-    'sbom',
-    'secret',
-  ])
+const LATER = ['add-host', 'allow', 'attest', 'build-context', 'builder', 'cache-from', 'cache-to']
+  .concat(['cgroup-parent', 'policy', 'provenance', 'push', 'resource', 'sbom', 'secret'])
   .concat([
     'shm-size',
     'ssh',
@@ -44,6 +27,12 @@ const LATER = [
   .map((name): FlagSpec => ({ name, kind: 'text', help: '', later: true }));
 
 const FLAGS: readonly FlagSpec[] = [
+  {
+    name: 'annotation',
+    kind: 'list',
+    value: '[TYPE:]KEY=VALUE',
+    help: 'Annotate the manifest (or index, manifest-descriptor, index-descriptor)',
+  },
   { name: 'build-arg', kind: 'list', value: 'NAME[=VALUE]', help: 'Set a build-time variable' },
   {
     name: 'file',
@@ -63,6 +52,7 @@ const FLAGS: readonly FlagSpec[] = [
   },
   { name: 'network', kind: 'text', value: 'MODE', help: 'Network of RUN: default, none or host' },
   { name: 'no-cache', kind: 'bool', help: 'Run every step again' },
+  { name: 'no-cache-filter', kind: 'list', value: 'STAGE', help: 'Run the steps of stages again' },
   {
     name: 'output',
     short: 'o',
@@ -70,7 +60,7 @@ const FLAGS: readonly FlagSpec[] = [
     value: 'DEST',
     help: 'Write the result: DIR, -, or type=oci|docker|tar|local,dest=...',
   },
-  { name: 'platform', kind: 'text', value: 'OS/ARCH', help: 'Platform to build for' },
+  { name: 'platform', kind: 'list', value: 'OS/ARCH,...', help: 'Platforms to build for' },
   { name: 'progress', kind: 'text', value: 'MODE', help: 'auto, plain, tty, quiet or rawjson' },
   { name: 'pull', kind: 'bool', help: 'Ask the registry for base images again' },
   { name: 'quiet', short: 'q', kind: 'bool', help: 'Print only the image ID' },
@@ -140,31 +130,46 @@ function buildOptions({ flags, env, signal, stdout }: CommandContext): BuildOpti
       },
     );
   }
-  const outputs = flags.list('output').map(outputOf);
+  const outputs = flags.list('output').map(parseOutput);
   if (outputs.some(({ dest }) => dest === '-') && stdout.isTTY) {
     throw new BuildError('usage', 'refusing to write an archive to a terminal', {
       hint: 'redirect stdout, or name a file',
     });
   }
-  const [file, target, platform] = [
-    flags.text('file'),
-    flags.text('target'),
-    flags.text('platform'),
-  ];
+  const [file, target] = [flags.text('file'), flags.text('target')];
+  const platform = flags.list('platform').join(',');
+  const filter = flags.list('no-cache-filter').flatMap((names) => names.split(','));
+  if (filter.length > 0 && flags.bool('no-cache')) {
+    throw new BuildError('usage', '--no-cache and --no-cache-filter exclude each other');
+  }
   return {
     context: path,
     tags: flags.list('tag'),
-    buildArgs: pairs(flags.list('build-arg'), (name) => env[name]),
+    buildArgs: withEpoch(
+      pairs(flags.list('build-arg'), (name) => env[name]),
+      env,
+    ),
     labels: pairs(flags.list('label'), () => ''),
     noCache: flags.bool('no-cache'),
+    noCacheFilter: filter,
+    annotations: flags.list('annotation').flatMap(parseAnnotation),
     pull: flags.bool('pull'),
     network: networkOf(flags.text('network')),
     outputs,
     signal,
     ...(file === undefined ? {} : { dockerfile: file }),
     ...(target === undefined || target === '' ? {} : { target }),
-    ...(platform === undefined ? {} : { platform }),
+    ...(platform === '' ? {} : { platform }),
   };
+}
+
+/** buildx hands the environment's on. */
+function withEpoch(
+  args: Record<string, string>,
+  { SOURCE_DATE_EPOCH: epoch }: NodeJS.ProcessEnv,
+): Record<string, string> {
+  if (epoch === undefined || epoch === '' || 'SOURCE_DATE_EPOCH' in args) return args;
+  return { ...args, SOURCE_DATE_EPOCH: epoch };
 }
 
 function networkOf(value: string | undefined): NetworkMode {
@@ -187,38 +192,6 @@ function pairs(
     if (value !== undefined) found[name] = value;
   }
   return found;
-}
-
-const TYPES = ['oci', 'docker', 'tar', 'local', 'image'] as const;
-
-/** docker's output grammar: a directory, `-`, or `type=...,dest=...`. */
-function outputOf(text: string): OutputSpec {
-  if (text === '-') return { type: 'tar', dest: '-' };
-  if (!text.includes('=')) return { type: 'local', dest: text };
-  const fields = new Map(
-    text.split(',').map((field) => {
-      const cut = field.indexOf('=');
-      return [field.slice(0, cut), field.slice(cut + 1)] as const;
-    }),
-  );
-  const wanted = fields.get('type') ?? '';
-  const type = TYPES.find((each) => each === wanted);
-  if (type === undefined) throw invalid('--output type', wanted, TYPES);
-  for (const name of fields.keys()) {
-    if (!['type', 'dest', 'tar'].includes(name))
-      throw new BuildError('unsupported', `--output option ${name} is not supported yet`);
-  }
-  const [dest, tar] = [fields.get('dest'), fields.get('tar')];
-  if (dest === undefined && ['oci', 'tar', 'local'].includes(type)) {
-    throw new BuildError('usage', `--output type=${type} needs dest=`, {
-      hint: 'dest=- is stdout',
-    });
-  }
-  return {
-    type,
-    ...(dest === undefined ? {} : { dest }),
-    ...(tar === 'false' ? { tar: false } : {}),
-  };
 }
 
 /** The keys of buildx's metadata file that a local build has. */

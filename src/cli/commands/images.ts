@@ -75,7 +75,7 @@ async function rowsOf(
   const base = {
     id: whole ? image.id : shortId(image.id),
     full: image.id,
-    digest: image.manifest.digest,
+    digest: image.root.digest,
     created: image.config.created,
     size: await imageSize(image, workshop, scope),
   };

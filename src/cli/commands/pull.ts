@@ -1,3 +1,4 @@
+import { parsePlatform } from '../../model/platform.js';
 import { pullImage } from '../../pull.js';
 import { openWorkshop } from '../../workshop.js';
 import { type Command, say } from '../command.js';
@@ -10,17 +11,23 @@ export const pullCommand: Command = {
   flags: [
     { name: 'quiet', short: 'q', kind: 'bool', help: 'Print only the name' },
     { name: 'all-tags', short: 'a', kind: 'bool', help: '', later: true },
-    { name: 'platform', kind: 'text', help: '', later: true },
+    { name: 'platform', kind: 'text', value: 'OS/ARCH', help: 'Of an image that has several' },
   ],
   run: async (context) => {
     const [name = ''] = exactly(context, 1, 'stave pull [OPTIONS] NAME[:TAG|@DIGEST]');
     await using workshop = openWorkshop(undefined, context.env);
     const quiet = context.flags.bool('quiet');
-    await pullImage(name, workshop, context.signal, (line) => {
-      if (!quiet) say(context.stdout, `${line}\n`);
-    }).then((canonical) => {
-      say(context.stdout, `${canonical}\n`);
+    const wanted = context.flags.text('platform') ?? context.env['DOCKER_DEFAULT_PLATFORM'] ?? '';
+    const platform = wanted === '' ? workshop.platform : parsePlatform(wanted, workshop.platform);
+    const canonical = await pullImage(name, {
+      workshop,
+      platform,
+      signal: context.signal,
+      say: (line) => {
+        if (!quiet) say(context.stdout, `${line}\n`);
+      },
     });
+    say(context.stdout, `${canonical}\n`);
     return 0;
   },
 };

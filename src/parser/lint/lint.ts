@@ -44,9 +44,11 @@ export class Lint {
     });
   }
 
-  basePlatform(base: string, actual: string, range: SourceRange): void {
-    const { os, architecture } = this.#options.platform;
-    const detail = `Base image ${base} was pulled with platform ${JSON.stringify(actual)}, expected ${JSON.stringify(`${os}/${architecture}`)} for current build`;
+  basePlatform(
+    { base, actual, expected }: Readonly<Record<'base' | 'actual' | 'expected', string>>,
+    range: SourceRange,
+  ): void {
+    const detail = `Base image ${base} was pulled with platform ${JSON.stringify(actual)}, expected ${JSON.stringify(expected)} for current build`;
     this.#linter.report('InvalidBaseImagePlatform', range, detail);
   }
 
