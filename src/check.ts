@@ -31,6 +31,7 @@ export async function checkDefinition(
   workshop: Workshop,
   scope: Scope,
 ): Promise<CheckResult> {
+  scope.signal.throwIfAborted();
   const definition = await loadDefinition(options, workshop, scope);
   const { dockerfile, ignoreFacts } = definition;
   const lowering = definition.lowering();

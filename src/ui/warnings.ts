@@ -5,7 +5,7 @@ import { oneLine } from './escape.js';
 /** More than so many warnings, or lines of one, are named without their source. */
 const [MOST_WITH_SOURCE, MOST_LINES] = [10, 3];
 
-/** docker's closing block: ` 2 warnings found`, one item each, its lines of the source under it. */
+/** docker's closing block: ` 2 warnings found`, one item each, its lines of the source under it; blank lines around. */
 export function warningLines(warnings: readonly WarningEvent[], width = Infinity): string[] {
   if (warnings.length === 0) return [];
   const count = warnings.length === 1 ? '1 warning' : `${String(warnings.length)} warnings`;
@@ -20,6 +20,7 @@ export function warningLines(warnings: readonly WarningEvent[], width = Infinity
       const shows = withSource && !samePlace(warning, warnings[i + 1]);
       return shows ? [...item, ...sourceLines(warning).map((line) => cut(line, width))] : item;
     }),
+    '',
   ];
 }
 

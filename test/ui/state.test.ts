@@ -114,7 +114,7 @@ test('names, reasons and warnings are one line and cannot move the cursor', () =
   const state = after(at.queued('a', evil), at.started('a', 1, why), at.warning(evil));
   assert.equal(state.steps[0]?.name, 'a b\\x1b[2J');
   assert.equal(state.steps[0].why, 'changed: a b\\x1b[2J');
-  assert.equal(warningLines(state.warnings).at(-1), ' - a b\\x1b[2J');
+  assert.equal(warningLines(state.warnings).at(-2), ' - a b\\x1b[2J');
 });
 
 test('progress of a part does not get into the output', () => {

@@ -56,10 +56,11 @@ test('a build of nothing has only a title', () => {
 });
 
 test('warnings come last', () => {
-  assert.deepEqual(summary(80, at.warning('mind the gap'), ...BUILD).slice(-3), [
+  assert.deepEqual(summary(80, at.warning('mind the gap'), ...BUILD).slice(-4), [
     '',
     ' 1 warning found:',
     ' - mind the gap',
+    '',
   ]);
 });
 

@@ -27,6 +27,7 @@ test('a count, an item each, its lines under it', () => {
     ' - C: d (line 2)',
     '   2 | RUN a \\',
     '   3 |   b',
+    '',
   ]);
 });
 
@@ -35,13 +36,14 @@ test('several about the same line show it once; a tab is blanks', () => {
     ' - A',
     ' - B',
     '   4 |         CMD x',
+    '',
   ]);
 });
 
 test('of many, and of long instructions, no source is shown', () => {
   const many = Array.from({ length: 11 }, (_, i) => warning(`W${String(i)}`, (i % 3) + 1));
-  assert.equal(warningLines(many).length, 13);
-  assert.equal(warningLines([warning('A', 1, 4)]).length, 3);
+  assert.equal(warningLines(many).length, 14);
+  assert.equal(warningLines([warning('A', 1, 4)]).length, 4);
 });
 
 test('on a narrow terminal words are wrapped, source is cut, long words are broken', () => {
