@@ -3,7 +3,8 @@ import type { Http } from './registry/http.js';
 import type { Workshop } from './workshop.js';
 
 /** The web and git as this build reaches them: nothing is loaded before something is fetched. */
-export function createRemoteSources({ store, env }: Workshop): RemoteSources {
+export function createRemoteSources(workshop: Workshop): RemoteSources {
+  const { env } = workshop;
   let http: Promise<Http> | undefined;
   const makeHttp = async (): Promise<Http> => {
     const { createHttp } = await import('./registry/http.js');
@@ -11,9 +12,11 @@ export function createRemoteSources({ store, env }: Workshop): RemoteSources {
   };
   return {
     http: () => (http ??= makeHttp()),
-    known: store.sources,
+    get known() {
+      return workshop.store.sources; // Asked only at a fetch: a check opens no store.
+    },
     secret: () => Promise.resolve(undefined),
     env,
-    temporary: async () => (await store.lease()).dir,
+    temporary: async () => (await workshop.store.lease()).dir,
   };
 }
