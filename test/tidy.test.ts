@@ -38,7 +38,10 @@ const ROOMS = {
 const DOORS: Readonly<Record<string, string>> = {
   'dockerfile-ast': 'src/parser/parse.ts',
   'tar-stream': 'src/cache/tar.ts',
-  micromatch: 'src/executor/match.ts',
+  micromatch: 'src/executor/glob.ts',
+  'unbzip2-stream': 'src/cache/decompress.ts',
+  'xz-decompress': 'src/cache/decompress.ts',
+  fzstd: 'src/cache/decompress.ts',
   'lru-cache': 'src/cache/memo.ts',
   execa: 'src/runtime/process.ts',
   ink: 'src/ui/screen/main.tsx',

@@ -15,8 +15,6 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs';
-import { createGunzip } from 'node:zlib';
-import { Readable } from 'node:stream';
 import { BuildError } from '../model/error.js';
 import type { Bytes } from '../model/stores.js';
 import { hasCode } from '../model/has-code.js';
@@ -31,10 +29,13 @@ export interface ApplyOptions {
   readonly owner?: { readonly uid: number; readonly gid: number };
   /** Makes and resolves an entry's parent directory (latin1, below the root) instead of the strict default. */
   readonly locate?: (parent: string) => string;
+  /** Finds a hard link's target outside of what the archive holds (latin1, as written): where it is now, below the root. */
+  readonly linkTarget?: (path: string) => string | undefined;
 }
 
 const MAX_ENTRIES = 2_000_000;
 const MAX_DEPTH = 1024;
+const MAX_ID = 0xfffffffe;
 const S_IFCHR = 0o020000;
 const S_IFBLK = 0o060000;
 const S_IFIFO = 0o010000;
@@ -64,9 +65,12 @@ interface State {
 
 async function applyEntry(state: State, { header, body }: TarEntry): Promise<void> {
   if (++state.entries > MAX_ENTRIES) throw hostile(header, 'too many entries');
+  checkOwner(header);
   const parts = safeParts(header, header.name);
   if (parts.length === 0) {
-    setMetadata(state, '', header);
+    if (header.type !== 'directory') throw hostile(header, 'the root must be a directory');
+    // An archive is unpacked into a directory that is there: it keeps what it has.
+    if (state.options.locate === undefined) setMetadata(state, '', header);
     return;
   }
   const name = parts[parts.length - 1] ?? '';
@@ -75,10 +79,18 @@ async function applyEntry(state: State, { header, body }: TarEntry): Promise<voi
     applyWhiteout(state, parent, name, header);
     return;
   }
+  if (name.startsWith(WHITEOUT_PREFIX)) {
+    throw hostile(header, 'in an image its name would mean a deletion');
+  }
   const path = parent === '' ? name : `${parent}/${name}`;
   if (header.type === 'directory') makeDirectory(state, path);
   else await makeOther(state, path, header, body);
   if (header.type !== 'link') setMetadata(state, path, header);
+}
+
+/** chown(2) takes -1 for "leave it", which would leave a set-id file root's. */
+function checkOwner(header: TarHeader): void {
+  if (header.uid > MAX_ID || header.gid > MAX_ID) throw hostile(header, 'an owner out of range');
 }
 
 /** The text check: no absolute path, no `..`, no NUL, nothing too deep. */
@@ -146,17 +158,18 @@ async function makeOther(
   switch (header.type) {
     case 'file':
       return writeFile(full, header, body);
-    case 'link': {
-      const target = safeParts(header, header.linkname ?? '');
-      linkSync(linkTarget(state, target, header), full);
+    case 'link':
+      makeLink(state, header, full);
       return;
-    }
     case 'symlink':
       symlinkSync(Buffer.from(header.linkname ?? '', 'latin1'), full);
       return;
     case 'character-device':
     case 'block-device': {
       const type = header.type === 'block-device' ? S_IFBLK : S_IFCHR;
+      if (type === S_IFCHR && !header.devmajor && !header.devminor) {
+        throw hostile(header, 'a device 0:0, which would mean a deletion');
+      }
       sys().mknod(full, type | header.mode, header.devmajor ?? 0, header.devminor ?? 0);
       return;
     }
@@ -182,8 +195,25 @@ function clear(state: State, path: string, full: Buffer): void {
   }
 }
 
+function makeLink(state: State, header: TarHeader, full: Buffer): void {
+  const parts = safeParts(header, header.linkname ?? '');
+  try {
+    linkSync(linkTarget(state, parts, header), full);
+  } catch (error) {
+    if (hasCode(error, 'EMLINK')) throw hostile(header, 'too many links to one file');
+    throw error;
+  }
+}
+
 /** A hard link's target is looked up like any entry: real parents only, and a file, never a link. */
 function linkTarget(state: State, parts: readonly string[], header: TarHeader): Buffer {
+  if (state.options.linkTarget !== undefined) {
+    const found = state.options.linkTarget(parts.join('/'));
+    if (found === undefined || parts.length === 0) {
+      throw hostile(header, `its link target ${shown(parts.join('/'))} is no file`);
+    }
+    return bytesUnder(state.root, found);
+  }
   let path = '';
   for (const [i, part] of parts.entries()) {
     path = path === '' ? part : `${path}/${part}`;
@@ -243,50 +273,6 @@ function hostile(header: TarHeader, why: string): BuildError {
 
 function shown(path: string): string {
   return JSON.stringify(Buffer.from(path, 'latin1').toString());
-}
-
-/** The bytes of a possibly compressed tar, told by its first bytes: gzip, else taken as plain. */
-export async function* decompress(bytes: Bytes): Bytes {
-  const source = bytes[Symbol.asyncIterator]();
-  const first = await source.next();
-  const rest = restOf(first, source);
-  const head = first.done === true ? new Uint8Array() : first.value;
-  if (head[0] === 0x28 && head[1] === 0xb5 && head[2] === 0x2f && head[3] === 0xfd) {
-    throw new BuildError('unsupported', 'zstd-compressed layers are not supported yet', {
-      hint: 'push or save the image with gzip layers',
-    });
-  }
-  if (head[0] !== 0x1f || head[1] !== 0x8b) {
-    yield* rest;
-    return;
-  }
-  const input = Readable.from(rest, { objectMode: false });
-  const gunzip = createGunzip({ chunkSize: 1 << 18 });
-  input.on('error', (error) => gunzip.destroy(error));
-  try {
-    yield* input.pipe(gunzip) as Bytes;
-  } catch (error) {
-    if (hasCode(error, 'Z_DATA_ERROR', 'Z_BUF_ERROR')) {
-      throw new BuildError('archive', `not valid gzip: ${(error as Error).message}`, {
-        cause: error,
-      });
-    }
-    throw error;
-  } finally {
-    input.destroy();
-    gunzip.destroy();
-  }
-}
-
-async function* restOf(
-  first: IteratorResult<Uint8Array>,
-  source: AsyncIterator<Uint8Array>,
-): Bytes {
-  try {
-    for (let next = first; next.done !== true; next = await source.next()) yield next.value;
-  } finally {
-    await source.return?.();
-  }
 }
 
 /** Passes bytes through and tells their sha256 at the end. */

@@ -98,7 +98,8 @@ function typeOf(stat: Stats): TarType {
   return stat.isCharacterDevice() ? 'character-device' : 'block-device';
 }
 
-function deviceOf(rdev: number): { devmajor: number; devminor: number } {
+/** In the words of a tar header. */
+export function deviceOf(rdev: number): { devmajor: number; devminor: number } {
   const { major, minor } = deviceNumbers(rdev);
   return { devmajor: major, devminor: minor };
 }

@@ -1,7 +1,8 @@
-import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
+import { type BigIntStats, lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
 import { sys } from '../sys/sys.js';
 import { hashFile } from './file-hash.js';
 import { bytesUnder, OPAQUE_XATTRS } from './layer-walk.js';
+import { xattrDigest } from './xattrs.js';
 import { hostPath, joinPath, type SourceEntry, type SourceTree } from './source-tree.js';
 
 /**
@@ -26,6 +27,7 @@ export function mergedView(layers: readonly string[]): SourceTree {
     },
     children: (path) => directory(path).children(),
     contentHash: (entry) => hashFile(entry.file),
+    xattrDigest: (entry) => xattrDigest(entry.file),
   };
 }
 
@@ -85,32 +87,32 @@ function visibleRoots(path: string, open: (path: string) => Directory): string[]
 function findEntry(roots: readonly string[], path: string): SourceEntry | undefined {
   for (const root of roots) {
     const file = hostPath(root, path);
-    const stat = lstatSync(file, { throwIfNoEntry: false });
+    const stat = lstatSync(file, { bigint: true, throwIfNoEntry: false });
     if (stat === undefined) continue;
-    return stat.isCharacterDevice() && stat.rdev === 0 ? undefined : describe(path, file, stat);
+    return stat.isCharacterDevice() && stat.rdev === 0n ? undefined : describe(path, file, stat);
   }
   return undefined;
 }
 
 function rootEntry(top: readonly string[]): SourceEntry | undefined {
   const root = top[0];
-  return root === undefined ? undefined : describe('', root, lstatSync(root));
+  return root === undefined ? undefined : describe('', root, lstatSync(root, { bigint: true }));
 }
 
-function describe(path: string, file: string | Buffer, stat: Stats): SourceEntry {
+function describe(path: string, file: string | Buffer, stat: BigIntStats): SourceEntry {
   const type = typeOf(stat);
   return {
     path,
     type,
-    mode: stat.mode & 0o7777,
-    uid: stat.uid,
-    gid: stat.gid,
-    size: stat.size,
-    mtimeNs: lstatSync(file, { bigint: true }).mtimeNs,
-    rdev: stat.rdev,
+    mode: Number(stat.mode & 0o7777n),
+    uid: Number(stat.uid),
+    gid: Number(stat.gid),
+    size: Number(stat.size),
+    mtimeNs: stat.mtimeNs,
+    rdev: Number(stat.rdev),
     file,
     ...(type === 'symlink' ? { link: readlinkSync(file, { encoding: 'latin1' }) } : {}),
-    ...(stat.nlink > 1 && type === 'file'
+    ...(stat.nlink > 1n && type === 'file'
       ? { inode: `${String(stat.dev)}:${String(stat.ino)}` }
       : {}),
   };

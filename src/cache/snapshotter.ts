@@ -17,7 +17,8 @@ import type {
 } from '../model/stores.js';
 import { sys } from '../sys/sys.js';
 import { ensureLayers } from './ensure-layers.js';
-import { applyTar, decompress, hashing } from './apply.js';
+import { applyTar, hashing } from './apply.js';
+import { decompress } from './decompress.js';
 import type { TreeStore } from './tree-store.js';
 
 /** Gives a private directory on the store's filesystem that goes with the process. */
@@ -182,10 +183,13 @@ async function view(snapshot: Snapshot, temporary: Temporary, scope: Scope): Pro
   };
 }
 
-/** Top first; overlay wants at least one, also on scratch. */
+/**
+ * Top first; overlay wants at least one, also on scratch. It refuses the same directory twice (images repeat layers, and
+ * so do linked copies): what the lower one holds is seen in the upper one.
+ */
 function lowersOf(snapshot: Snapshot, directory: string): string[] {
   if (snapshot.layers.length === 0) return [emptyDirectory(directory)];
-  return snapshot.layers.map((layer) => layer.path).reverse();
+  return [...new Set(snapshot.layers.map((layer) => layer.path).reverse())];
 }
 
 function emptyDirectory(directory: string): string {

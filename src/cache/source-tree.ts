@@ -11,6 +11,8 @@ export interface SourceEntry {
   readonly mtimeNs: bigint;
   readonly link?: string;
   readonly rdev: number;
+  /** Others may write to it while we read it. */
+  readonly live?: true;
   /** `dev:ino`, when the file has several names. */
   readonly inode?: string;
   /** Where it is on the host. */
@@ -24,6 +26,8 @@ export interface SourceTree {
   readonly children: (path: string) => readonly SourceEntry[];
   /** sha256 hex of a regular file. */
   readonly contentHash: (entry: SourceEntry) => string;
+  /** Digest of the extended attributes a copy keeps; '' for none. */
+  readonly xattrDigest: (entry: SourceEntry) => string;
 }
 
 /** A host path for latin1 bytes: plain ASCII goes as text, which Node handles faster. */
@@ -54,7 +58,7 @@ const MAX_LINKS = 255;
  * stops at it. The rest of a path below a missing component is kept as written. Undefined after 255 links.
  */
 export function resolveInside(
-  tree: Pick<SourceTree, 'entry'>,
+  tree: { readonly entry: (path: string) => Pick<SourceEntry, 'type' | 'link'> | undefined },
   path: string,
   followLast: boolean,
 ): string | undefined {

@@ -9,11 +9,13 @@ export interface StatCache {
   /** sha256 hex, when size, mtime, ctime, inode and mode are as they were. */
   readonly get: (path: string, stat: BigIntStats) => string | undefined;
   readonly set: (path: string, stat: BigIntStats, hex: string) => void;
+  /** True once any path with a NUL was kept: what a caller notes beside a file's hash. */
+  readonly hasNotes: () => boolean;
   /** Writes the file if anything changed; a failure costs time later, never the build. */
   readonly save: () => void;
 }
 
-const MAGIC = 'stave stat cache 1';
+const MAGIC = 'stave stat cache 2';
 /** Columns of 64 bits an entry: size, mtime, ctime, inode, mode. */
 const COLUMNS = 5;
 /** A file changed this shortly before it was hashed may change again within the clock's granularity (git's racy rule). */
@@ -23,6 +25,7 @@ interface Table {
   readonly index: ReadonlyMap<string, number>;
   readonly numbers: BigUint64Array;
   readonly hashes: Buffer;
+  readonly notes: boolean;
 }
 
 /** `now`: nanoseconds since the epoch when the scan begins. */
@@ -30,7 +33,9 @@ export function openStatCache(file: string, now: bigint): StatCache {
   const table = load(file);
   const used = new Map<string, { readonly stat: readonly bigint[]; readonly hex: string }>();
   let changed = false;
+  let { notes } = table;
   return {
+    hasNotes: () => notes,
     get: (path, stat) => {
       const at = table.index.get(path);
       if (at === undefined) return undefined;
@@ -46,6 +51,7 @@ export function openStatCache(file: string, now: bigint): StatCache {
       if (racy || path.includes('\n')) return;
       used.set(path, { stat: columnsOf(stat), hex });
       changed = true;
+      notes ||= path.includes('\0');
     },
     save: () => {
       if (changed || used.size < table.index.size) store(file, used);
@@ -59,7 +65,12 @@ function columnsOf(stat: BigIntStats): bigint[] {
   );
 }
 
-const EMPTY: Table = { index: new Map(), numbers: new BigUint64Array(), hashes: Buffer.alloc(0) };
+const EMPTY: Table = {
+  index: new Map(),
+  numbers: new BigUint64Array(),
+  hashes: Buffer.alloc(0),
+  notes: false,
+};
 
 /** Layout: `MAGIC count nameBytes\n`, padding to 8, numbers, hashes, names by line (latin1). */
 function load(file: string): Table {
@@ -83,7 +94,8 @@ function load(file: string): Table {
   const names = bytes.toString('latin1', hashesEnd);
   const index = new Map<string, number>();
   if (count > 0) for (const [i, name] of names.split('\n').entries()) index.set(name, i);
-  return { index, numbers, hashes: bytes.subarray(numbersEnd, hashesEnd) };
+  const notes = names.includes('\0');
+  return { index, numbers, hashes: bytes.subarray(numbersEnd, hashesEnd), notes };
 }
 
 function store(

@@ -2,7 +2,8 @@ import { type BigIntStats, lstatSync, readdirSync, readlinkSync } from 'node:fs'
 import { hashFile } from '../cache/file-hash.js';
 import { typeOf } from '../cache/merged-view.js';
 import { hostPath, joinPath, type SourceEntry, type SourceTree } from '../cache/source-tree.js';
-import { openStatCache } from '../cache/stat-cache.js';
+import { openStatCache, type StatCache } from '../cache/stat-cache.js';
+import { xattrDigest } from '../cache/xattrs.js';
 import type { IgnoreRules, Verdict } from './match.js';
 
 /** The user's files under the ignore rules, read in place. Owners are 0:0, as docker's. */
@@ -25,11 +26,15 @@ export interface ContextOptions {
   readonly now: bigint;
 }
 
+/** Beside a file's hash in the stat cache: the digest of its extended attributes. */
+const XATTRS = '\0xattrs';
+
 /** Walks on demand and remembers; a directory that is not asked for is never read. */
 export function openContext({ dir, ignore, statCacheFile, now }: ContextOptions): BuildContext {
   const stats = new Map<string, BigIntStats>();
   const listed = new Map<string, readonly SourceEntry[]>();
-  let cache: ReturnType<typeof openStatCache> | undefined;
+  const read = new Map<string, FileFacts & { readonly stat: BigIntStats }>();
+  let cache: StatCache | undefined;
   const statCache = () => (cache ??= openStatCache(statCacheFile, now));
 
   const unfiltered = (path: string): SourceEntry | undefined => {
@@ -60,6 +65,17 @@ export function openContext({ dir, ignore, statCacheFile, now }: ContextOptions)
     listed.set(path, entries);
     return entries;
   };
+  const facts = ({ path, file }: SourceEntry): FileFacts => {
+    const stat = stats.get(path) ?? lstatSync(file, { bigint: true });
+    const last = read.get(path);
+    if (last?.stat === stat) return last;
+    const found = {
+      stat,
+      ...(recall(statCache(), path, stat) ?? learn(statCache(), path, file, stat)),
+    };
+    read.set(path, found);
+    return found;
+  };
   return {
     dir,
     ignore,
@@ -67,16 +83,35 @@ export function openContext({ dir, ignore, statCacheFile, now }: ContextOptions)
     children,
     unfiltered,
     verdict: (path) => ignore.verdict(path),
-    contentHash: ({ path, file }) => {
-      const stat = stats.get(path) ?? lstatSync(file, { bigint: true });
-      const known = statCache().get(path, stat);
-      if (known !== undefined) return known;
-      const hex = hashFile(file);
-      statCache().set(path, stat, hex);
-      return hex;
-    },
+    contentHash: (of) => facts(of).hash,
+    xattrDigest: (of) => (of.type === 'file' ? facts(of).xattrs : xattrDigest(of.file)),
     save: () => cache?.save(),
   };
+}
+
+/** What reading a file told; both are in the stat cache. */
+interface FileFacts {
+  readonly hash: string;
+  readonly xattrs: string;
+}
+
+/** A file whose hash is known has had its attributes noted if it has any: setting one changes the ctime. */
+function recall(cache: StatCache, path: string, stat: BigIntStats): FileFacts | undefined {
+  const hash = cache.get(path, stat);
+  if (hash === undefined) return undefined;
+  return { hash, xattrs: cache.hasNotes() ? (cache.get(`${path}${XATTRS}`, stat) ?? '') : '' };
+}
+
+function learn(
+  cache: StatCache,
+  path: string,
+  file: string | Buffer,
+  stat: BigIntStats,
+): FileFacts {
+  const found = { hash: hashFile(file), xattrs: xattrDigest(file) };
+  cache.set(path, stat, found.hash);
+  if (found.xattrs !== '') cache.set(`${path}${XATTRS}`, stat, found.xattrs);
+  return found;
 }
 
 function describe(path: string, file: string | Buffer, stat: BigIntStats): SourceEntry {
@@ -90,6 +125,7 @@ function describe(path: string, file: string | Buffer, stat: BigIntStats): Sourc
     gid: 0,
     size: type === 'file' ? Number(stat.size) : 0,
     mtimeNs: stat.mtimeNs,
+    ...(type === 'socket' ? {} : { live: true }),
     rdev: Number(stat.rdev),
     file: type === 'socket' ? '/dev/null' : file,
     ...(type === 'symlink' ? { link: readlinkSync(file, { encoding: 'latin1' }) } : {}),

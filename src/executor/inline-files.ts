@@ -1,11 +1,12 @@
 import { lstatSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hashFile } from '../cache/file-hash.js';
-import { hostPath, type SourceTree, toBytes } from '../cache/source-tree.js';
+import { hostPath, type SourceEntry, toBytes } from '../cache/source-tree.js';
 import type { InlineFile } from '../model/graph.js';
 import type { KeyPart } from '../model/op.js';
 import { part } from './parts.js';
-import type { Selected } from './select.js';
+import type { FilteredTree } from './filter-tree.js';
+import type { Taken } from './copy-files.js';
 
 /** What a key knows of here-documents: each name with its content. */
 export function inlineParts(files: readonly InlineFile[]): KeyPart[] {
@@ -13,26 +14,33 @@ export function inlineParts(files: readonly InlineFile[]): KeyPart[] {
 }
 
 /**
- * Here-documents as a tree to copy from, written below `temporary`: 0644 and root's. Each has a place of its own, for
- * two may have the same name; the later one then wins in the destination.
+ * Here-documents as files to copy, written below `temporary`: 0644 and root's. Each has a place of its own, for two may
+ * have the same name; the later one then wins in the destination. One is a file also where it looks like an archive.
  */
-export async function inlineTree(
+export async function inlineFiles(
   files: readonly InlineFile[],
   temporary: () => Promise<string>,
-): Promise<{ tree: SourceTree; selected: Selected[]; inline: true }> {
+): Promise<Taken> {
   const dir = files.length === 0 ? '' : mkdtempSync(join(await temporary(), 'inline-'));
-  const selected = files.map(({ name, content }, i): Selected => {
+  const entries = files.map(({ content }, i): SourceEntry => {
     const path = String(i);
     const file = hostPath(dir, path);
     writeFileSync(file, content, { mode: 0o600, flag: 'wx' });
     const { mtimeNs, size } = lstatSync(file, { bigint: true });
     const facts = { mode: 0o644, uid: 0, gid: 0, size: Number(size), mtimeNs, rdev: 0 };
-    return { name: toBytes(name), entry: { path, type: 'file', file, ...facts } };
+    return { path, type: 'file', file, ...facts };
   });
-  const tree: SourceTree = {
-    entry: (path) => selected[Number(path)]?.entry,
+  const tree: FilteredTree = {
+    entry: (path) => entries[Number(path)],
     children: () => [],
     contentHash: ({ file }) => hashFile(file),
+    xattrDigest: () => '',
+    matches: () => true,
   };
-  return { tree, selected, inline: true };
+  const selected = entries.map((entry, i) => ({
+    name: toBytes(files[i]?.name ?? ''),
+    entry,
+    tree,
+  }));
+  return { selected, unpack: false, hashed: false };
 }

@@ -7,6 +7,7 @@ import type { ExecutorDeps } from './executor-deps.js';
 import { execOp } from './exec-op.js';
 import { gitOp } from './git-op.js';
 import { httpOp } from './http-op.js';
+import { mergeOp } from './merge-op.js';
 import { mkdirOp } from './mkdir-op.js';
 import { part } from './parts.js';
 
@@ -33,6 +34,8 @@ export function resolveOp(spec: OpSpec, vertex: Vertex, deps: ExecutorDeps): Op<
       return execOp(spec, vertex, deps);
     case 'copy':
       return copyOp(spec, deps);
+    case 'merge':
+      return mergeOp(deps);
     case 'mkdir':
       return mkdirOp(spec, deps);
     default:

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import {
   resolveInside,
   type SourceEntry,
@@ -6,31 +5,102 @@ import {
   toBytes,
   toText,
 } from '../cache/source-tree.js';
-import { type Digest, digestFromHex } from '../model/digest.js';
 import { BuildError } from '../model/error.js';
-import type { ListedFact } from '../model/op.js';
-import { compileWildcard, hasWildcard } from './match.js';
+import { type FilteredTree, filterTree } from './filter-tree.js';
+import { compilePatterns, compileWildcard, hasWildcard, type IgnoreRules } from './match.js';
 
 /** One thing a COPY takes: what was named, and what it is after following links. */
 export interface Selected {
   /** Last component as written: the name it gets in a directory. */
   readonly name: string;
   readonly entry: SourceEntry;
+  /** What is taken below it, when it is a directory. */
+  readonly tree: FilteredTree;
+}
+
+/** The part of a CopySpec that says which files. */
+export interface Selection {
+  readonly sources: readonly string[];
+  readonly parents?: boolean;
+  readonly exclude?: readonly string[];
 }
 
 /** Sources of a COPY, resolved. Throws what `missing` makes of a literal source that is not there. */
 export function selectSources(
   tree: SourceTree,
-  sources: readonly string[],
+  { sources, parents, exclude }: Selection,
   missing: (source: string) => BuildError,
 ): Selected[] {
-  return sources.flatMap((source) => {
-    const path = normalize(toBytes(source));
-    if (hasWildcard(path)) return matching(tree, path, source);
-    const found = follow(tree, path);
-    if (found === undefined) throw missing(source);
-    return [{ name: lastOf(path), entry: found }];
+  const without = exclude === undefined ? undefined : compilePatterns(exclude, '--exclude');
+  const select: Select = { tree, ...(without === undefined ? {} : { exclude: without }), missing };
+  return sources.flatMap((source) =>
+    parents === true ? withParents(select, source) : plain(select, source),
+  );
+}
+
+interface Select {
+  readonly tree: SourceTree;
+  readonly exclude?: IgnoreRules;
+  readonly missing: (source: string) => BuildError;
+}
+
+function plain(select: Select, source: string): Selected[] {
+  return namedBy(select, source).flatMap(({ name, entry }) => {
+    // A named file's path relative to the source root is its name.
+    if (entry.type !== 'directory' && select.exclude?.verdict(name).ignored === true) return [];
+    return [{ name, entry, tree: filterTree(select.tree, entry.path, select) }];
   });
+}
+
+interface Named {
+  readonly name: string;
+  readonly entry: SourceEntry;
+}
+
+function namedBy({ tree, missing }: Select, source: string): Named[] {
+  const path = normalize(toBytes(source));
+  if (hasWildcard(path)) return matching(tree, path, missing);
+  // A backslash may be of the name, or quote what follows it.
+  for (const literal of [path, path.replace(/\\([^])/g, '$1')]) {
+    const entry = follow(tree, literal);
+    if (entry !== undefined) return [{ name: lastOf(literal), entry }];
+  }
+  throw missing(source);
+}
+
+/**
+ * `--parents`: the path is kept below the source root, or below the pivot `/./`. The part that is kept is a pattern of
+ * the ignore dialect, and nothing in it follows a link.
+ */
+function withParents(select: Select, source: string): Selected[] {
+  const [, pivot = '/', kept = source] = /^(.*?)\/\.\/(.*)$/s.exec(source) ?? [];
+  const pattern = normalize(toBytes(kept));
+  const literal = !hasWildcard(toBytes(pivot)) && !hasWildcard(pattern);
+  if (literal && follow(select.tree, normalize(toBytes(`${pivot}/${kept}`))) === undefined) {
+    throw select.missing(source.replace('/./', '/'));
+  }
+  const include =
+    pattern === '' ? {} : { include: compilePatterns([toText(pattern)], '--parents') };
+  const roots = namedBy(select, pivot).filter(({ entry }) => entry.type === 'directory');
+  const selected = roots.map(({ entry }) => ({
+    name: '',
+    entry,
+    tree: filterTree(select.tree, entry.path, { ...select, ...include }),
+  }));
+  if (literal && select.exclude === undefined && selected.every(isEmpty)) throw throughLink(source);
+  return selected;
+}
+
+function isEmpty({ entry, tree }: Selected): boolean {
+  return tree.children(entry.path).length === 0;
+}
+
+function throughLink(source: string): BuildError {
+  return new BuildError(
+    'not-found',
+    `COPY --parents ${source}: the path leads through a symbolic link, which --parents does not follow`,
+    { hint: 'name the directory the link leads to' },
+  );
 }
 
 /** Leading `/` and `..` stay inside the root. */
@@ -53,104 +123,44 @@ function follow(tree: SourceTree, path: string): SourceEntry | undefined {
   return resolved === undefined ? undefined : tree.entry(resolved);
 }
 
-/** Walks only as deep as the pattern, below its first parts without a wildcard. */
-function matching(tree: SourceTree, pattern: string, source: string): Selected[] {
-  let matches: (path: string) => boolean;
-  try {
-    matches = compileWildcard(pattern);
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    throw new BuildError('syntax', `bad pattern ${JSON.stringify(source)}: ${error.message}`, {
-      hint: 'a special character is written in brackets: [[] for [',
-    });
-  }
+/**
+ * Walks only as deep as the pattern, below its first parts without a wildcard. Links are followed up to there and at a
+ * match, not between.
+ */
+function matching(tree: SourceTree, pattern: string, missing: Select['missing']): Named[] {
   const parts = pattern.split('/');
   const literal = parts.findIndex(hasWildcard);
-  const from = resolveInside(tree, parts.slice(0, literal).join('/'), true) ?? '';
-  let level =
-    tree.entry(from)?.type === 'directory'
-      ? [{ shown: parts.slice(0, literal).join('/'), path: from }]
-      : [];
+  const from = resolveInside(tree, parts.slice(0, literal).join('/'), true);
+  if (from === undefined || tree.entry(from)?.type !== 'directory') return [];
+  let level: readonly SourceEntry[] = [];
   for (let depth = literal; depth < parts.length; depth++) {
-    const upTo = compileWildcard(parts.slice(0, depth + 1).join('/'));
-    level = level.flatMap(({ shown, path }) =>
-      childrenOf(tree, path)
-        .map((child) => ({
-          shown: shown === '' ? lastOf(child.path) : `${shown}/${lastOf(child.path)}`,
-          path: child.path,
-        }))
-        .filter((child) => upTo(child.shown)),
+    const matches = compile(parts[depth] ?? '', pattern);
+    const directories =
+      depth === literal ? [from] : level.filter(isDirectory).map(({ path }) => path);
+    level = directories.flatMap((path) =>
+      tree.children(path).filter((child) => matches(lastOf(child.path))),
     );
   }
-  return level
-    .filter(({ shown }) => matches(shown))
-    .map(({ shown, path }) => ({ name: lastOf(shown), entry: follow(tree, path) }))
-    .filter((found): found is Selected => found.entry !== undefined);
+  return level.map(({ path }) => {
+    const entry = follow(tree, path);
+    if (entry === undefined) throw missing(toText(path));
+    return { name: lastOf(path), entry };
+  });
 }
 
-function childrenOf(tree: SourceTree, path: string): readonly SourceEntry[] {
-  const resolved = resolveInside(tree, path, true);
-  return resolved !== undefined && tree.entry(resolved)?.type === 'directory'
-    ? tree.children(resolved)
-    : [];
+function isDirectory({ type }: SourceEntry): boolean {
+  return type === 'directory';
 }
 
-/** Digest and facts of exactly what is selected: names, types, modes, contents, links; owners only if they are kept. */
-export function digestSelection(
-  tree: SourceTree,
-  selected: readonly Selected[],
-  keepsOwners: boolean,
-): { digest: Digest; list: () => readonly ListedFact[] } {
-  const hash = createHash('sha256');
-  const visit = (name: string, entry: SourceEntry): void => {
-    hash.update(`${name}\0${factsOf(tree, entry, keepsOwners)}\n`, 'latin1');
-    if (entry.type !== 'directory') return;
-    for (const child of tree.children(entry.path)) visit(lastOf(child.path), child);
-    hash.update('\0\n');
-  };
-  for (const { name, entry } of selected) {
-    // A directory gives its contents: its own name, mode and owner do not arrive.
-    if (entry.type !== 'directory') visit(name, entry);
-    else for (const child of tree.children(entry.path)) visit(lastOf(child.path), child);
-    hash.update('\0\n');
+function compile(part: string, pattern: string): (name: string) => boolean {
+  try {
+    return compileWildcard(part);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new BuildError(
+      'syntax',
+      `bad pattern ${JSON.stringify(toText(pattern))}: ${error.message}`,
+      { hint: 'a special character is written in brackets: [[] for [' },
+    );
   }
-  return {
-    digest: digestFromHex(hash.digest('hex')),
-    list: () => listFacts(tree, selected, keepsOwners),
-  };
-}
-
-function factsOf(tree: SourceTree, entry: SourceEntry, keepsOwners: boolean): string {
-  const owner = keepsOwners ? `${String(entry.uid)}:${String(entry.gid)}` : '';
-  const content =
-    entry.type === 'file' ? tree.contentHash(entry) : `${entry.link ?? ''}\0${deviceOf(entry)}`;
-  return `${entry.type}\0${String(entry.mode)}\0${owner}\0${content}`;
-}
-
-function deviceOf({ type, rdev }: SourceEntry): string {
-  return type.endsWith('-device') ? String(rdev) : '';
-}
-
-function listFacts(
-  tree: SourceTree,
-  selected: readonly Selected[],
-  keepsOwners: boolean,
-): ListedFact[] {
-  const facts: ListedFact[] = [];
-  const visit = (entry: SourceEntry): void => {
-    const owner = keepsOwners ? { owner: `${String(entry.uid)}:${String(entry.gid)}` } : {};
-    const content = entry.type === 'file' ? { content: tree.contentHash(entry) } : {};
-    const link = entry.link === undefined ? {} : { link: entry.link };
-    const mode = { mode: entry.mode.toString(8) };
-    facts.push({
-      path: toText(entry.path),
-      facts: { type: entry.type, ...content, ...link, ...mode, ...owner },
-    });
-    if (entry.type === 'directory') for (const child of tree.children(entry.path)) visit(child);
-  };
-  for (const { entry } of selected) {
-    if (entry.type !== 'directory') visit(entry);
-    else for (const child of tree.children(entry.path)) visit(child);
-  }
-  return facts.sort((a, b) => (a.path < b.path ? -1 : 1));
 }

@@ -1,32 +1,30 @@
 import {
   chmodSync,
-  closeSync,
-  constants,
-  copyFileSync,
-  fchmodSync,
-  fchownSync,
   lchownSync,
   linkSync,
   lstatSync,
   mkdirSync,
-  openSync,
-  readFileSync,
+  readlinkSync,
   symlinkSync,
   unlinkSync,
-  writeSync,
 } from 'node:fs';
 import { noSpace } from '../cache/durable.js';
-import { bytesUnder } from '../cache/layer-walk.js';
-import { resolveInside, type SourceEntry, type SourceTree, toText } from '../cache/source-tree.js';
+import { deviceOf, WHITEOUT_PREFIX } from '../cache/layer-walk.js';
+import { typeOf } from '../cache/merged-view.js';
+import {
+  hostPath,
+  resolveInside,
+  type SourceEntry,
+  type SourceTree,
+  toText,
+} from '../cache/source-tree.js';
+import { copiedXattrs } from '../cache/xattrs.js';
 import { BuildError } from '../model/error.js';
+import { hasCode } from '../model/has-code.js';
 import { sys } from '../sys/sys.js';
+import type { Access, Owner } from './access.js';
+import { copyContent } from './copy-content.js';
 
-export interface Owner {
-  readonly uid: number;
-  readonly gid: number;
-}
-
-const SMALL = 128 << 10;
 const TYPES = { 'character-device': 0o020000, 'block-device': 0o060000, fifo: 0o010000 } as const;
 
 /**
@@ -38,8 +36,12 @@ export class UpperWriter {
   readonly #base: SourceTree;
   /** Directories of the upper that are there already. */
   readonly #made = new Set<string>(['']);
-  readonly #times: { readonly path: string; readonly mtimeNs: bigint }[] = [];
+  /** Those of them that hide or are nothing of the base: what they hold, we wrote. */
+  readonly #fresh = new Set<string>();
+  readonly #times = new Map<string, bigint>();
+  /** First path of each inode with several names, and back. */
   readonly #links = new Map<string, string>();
+  readonly #linked = new Map<string, string>();
 
   constructor(upper: string, base: SourceTree) {
     this.upper = upper;
@@ -48,96 +50,182 @@ export class UpperWriter {
 
   /** What is at a path now: written by us, else the base's. Undefined for nothing. */
   entryType(path: string): SourceEntry['type'] | undefined {
-    const own = lstatSync(bytesUnder(this.upper, path), { throwIfNoEntry: false });
-    if (own !== undefined)
-      return own.isDirectory() ? 'directory' : own.isSymbolicLink() ? 'symlink' : 'file';
-    return this.#base.entry(path)?.type;
+    return this.#entry(path)?.type;
   }
 
-  /** Follows links of the base inside the root. */
+  /** Follows links, ours and the base's, inside the root. */
   resolve(path: string, followLast: boolean): string {
-    const resolved = resolveInside(this.#base, path, followLast);
+    const resolved = resolveInside({ entry: (at) => this.#entry(at) }, path, followLast);
     if (resolved === undefined)
       throw new BuildError('syntax', `too many symbolic links in ${toText(path)}`);
     return resolved;
   }
 
-  /** A directory with its parents; new ones are 0755 and `owner`'s, existing ones keep what they have. */
-  ensureDirectory(path: string, owner: Owner): void {
-    if (this.#made.has(path)) return;
-    const at = path.lastIndexOf('/');
-    if (path !== '') this.ensureDirectory(at === -1 ? '' : path.slice(0, at), owner);
-    const full = bytesUnder(this.upper, path);
-    const type = this.entryType(path);
-    if (type !== undefined && type !== 'directory') throw notADirectory(path);
-    if (lstatSync(full, { throwIfNoEntry: false }) === undefined) {
-      mkdirSync(full, 0o755);
-      const below = this.#base.entry(path);
-      if (below !== undefined) this.#adopt(full, below, path);
-      else this.#setOwnerMode(full, owner, 0o755);
+  /** A directory with its parents; new ones get `mode` and are `owner`'s, existing ones keep what they have. */
+  ensureDirectory(path: string, owner: Owner, mode = 0o755): void {
+    if (this.#made.has(path) && this.#own(path)?.isDirectory() !== false) return;
+    if (path !== '') this.ensureDirectory(parentOf(path), owner, mode);
+    const entry = this.#entry(path);
+    if (entry !== undefined && entry.type !== 'directory') throw notADirectory(path);
+    if (this.#own(path) === undefined) {
+      mkdirSync(this.#full(path), 0o755);
+      const below = this.#below(path);
+      if (below === undefined) {
+        this.#setAccess(path, { owner, mode });
+        this.#fresh.add(path);
+      } else this.#adopt(path, below);
     }
     this.#made.add(path);
   }
 
-  /** A directory of the source: its own metadata, also when the base has one. */
-  directory(path: string, entry: SourceEntry, owner: Owner, mode: number): void {
-    const full = bytesUnder(this.upper, path);
-    const type = this.entryType(path);
-    if (type !== undefined && type !== 'directory') throw notADirectory(path);
-    if (lstatSync(full, { throwIfNoEntry: false }) === undefined) mkdirSync(full, 0o755);
-    this.#setOwnerMode(full, owner, mode);
-    this.#times.push({ path, mtimeNs: entry.mtimeNs });
-    this.#made.add(path);
+  /** A directory of the source: its own metadata, also when there is one. */
+  directory(path: string, entry: SourceEntry, access: Access): void {
+    refuseWhiteout(path);
+    if (!this.#makeFresh(path)) this.ensureDirectory(path, access.owner);
+    this.#setAccess(path, access);
+    this.#times.set(path, entry.mtimeNs);
   }
 
-  /** Anything but a directory; its parent must have been ensured. */
-  file(path: string, entry: SourceEntry, owner: Owner, mode: number): void {
-    const type = this.entryType(path);
-    if (type === 'directory') {
-      throw new BuildError('syntax', `cannot replace directory /${toText(path)} with a file`);
-    }
-    const full = bytesUnder(this.upper, path);
-    if (lstatSync(full, { throwIfNoEntry: false }) !== undefined) unlinkSync(full);
-    if (entry.inode !== undefined && this.#linkedBefore(entry.inode, path, full)) return;
+  /** A directory that is there and keeps its owner, but not its permissions. */
+  passThrough(path: string, mode: number): void {
+    this.ensureDirectory(path, ROOT);
+    chmodSync(this.#full(path), mode);
+  }
+
+  setTime(path: string, mtimeNs: bigint): void {
+    this.#times.set(path, mtimeNs);
+  }
+
+  /** Anything but a directory; its parent must have been ensured. False if it became a hard link to one before. */
+  file(path: string, entry: SourceEntry, access: Access): boolean {
+    refuseWhiteout(path);
+    if (!this.#fresh.has(parentOf(path)) || entry.inode !== undefined) this.#makeRoom(path);
+    if (entry.inode !== undefined && this.#linkedBefore(entry.inode, path)) return false;
     try {
-      this.#create(full, entry, owner, mode);
+      this.#create(path, entry, access);
     } catch (error) {
-      throw noSpace(error, this.upper);
+      if (!hasCode(error, 'EEXIST')) throw noSpace(error, this.upper);
+      // Only in a fresh directory: two sources have the name, the later one wins.
+      this.#makeRoom(path);
+      this.#create(path, entry, access);
     }
+    return true;
+  }
+
+  /** Attributes of a source, as far as the filesystem takes them. */
+  copyXattrs(path: string, file: string | Buffer): void {
+    for (const [name, value] of copiedXattrs(file)) {
+      try {
+        sys().lsetxattr(this.#full(path), name, value);
+      } catch (error) {
+        if (!hasCode(error, 'ENOTSUP', 'EOPNOTSUPP', 'EPERM')) throw error;
+      }
+    }
+  }
+
+  /** The path of a file that is to get another name, copied from the base if it must; undefined for none. */
+  bringUp(path: string): string | undefined {
+    const own = this.#own(path);
+    if (own !== undefined) return own.isDirectory() ? undefined : path;
+    const below = this.#below(path);
+    if (below === undefined || below.type === 'directory') return undefined;
+    this.ensureDirectory(parentOf(path), ROOT);
+    const { inode: _alone, ...entry } = below;
+    this.#create(path, entry, { owner: below, mode: below.mode });
+    if (below.type === 'file') this.copyXattrs(path, below.file);
+    return path;
   }
 
   /** Children change their directory's mtime, so directories get theirs last. */
   finish(): void {
-    for (const { path, mtimeNs } of this.#times.reverse()) {
-      sys().utimens(bytesUnder(this.upper, path), mtimeNs, mtimeNs);
+    for (const [path, mtimeNs] of this.#times) {
+      if (this.#own(path)?.isDirectory() === true)
+        sys().utimens(this.#full(path), mtimeNs, mtimeNs);
     }
   }
 
-  #linkedBefore(inode: string, path: string, full: Buffer): boolean {
-    const first = this.#links.get(inode);
-    if (first === undefined) {
-      this.#links.set(inode, path);
-      return false;
+  #full(path: string): string | Buffer {
+    return hostPath(this.upper, path);
+  }
+
+  #own(path: string) {
+    try {
+      return lstatSync(this.#full(path), { throwIfNoEntry: false });
+    } catch (error) {
+      if (hasCode(error, 'ENOTDIR')) return undefined;
+      throw error;
     }
-    linkSync(bytesUnder(this.upper, first), full);
+  }
+
+  #entry(path: string): Pick<SourceEntry, 'type' | 'link'> | undefined {
+    const own = this.#own(path);
+    if (own === undefined) return this.#below(path);
+    if (!own.isSymbolicLink()) return { type: typeOf(own) };
+    return { type: 'symlink', link: readlinkSync(this.#full(path), { encoding: 'latin1' }) };
+  }
+
+  /** The base's entry, unless a directory of ours stands where the base has none. */
+  #below(path: string): SourceEntry | undefined {
+    return path !== '' && this.#fresh.has(parentOf(path)) ? undefined : this.#base.entry(path);
+  }
+
+  /** The common case at one call: a new directory in a new directory. */
+  #makeFresh(path: string): boolean {
+    if (!this.#fresh.has(parentOf(path))) return false;
+    try {
+      mkdirSync(this.#full(path), 0o755);
+    } catch (error) {
+      if (hasCode(error, 'EEXIST')) return false;
+      throw noSpace(error, this.upper);
+    }
+    this.#fresh.add(path);
+    this.#made.add(path);
     return true;
   }
 
-  #create(full: Buffer, entry: SourceEntry, owner: Owner, mode: number): void {
+  #makeRoom(path: string): void {
+    const entry = this.#entry(path);
+    if (entry === undefined) return;
+    if (entry.type === 'directory') {
+      throw new BuildError('syntax', `cannot replace directory /${toText(path)} with a file`);
+    }
+    if (this.#own(path) === undefined) return;
+    unlinkSync(this.#full(path));
+    // The name means another file now: nothing may be linked to it any more.
+    const inode = this.#linked.get(path);
+    if (inode !== undefined) this.#links.delete(inode);
+    this.#linked.delete(path);
+  }
+
+  #linkedBefore(inode: string, path: string): boolean {
+    const first = this.#links.get(inode);
+    if (first === undefined) {
+      this.#links.set(inode, path);
+      this.#linked.set(path, inode);
+      return false;
+    }
+    linkSync(this.#full(first), this.#full(path));
+    return true;
+  }
+
+  #create(path: string, entry: SourceEntry, access: Access): void {
+    const full = this.#full(path);
     switch (entry.type) {
       case 'file':
-        this.#copyContent(full, entry, owner, mode);
+        copyContent(entry, full, access);
         break;
       case 'symlink':
         symlinkSync(Buffer.from(entry.link ?? '', 'latin1'), full);
-        lchownSync(full, owner.uid, owner.gid);
+        lchownSync(full, access.owner.uid, access.owner.gid);
         break;
       case 'fifo':
       case 'character-device':
-      case 'block-device':
-        sys().mknod(full, TYPES[entry.type] | mode, (entry.rdev >> 8) & 0xfff, entry.rdev & 0xff);
-        this.#setOwnerMode(full, owner, mode);
+      case 'block-device': {
+        const { devmajor, devminor } = deviceOf(entry.rdev);
+        sys().mknod(full, TYPES[entry.type] | access.mode, devmajor, devminor);
+        this.#setAccess(path, access);
         break;
+      }
       case 'socket':
         return;
       case 'directory':
@@ -146,51 +234,38 @@ export class UpperWriter {
     sys().utimens(full, entry.mtimeNs, entry.mtimeNs);
   }
 
-  /** Small files through memory, large ones by the kernel (reflink or copy_file_range). */
-  #copyContent(full: Buffer, entry: SourceEntry, owner: Owner, mode: number): void {
-    if (entry.size > SMALL) {
-      copyFileSync(entry.file, full, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
-      this.#setOwnerMode(full, owner, mode);
-    } else {
-      const bytes = readFileSync(entry.file);
-      const fd = openSync(full, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
-      try {
-        for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at);
-        fchownSync(fd, owner.uid, owner.gid);
-        fchmodSync(fd, mode);
-      } finally {
-        closeSync(fd);
-      }
-    }
-    this.#checkUnchanged(entry);
-  }
-
-  /** Its digest is in the key already: a file that changed meanwhile would be stored under the wrong one. */
-  #checkUnchanged(entry: SourceEntry): void {
-    if (entry.file === '/dev/null') return;
-    const now = lstatSync(entry.file, { bigint: true });
-    if (now.mtimeNs === entry.mtimeNs && Number(now.size) === entry.size) return;
-    throw new BuildError('not-found', `${toText(entry.path)} changed while it was copied`, {
-      hint: 'build again when nothing writes to the context',
-    });
-  }
-
-  #adopt(full: Buffer, below: SourceEntry, path: string): void {
-    this.#setOwnerMode(full, below, below.mode);
+  #adopt(path: string, below: SourceEntry): void {
+    this.#setAccess(path, { owner: below, mode: below.mode });
     for (const name of sys().llistxattr(below.file)) {
       if (/^(trusted|user)\.overlay\./.test(name)) continue;
       const value = sys().lgetxattr(below.file, name);
-      if (value !== undefined) sys().lsetxattr(full, name, value);
+      if (value !== undefined) sys().lsetxattr(this.#full(path), name, value);
     }
-    this.#times.push({ path, mtimeNs: below.mtimeNs });
+    this.#times.set(path, below.mtimeNs);
   }
 
-  #setOwnerMode(full: Buffer, owner: Owner, mode: number): void {
-    lchownSync(full, owner.uid, owner.gid);
-    chmodSync(full, mode);
+  #setAccess(path: string, { owner, mode }: Access): void {
+    lchownSync(this.#full(path), owner.uid, owner.gid);
+    chmodSync(this.#full(path), mode);
   }
+}
+
+const ROOT: Owner = { uid: 0, gid: 0 };
+
+function parentOf(path: string): string {
+  const at = path.lastIndexOf('/');
+  return at === -1 ? '' : path.slice(0, at);
 }
 
 function notADirectory(path: string): BuildError {
   return new BuildError('syntax', `cannot copy to non-directory: /${toText(path)}`);
+}
+
+/** Stored in an image layer, the name would be read as the deletion of another. */
+function refuseWhiteout(path: string): void {
+  const name = path.slice(path.lastIndexOf('/') + 1);
+  if (!name.startsWith(WHITEOUT_PREFIX)) return;
+  throw new BuildError('unsupported', `a file cannot be called ${toText(name)} in an image`, {
+    hint: 'names that begin with .wh. stand for deletions in image layers; exclude or rename it',
+  });
 }

@@ -6,7 +6,7 @@ import { BuildError } from '../model/error.js';
 import { type Descriptor, MediaType } from '../model/oci.js';
 import type { Scope } from '../model/scope.js';
 import type { BlobSource, Bytes } from '../model/stores.js';
-import { decompress } from '../cache/apply.js';
+import { decompress } from '../cache/decompress.js';
 import { gzipParallel } from './gzip.js';
 
 /** What leaving layers need: the store, and where a pulled layer's missing blob comes from. */

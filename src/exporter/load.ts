@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { decompress } from '../cache/apply.js';
+import { decompress } from '../cache/decompress.js';
 import type { Store } from '../cache/store.js';
 import { digestFromHex, type Digest } from '../model/digest.js';
 import { BuildError } from '../model/error.js';

@@ -1,6 +1,6 @@
 import { createReadStream, statSync } from 'node:fs';
 import { posix } from 'node:path';
-import { decompress } from '../cache/apply.js';
+import { decompress } from '../cache/decompress.js';
 import type { DiskBlobStore } from '../cache/blob-store.js';
 import { tarEntries } from '../cache/tar.js';
 import { digestFromHex } from '../model/digest.js';

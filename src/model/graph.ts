@@ -3,7 +3,8 @@ import type { SourceRange } from './error.js';
 import type { Descriptor, ImageConfig, Platform } from './oci.js';
 
 /** One step as plain data: printable, digestable. What does not change the result is not in here. */
-export type OpSpec = ImageSpec | ScratchSpec | HttpSpec | GitSpec | ExecSpec | CopySpec | MkdirSpec;
+export type OpSpec =
+  ImageSpec | ScratchSpec | HttpSpec | GitSpec | ExecSpec | CopySpec | MergeSpec | MkdirSpec;
 
 /** FROM an image, or `COPY --from=image`: already resolved to content. */
 export interface ImageSpec {
@@ -107,12 +108,21 @@ export interface CopySpec {
   readonly dest: string;
   /** `user[:group]` after expansion. */
   readonly chown?: string;
-  /** After expansion: octal text. */
+  /** After expansion: octal or symbolic. */
   readonly chmod?: string;
+  /** Source paths are kept below the destination, from the pivot `/./` on. */
+  readonly parents?: boolean;
+  /** Patterns of what is left out, in the ignore dialect; absent for none. */
+  readonly exclude?: readonly string[];
   /** ADD unpacks local archives. */
   readonly unpack: boolean;
   /** `--unpack`: archives of the web too. */
   readonly unpackRemote?: boolean;
+}
+
+/** COPY --link: the layers of a copy made on scratch, on top of a root. Inputs: [root, copy]. */
+export interface MergeSpec {
+  readonly kind: 'merge';
 }
 
 /** WORKDIR: creates the directory (and parents) if missing, owned by `user`. Inputs: [root]. */

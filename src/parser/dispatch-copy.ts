@@ -1,9 +1,10 @@
-import type { CopySpec, InlineFile, OpSpec, Vertex } from '../model/graph.js';
+import type { CopySpec, InlineFile, Vertex } from '../model/graph.js';
 import { addSources, refuseRemote } from './add-sources.js';
 import { type Heredoc, heredocBody } from './heredoc.js';
 import type { CopyBody, Instruction } from './instruction.js';
+import { Problem } from './problem.js';
 import { absolute, type StageState } from './stage-state.js';
-import { addVertex, remember, type Step } from './step.js';
+import { addVertex, linkVertex, remember, type Step } from './step.js';
 import { expandText } from './words.js';
 
 /** COPY and ADD. */
@@ -12,10 +13,9 @@ export async function dispatchCopy(body: CopyBody & Instruction, step: Step): Pr
   const sources = body.sources.map(expand);
   const inline = body.heredocs.map((heredoc) => inlineFile(heredoc, step));
   const written = expand(body.dest);
-  const chown = body.chown === undefined ? undefined : expand(body.chown);
-  const chmod = body.chmod === undefined ? undefined : expand(body.chmod);
+  const [chown, chmod] = [body.chown, body.chmod].map((flag) => expand(flag ?? ''));
   const { inputs, ...taken } = await takeFrom(body, sources, step);
-  const op: OpSpec = {
+  const op: CopySpec = {
     kind: 'copy',
     instruction: body.instruction,
     ...taken,
@@ -23,18 +23,39 @@ export async function dispatchCopy(body: CopyBody & Instruction, step: Step): Pr
     dest: destination(written, state),
     ...(chown === undefined || chown === '' ? {} : { chown }),
     ...(chmod === undefined || chmod === '' ? {} : { chmod }),
-    unpack: body.instruction === 'ADD',
+    ...(body.parents === true ? { parents: true } : {}),
+    ...(body.exclude === undefined ? {} : { exclude: body.exclude }),
+    unpack: body.unpack ?? body.instruction === 'ADD',
+    ...(body.unpack === true ? { unpackRemote: true } : {}),
   };
-  addVertex(step, op, inputs);
-  const flags = [
+  if (body.link === true && op.chmod === undefined) await linkedCopy(op, inputs, step);
+  else addVertex(step, op, inputs);
+  const shown = [...sources, ...inline.map(({ name }) => `<<${name}`), written].join(' ');
+  remember(step, `${body.instruction} ${shownFlags(op)}${shown} # buildkit`, true);
+}
+
+/** The flags that BuildKit puts into the history. */
+function shownFlags({ parents, chown, chmod }: CopySpec): string {
+  return [
+    parents === true ? '--parents ' : '',
     chown === undefined ? '' : `--chown=${chown} `,
     chmod === undefined ? '' : `--chmod=${chmod} `,
   ].join('');
-  remember(
-    step,
-    `${body.instruction} ${flags}${[...sources, ...inline.map(({ name }) => `<<${name}`)].join(' ')} ${written} # buildkit`,
-    true,
-  );
+}
+
+/**
+ * `--link`: the copy is made on nothing and put on top, so that it does not depend on what is below. BuildKit makes a
+ * plain copy of one with `--chmod`, and so do we.
+ */
+async function linkedCopy(op: CopySpec, from: readonly Vertex[], step: Step): Promise<void> {
+  const names = op.chown?.split(':').filter((name) => !/^\d*$/.test(name)) ?? [];
+  if (names.length > 0) {
+    throw new Problem(`--chown=${op.chown ?? ''} with --link: there is no ${names.join(':')}`, {
+      hint: 'a linked copy does not see the passwd and group files below it: use numbers',
+    });
+  }
+  const scratch = await step.context.source('scratch', step.instruction.range);
+  linkVertex(step, op, [scratch, ...from]);
 }
 
 /** What the instruction takes, and the vertices it takes it from. */

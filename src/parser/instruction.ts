@@ -56,6 +56,11 @@ export interface CopyBody {
   readonly chmod?: string;
   readonly checksum?: string;
   readonly keepGitDir?: boolean;
+  readonly link?: boolean;
+  readonly parents?: boolean;
+  readonly unpack?: boolean;
+  /** Patterns, not expanded. */
+  readonly exclude?: readonly string[];
 }
 
 export interface ArgDeclaration {

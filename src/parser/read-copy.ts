@@ -1,6 +1,7 @@
 import { refuseRemote } from './add-sources.js';
 import { type Heredoc, heredocWord, shellWords } from './heredoc.js';
-import type { InstructionBody } from './instruction.js';
+import type { Flags } from './flags.js';
+import type { CopyBody, InstructionBody } from './instruction.js';
 import { Problem } from './problem.js';
 import type { Source } from './source-text.js';
 import { plainWords } from './split.js';
@@ -34,11 +35,24 @@ export function readCopy(source: Source): InstructionBody {
     sources,
     heredocs,
     dest,
-    ...Object.fromEntries(
-      flags.used.filter((name) => name !== KEEP).map((name) => [name, flags.text(name)]),
-    ),
-    ...(flags.used.includes(KEEP) ? { keepGitDir: flags.bool(KEEP) ?? true } : {}),
+    ...flagValues(flags),
   };
+}
+
+function flagValues(flags: Flags): Partial<CopyBody> {
+  const kinds: Readonly<Record<string, 'text' | 'bool' | 'list'>> = {
+    link: 'bool',
+    parents: 'bool',
+    unpack: 'bool',
+    exclude: 'list',
+    [KEEP]: 'bool',
+  };
+  return Object.fromEntries(
+    flags.used.map((name) => [
+      name === KEEP ? 'keepGitDir' : name,
+      flags[kinds[name] ?? 'text'](name),
+    ]),
+  );
 }
 
 /** Where here-documents are, blanks in quotes and after `<<` do not split. */

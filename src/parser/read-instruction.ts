@@ -15,14 +15,11 @@ interface Reader {
   readonly read: (source: Source) => InstructionBody;
 }
 
-const LATER = ['link', 'exclude'];
-const COPY = {
-  known: { from: 'text', chown: 'text', chmod: 'text' },
-  later: [...LATER, 'parents'],
-} as const;
+const PLACE = { chown: 'text', chmod: 'text', link: 'bool', exclude: 'list' } as const;
+const COPY = { known: { from: 'text', ...PLACE, parents: 'bool' }, later: [] } as const;
 const ADD = {
-  known: { chown: 'text', chmod: 'text', checksum: 'text', 'keep-git-dir': 'bool' },
-  later: [...LATER, 'unpack'],
+  known: { ...PLACE, checksum: 'text', 'keep-git-dir': 'bool', unpack: 'bool' },
+  later: [],
 } as const;
 const RUN = { known: { network: 'text' }, later: ['mount', 'security', 'device'] } as const;
 const HEALTH = {

@@ -44,36 +44,53 @@ export function remember({ state }: Step, text: string, layer = false): void {
 }
 
 /** Puts a step on top of the stage; `note` ends its title. */
-export function addVertex(
-  { instruction, prefix, state, context, plain }: Step,
-  op: OpSpec,
-  sources: readonly Vertex[],
-  note = '',
-): void {
-  const inputs = [state.vertex, ...sources];
+export function addVertex(step: Step, op: OpSpec, sources: readonly Vertex[], note = ''): void {
+  const name = `${nextTitle(step.state)} ${titleText(step, note)}`;
+  step.state.vertex = makeVertex(step, op, { name, inputs: [step.state.vertex, ...sources] });
+}
+
+/** A copy that stands beside the stage, and its merge, as one step of the stage. */
+export function linkVertex(step: Step, copy: OpSpec, inputs: readonly Vertex[]): void {
+  const { state } = step;
+  const [title, text] = [nextTitle(state), titleText(step, '')];
+  const linked = makeVertex(step, copy, { name: `${title} ${text}`, inputs });
+  const name = `${title} LINK ${text}`;
+  state.vertex = makeVertex(step, { kind: 'merge' }, { name, inputs: [state.vertex, linked] });
+}
+
+function titleText({ instruction, prefix, context, plain }: Step, note: string): string {
+  return redactUrls(`${prefix}${expandTitle(instruction.text + note, plain, context.escape)}`);
+}
+
+function nextTitle(state: StageState): string {
   const { steps } = state;
   const index = String(++steps.done).padStart(String(steps.total).length);
-  const title = stepTitle(state, index);
+  return stepTitle(state, index);
+}
+
+function makeVertex(
+  { instruction, state, context }: Step,
+  op: OpSpec,
+  { name, inputs }: Pick<Vertex, 'name' | 'inputs'>,
+): Vertex {
   const ignoreCache = context.noCache && op.kind !== 'mkdir';
   const digests = inputs.map((input) => input.digest);
-  state.vertex = {
+  const text = op.kind === 'merge' ? `LINK ${instruction.text}` : instruction.text;
+  return {
     // Specs are plain data, as canonicalDigest wants.
     digest: canonicalDigest({ op: op as never, inputs: digests, ignoreCache }),
     op,
     inputs,
-    name: redactUrls(
-      `${title} ${prefix}${expandTitle(instruction.text + note, plain, context.escape)}`,
-    ),
+    name,
     range: instruction.range,
     place: {
       file: context.options.place,
       stage: [state.platformTitle, state.name].filter((word) => word !== '').join(' '),
-      position: state.position,
-      text: instruction.text,
+      position: state.position++,
+      text,
     },
     ignoreCache,
   };
-  state.position++;
 }
 
 /** `[linux/amd64 stage 2/5]`: the platform when several are built. */

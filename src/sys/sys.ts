@@ -29,6 +29,8 @@ export interface Sys {
   readonly utimens: (path: Path, atimeNs: bigint, mtimeNs: bigint) => void;
   /** Writes a whole filesystem's dirty pages to disk and waits. */
   readonly syncfs: (fd: number) => void;
+  /** Offset of the next data or hole at or after `offset` (lseek(2)); undefined when there is none. */
+  readonly seek: (fd: number, offset: number, to: 'data' | 'hole') => number | undefined;
   readonly mountOverlay: (options: OverlayOptions) => void;
   readonly mountTmpfs: (target: string, data: string) => void;
   /** A read-write bind of a directory, not recursive. */
@@ -46,13 +48,16 @@ export function sys(): Sys {
 
 const LOCK = { shared: 1, exclusive: 2 } as const;
 const LOCK_NB = 4;
+/** SEEK_DATA, SEEK_HOLE. */
+const SEEK = { data: 3, hole: 4 } as const;
 const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 
-function fileCalls(): Pick<Sys, 'flock' | 'flockAsync' | 'mknod' | 'utimens' | 'syncfs'> {
+function fileCalls(): Pick<Sys, 'flock' | 'flockAsync' | 'mknod' | 'utimens' | 'syncfs' | 'seek'> {
   const c = libc();
   const flockCall = c.declare('int flock(int, int)');
   const mknodCall = c.declare('int mknod(const uint8_t *, unsigned int, uint64_t)');
+  const lseek = c.declare('int64_t lseek(int, int64_t, int)');
   const utimensat = c.declare('int utimensat(int, const uint8_t *, const int64_t *, int)');
   const flock: Sys['flock'] = (fd, mode, wait) => {
     if (flockCall(fd, LOCK[mode] | (wait ? 0 : LOCK_NB)) === 0) return true;
@@ -68,6 +73,13 @@ function fileCalls(): Pick<Sys, 'flock' | 'flockAsync' | 'mknod' | 'utimens' | '
     flockAsync: (fd, mode, signal) => pollLock(() => flock(fd, mode, false), signal),
     mknod: (path, mode, major, minor) => {
       if (mknodCall(cstring(path), mode, deviceNumber(major, minor)) !== 0) c.fail('mknod', path);
+    },
+    seek: (fd, offset, to) => {
+      const found = lseek(fd, offset, SEEK[to]);
+      if (found >= 0) return found;
+      const error = errnoError(c.errno(), 'lseek');
+      if (hasCode(error, 'ENXIO')) return undefined;
+      throw error;
     },
     utimens: (path, atimeNs, mtimeNs) => {
       const times = BigInt64Array.from([...seconds(atimeNs), ...seconds(mtimeNs)]);

@@ -1,0 +1,27 @@
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { BuildError } from '../model/error.js';
+import { hasCode } from '../model/has-code.js';
+import { toText } from './source-tree.js';
+
+/**
+ * Opens a file that was a regular one when it was looked at. What took its place since then (a link, a FIFO nobody
+ * writes to) is neither followed nor waited for. Throws BuildError `not-found` saying that it changed.
+ */
+export function openSource(file: string | Buffer, path: string): number {
+  let fd: number;
+  try {
+    fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    if (hasCode(error, 'ELOOP', 'ENOENT', 'ENXIO', 'ENOTDIR')) throw changed(path);
+    throw error;
+  }
+  if (fstatSync(fd).isFile()) return fd;
+  closeSync(fd);
+  throw changed(path);
+}
+
+export function changed(path: string): BuildError {
+  return new BuildError('not-found', `${toText(path)} changed during the build`, {
+    hint: 'build again when nothing writes to the context',
+  });
+}
