@@ -73,6 +73,7 @@ function opText(op: OpSpec): string {
     case 'scratch':
     case 'http':
     case 'git':
+    case 'merge':
       return op.kind;
   }
 }
