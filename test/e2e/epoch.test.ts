@@ -1,0 +1,316 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { busyboxContext } from '../helpers/busybox.js';
+import { staveWorld, type StaveWorld } from '../helpers/stave.js';
+
+const EPOCH = '1700000000';
+const TIME = '2023-11-14T22:13:20Z';
+
+/** What makes these different twice is said in their Dockerfile. */
+const NOT_DETERMINISTIC: ReadonlySet<string> = new Set();
+
+interface Fixture {
+  readonly args?: readonly string[];
+  readonly context?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly stdin?: string;
+}
+
+/** Every deterministic fixture, on two stores, from two copies of its files with other times: the same digests. */
+describe('SOURCE_DATE_EPOCH gives the same image anywhere (testReproSourceDateEpoch)', () => {
+  const worlds = [staveWorld(), staveWorld()] as const;
+  before(() => {
+    for (const world of worlds) {
+      world.env['SOURCE_DATE_EPOCH'] = EPOCH;
+      world.ok('build', '-q', '-t', 'bb', busyboxContext(world.dir));
+    }
+  });
+  after(() => {
+    for (const world of worlds) world[Symbol.dispose]();
+  });
+
+  for (const kind of ['language', 'features']) {
+    const folders = readdirSync(join('fixtures', kind), { withFileTypes: true });
+    for (const { name } of folders.filter((entry) => entry.isDirectory())) {
+      if (NOT_DETERMINISTIC.has(name)) continue;
+      test(`${kind}/${name}`, () => {
+        const [first, second] = worlds.map((world) => digests(world, join('fixtures', kind), name));
+        assert.deepEqual(second, first);
+      });
+    }
+  }
+});
+
+/** The manifest in the store and the one in an OCI archive; how it fails, for one that does. */
+function digests(world: StaveWorld, folder: string, name: string): unknown {
+  // A copy has times of its own, and the same path in both worlds but for their directory.
+  const dir = join(world.dir, name);
+  mkdirSync(dir);
+  cp(`${join(folder, name)}/.`, dir);
+  const file = join(dir, 'fixture.json');
+  const fixture = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Fixture) : {};
+  const feature = folder.endsWith('features');
+  const empty = join(world.dir, 'empty');
+  mkdirSync(empty, { recursive: true });
+  const context = fixture.context ?? (existsSync(join(dir, 'context')) ? 'context' : empty);
+  const [archive, metadata] = [join(world.dir, 'image.tar'), join(world.dir, 'metadata.json')];
+  const args = ['build', '-q', '-o', `type=oci,dest=${archive}`, '--metadata-file', metadata];
+  args.push(...(fixture.args ?? []));
+  if (existsSync(join(dir, 'Dockerfile'))) args.push('-f', 'Dockerfile');
+  const outcome = spawnSync(join(process.cwd(), 'bin/stave'), [...args, feature ? context : '.'], {
+    cwd: dir,
+    env: { ...world.env, ...fixture.env },
+    input: fixture.stdin ?? '',
+    encoding: 'utf8',
+  });
+  const golden = join(folder, name, 'expect.txt');
+  if (!/^(fails:|exit )/.test(feature ? readFileSync(golden, 'utf8') : ''))
+    assert.equal(outcome.status, 0, outcome.stderr);
+  if (outcome.status !== 0 || !existsSync(metadata)) {
+    return { status: outcome.status, stderr: outcome.stderr.replaceAll(world.dir, 'DIR') };
+  }
+  const found = { local: localDigest(metadata), archive: archiveDigest(archive) };
+  for (const each of [archive, metadata]) spawnSync('rm', [each]);
+  return found;
+}
+
+function cp(from: string, to: string): void {
+  const { status, stderr } = spawnSync('cp', ['-rd', '--preserve=mode,links', from, to], {
+    encoding: 'utf8',
+  });
+  assert.equal(status, 0, stderr);
+}
+
+function localDigest(metadata: string): string {
+  const report = JSON.parse(readFileSync(metadata, 'utf8')) as Record<string, string>;
+  return report['containerimage.digest'] ?? '';
+}
+
+interface Index {
+  readonly manifests: readonly {
+    readonly digest: string;
+    readonly annotations?: Record<string, string>;
+  }[];
+}
+
+function archiveDigest(archive: string): string {
+  return indexOf(archive)
+    .manifests.map(({ digest }) => digest)
+    .join();
+}
+
+function indexOf(archive: string): Index {
+  return JSON.parse(run('tar', '-xOf', archive, 'index.json')) as Index;
+}
+
+function run(program: string, ...args: string[]): string {
+  const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8' });
+  assert.equal(status, 0, stderr);
+  return stdout;
+}
+
+describe('SOURCE_DATE_EPOCH', () => {
+  const world = staveWorld();
+  const context = join(world.dir, 'context');
+  before(() => {
+    world.ok('build', '-q', '-t', 'bb', busyboxContext(world.dir));
+    mkdirSync(context);
+    writeFileSync(join(context, 'new'), 'new');
+    writeFileSync(join(context, 'old'), 'old');
+    run('touch', '-d', '@1000000000', join(context, 'old'));
+  });
+  after(() => {
+    world[Symbol.dispose]();
+  });
+
+  function build(dockerfile: string, ...args: string[]) {
+    const file = join(world.dir, 'Dockerfile');
+    writeFileSync(file, dockerfile);
+    return world.run('build', '-q', '-t', 'it', '-f', file, ...args, context);
+  }
+  const arg = (value: string): string => `--build-arg=SOURCE_DATE_EPOCH=${value}`;
+  const inspect = (format: string): string =>
+    world.ok('image', 'inspect', '--format', format, 'it').stdout.trim();
+  const history = (): string[] =>
+    world
+      .ok('history', '--no-trunc', '--format', '{{.CreatedAt}} {{.CreatedBy}}', 'it')
+      .stdout.trim()
+      .split('\n');
+
+  test('created and history have it, the base keeps its times (testSourceDateEpochWithoutExporter)', () => {
+    const before = inspectBase();
+    build('FROM bb\nENV A=1\nCOPY new /\nCMD ["sh"]\n', arg(EPOCH));
+    assert.equal(inspect('{{.Created}}'), TIME);
+    const lines = history();
+    assert.ok(lines.slice(0, 3).every((line) => line.startsWith(TIME)));
+    assert.ok(lines.slice(3).every((line) => line.startsWith(before)));
+  });
+
+  function inspectBase(): string {
+    const created = world.ok('image', 'inspect', '--format', '{{.Created}}', 'bb').stdout.trim();
+    return created.slice(0, 10);
+  }
+
+  test('later times in layers are cut, earlier ones stay (testSourceDateEpochClamp, testSourceDateEpochLayerTimestamps)', () => {
+    const archive = join(world.dir, 'it.tar');
+    build('FROM scratch\nCOPY . /\n', arg(EPOCH), '-o', `type=oci,dest=${archive}`);
+    assert.deepEqual(layerTimes(archive), { new: EPOCH, old: '1000000000' });
+    const created = indexOf(archive).manifests[0]?.annotations;
+    assert.equal(created?.['org.opencontainers.image.created'], TIME);
+  });
+
+  /** Seconds of each file of the last layer. */
+  function layerTimes(archive: string): Record<string, string> {
+    const layout = join(world.dir, 'layout');
+    run('rm', '-rf', layout);
+    mkdirSync(layout);
+    run('tar', '-xf', archive, '-C', layout);
+    const blob = (digest: string): string => join(layout, 'blobs/sha256', digest.slice(7));
+    const [entry] = indexOf(archive).manifests;
+    const manifest = JSON.parse(readFileSync(blob(entry?.digest ?? ''), 'utf8')) as {
+      layers: { digest: string }[];
+    };
+    const listing = run(
+      'tar',
+      '--full-time',
+      '--utc',
+      '-tvf',
+      blob(manifest.layers.at(-1)?.digest ?? ''),
+    );
+    const times = listing
+      .trim()
+      .split('\n')
+      .map((line) => line.split(/\s+/))
+      .map(([, , , day, time, name]) => {
+        const seconds = Date.parse(`${String(day)}T${String(time)}Z`) / 1000;
+        return [name, String(seconds)];
+      });
+    return Object.fromEntries(times) as Record<string, string>;
+  }
+
+  test('a new epoch runs no step again, and FROM gets the cut times', () => {
+    const dockerfile = 'FROM scratch\nCOPY . /\n';
+    build(dockerfile, arg(EPOCH));
+    const file = join(world.dir, 'Dockerfile');
+    const again = world.ok(
+      'build',
+      '--progress=plain',
+      '-t',
+      'it',
+      '-f',
+      file,
+      arg('1600000000'),
+      context,
+    );
+    assert.match(again.stderr, /COPY \. \/\n#\d+ CACHED/);
+    world.ok('tag', 'it', 'cut');
+    const child =
+      'FROM cut\nCOPY --from=bb /bin/busybox /bin/busybox\nRUN ["/bin/busybox","stat","-c","%Y","/new"]\n';
+    writeFileSync(file, child);
+    const run = world.ok('build', '--progress=plain', '-f', file, context);
+    assert.match(run.stderr, /^#\d+ [\d.]+ 1600000000$/m);
+  });
+
+  test('WORKDIR is reproducible (testWorkdirSourceDateEpochReproducible)', () => {
+    const digests = ['a', 'b'].map(() => {
+      build('FROM bb\nWORKDIR /made/here\n', '--no-cache', arg(EPOCH));
+      return inspect('{{.Id}} {{json .RootFS.Layers}}');
+    });
+    assert.equal(digests[0], digests[1]);
+  });
+
+  test('a global ARG is its default (testSourceDateEpochDockerfileDefault)', () => {
+    build(`ARG SOURCE_DATE_EPOCH=${EPOCH}\nFROM bb\nENV A=1\n`);
+    assert.equal(inspect('{{.Created}}'), TIME);
+  });
+
+  test('--build-arg goes before it (testSourceDateEpochDockerfileDefaultOverride)', () => {
+    build(`ARG SOURCE_DATE_EPOCH=${EPOCH}\nFROM bb\nENV A=1\n`, arg('1600000000'));
+    assert.equal(inspect('{{.Created}}'), '2020-09-13T12:26:40Z');
+  });
+
+  test('an empty --build-arg switches it off (testSourceDateEpochDockerfileDefaultReset)', () => {
+    build(
+      `ARG SOURCE_DATE_EPOCH=${EPOCH}\nFROM bb\nARG SOURCE_DATE_EPOCH\nRUN echo "<$SOURCE_DATE_EPOCH>" > /said\n`,
+      arg(''),
+    );
+    assert.notEqual(inspect('{{.Created}}'), TIME);
+    assert.match(history()[1] ?? '', / ARG SOURCE_DATE_EPOCH$/);
+  });
+
+  test('what it cannot be is refused (testSourceDateEpochDockerfileDefaultInvalid)', () => {
+    for (const value of ['soon', '-1', '999999999999999']) {
+      const { status, stderr } = build(`ARG SOURCE_DATE_EPOCH=${value}\nFROM bb\n`);
+      assert.equal(status, 1);
+      assert.match(stderr, new RegExp(`invalid SOURCE_DATE_EPOCH: ${value}`));
+    }
+  });
+
+  test('a local context has no time (testSourceDateEpochContextLocalUnset)', () => {
+    const { status } = build('FROM bb\nENV A=1\n', arg('context'));
+    assert.equal(status, 0);
+    assert.notEqual(inspect('{{.Created}}'), TIME);
+  });
+
+  test('a stage that is more than one remote ADD is refused (testSourceDateEpochStageInvalid)', () => {
+    const stages = [
+      ['FROM bb AS src\nADD http://127.0.0.1:1/a /\n', /must use FROM scratch/],
+      ['FROM scratch AS src\nCOPY new /\n', /only ARG and one remote ADD/],
+      [
+        'FROM scratch AS src\nADD http://127.0.0.1:1/a http://127.0.0.1:1/b /\n',
+        /exactly one remote ADD/,
+      ],
+      ['FROM scratch AS src\nADD new /\n', /exactly one remote ADD/],
+    ] as const;
+    for (const [stage, expected] of stages) {
+      const { status, stderr } = build(`${stage}FROM bb\n`, arg('src'));
+      assert.equal(status, 1);
+      assert.match(stderr, expected);
+    }
+  });
+
+  test('a step sees it only where an ARG declares it', () => {
+    build(
+      'FROM bb\nRUN test -z "$SOURCE_DATE_EPOCH"\nARG SOURCE_DATE_EPOCH\nRUN test "$SOURCE_DATE_EPOCH" = 5\n',
+      arg('5'),
+    );
+    assert.match(history()[0] ?? '', /^1970-01-01T00:00:05Z RUN \|1 SOURCE_DATE_EPOCH=5 /);
+  });
+
+  test('an output may have its own or none (testSourceDateEpochReset)', () => {
+    const [own, none, kept] = ['own', 'none', 'kept'].map((name) => join(world.dir, `${name}.tar`));
+    build(
+      'FROM scratch\nCOPY . /\n',
+      arg(EPOCH),
+      ...['-o', `type=oci,dest=${String(own)},source-date-epoch=1600000000`],
+      ...['-o', `type=oci,dest=${String(none)},source-date-epoch=`],
+      ...['-o', `type=oci,dest=${String(kept)},rewrite-timestamp=false`],
+    );
+    assert.equal(layerTimes(own ?? '')['new'], '1600000000');
+    assert.ok(Number(layerTimes(none ?? '')['new']) > Number(EPOCH));
+    assert.ok(Number(layerTimes(kept ?? '')['new']) > Number(EPOCH));
+    assert.equal(inspect('{{.Created}}'), TIME);
+  });
+
+  test('files that leave have it (testSourceDateEpochImageExporter)', () => {
+    const [dir, tar] = [join(world.dir, 'out'), join(world.dir, 'out.tar')];
+    build('FROM scratch\nCOPY . /d/\n', arg(EPOCH), '-o', dir, '-o', `type=tar,dest=${tar}`);
+    const times = run('find', dir, '-mindepth', '1', '-printf', '%T@ %P\n').trim().split('\n');
+    assert.deepEqual(times.map((line) => line.replace('.0000000000', '')).sort(), [
+      `${EPOCH} d`,
+      `${EPOCH} d/new`,
+      `${EPOCH} d/old`,
+    ]);
+    const listed = run('tar', '--full-time', '--utc', '-tvf', tar).trim().split('\n');
+    assert.ok(listed.every((line) => line.includes('2023-11-14 22:13:20')));
+  });
+
+  test('an image of no layer and no base is the same twice (testReproducibleIDs)', () => {
+    const ids = ['a', 'b'].map(() => build('FROM scratch\nENV A=1\n').stdout);
+    assert.equal(ids[0], ids[1]);
+    assert.equal(inspect('{{.Created}}'), '');
+  });
+});
