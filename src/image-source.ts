@@ -76,7 +76,9 @@ function withPlace(
 ): unknown {
   if (!(error instanceof BuildError)) return error;
   const names = workshop.store.images.list().flatMap((image) => image.references.map(familiarName));
-  const near = nearest(familiarName(reference), names);
+  const own = familiarName(reference);
+  // Itself may be here, for another platform.
+  const near = names.includes(own) ? undefined : nearest(own, names);
   const hint = near === undefined ? error.hint : `did you mean ${near}, which is in the store?`;
   return new BuildError(error.code, error.message, {
     details: error.details,

@@ -9,6 +9,8 @@ interface Blob {
   readonly size: number;
 }
 interface Document {
+  /** Of an index. */
+  readonly manifests?: readonly Blob[];
   readonly config: Blob;
   readonly layers: readonly Blob[];
 }
@@ -34,10 +36,15 @@ export function validateLayout(directory: string): string[] {
   const layout = json(join(directory, 'oci-layout')) as { imageLayoutVersion: string };
   if (layout.imageLayoutVersion !== '1.0.0') wrong.push('oci-layout');
   const index = json(join(directory, 'index.json')) as { manifests: Blob[] };
-  for (const entry of index.manifests) {
+  const entries = [...index.manifests];
+  for (let entry = entries.shift(); entry !== undefined; entry = entries.shift()) {
     const document = JSON.parse(read(entry).toString()) as Document & { mediaType?: string };
     if (document.mediaType !== undefined && document.mediaType !== entry.mediaType) {
       wrong.push(`${entry.digest} is ${document.mediaType}, the index says ${entry.mediaType}`);
+    }
+    if (document.manifests !== undefined) {
+      entries.push(...document.manifests);
+      continue;
     }
     const config = JSON.parse(read(document.config).toString()) as Config;
     const diffIDs = document.layers.map((layer) => sha256(plain(read(layer))));
