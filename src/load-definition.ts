@@ -15,6 +15,7 @@ import type { ParsedDockerfile } from './parser/instruction.js';
 import type { IgnoreFacts } from './parser/lint/ignore-facts.js';
 import type { LowerOptions, Warning } from './parser/lower-options.js';
 import { parseDockerfile } from './parser/parse.js';
+import { withProxyArgs } from './proxy-args.js';
 import { createRemoteSources } from './remote-sources.js';
 import { type TargetPlatforms, targetPlatforms } from './target-platforms.js';
 import type { Workshop } from './workshop.js';
@@ -140,7 +141,7 @@ function lowerOptions(
   const several = platforms.index;
   const warned = new Set<string>();
   const common = {
-    buildArgs: options.buildArgs ?? {},
+    buildArgs: withProxyArgs(options.buildArgs ?? {}, workshop),
     labels: options.labels ?? {},
     ...(options.target === undefined ? {} : { target: options.target }),
     buildPlatform: workshop.platform,

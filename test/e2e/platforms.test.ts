@@ -273,8 +273,10 @@ describe('platforms', () => {
     const blob = (digest: string): unknown =>
       JSON.parse(readFileSync(join(dest, 'blobs/sha256', digest.slice(7)), 'utf8'));
     const top = JSON.parse(readFileSync(join(dest, 'index.json'), 'utf8')) as Index;
-    assert.equal(top.manifests[0]?.annotations?.['g'], 'h');
-    const index = blob(top.manifests[0]?.digest ?? '') as Index;
+    const [entry] = top.manifests;
+    assert.ok(entry);
+    assert.equal(entry.annotations?.['g'], 'h');
+    const index = blob(entry.digest) as Index;
     assert.deepEqual(index.annotations, { c: 'd', o: 'p' });
     assert.deepEqual(
       index.manifests.map(({ annotations }) => annotations),
