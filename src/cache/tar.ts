@@ -132,7 +132,8 @@ export async function* tarEntries(bytes: Bytes): AsyncGenerator<TarEntry> {
   try {
     for await (const entry of extract) {
       // A streamx Readable iterates over its chunks; its types do not say so.
-      yield { header: readHeader(entry.header as RawHeader), body: entry as unknown as Bytes };
+      const body = guarded(entry as unknown as Bytes, fed.failure);
+      yield { header: readHeader(entry.header as RawHeader), body };
       entry.resume();
     }
     await fed.done;
@@ -141,6 +142,15 @@ export async function* tarEntries(bytes: Bytes): AsyncGenerator<TarEntry> {
   } finally {
     extract.destroy();
     await fed.done.catch(() => undefined);
+  }
+}
+
+/** Whoever reads a body meets the same errors as whoever asks for the next entry. */
+async function* guarded(body: Bytes, failure: () => unknown): Bytes {
+  try {
+    yield* body;
+  } catch (error) {
+    throw failure() ?? asArchiveError(error);
   }
 }
 
