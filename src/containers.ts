@@ -2,7 +2,7 @@ import { removeContainer as remove } from './container/remove-container.js';
 import { runContainer, type RunOptions } from './container/run-container.js';
 import { openImage, resolveImage } from './image-source.js';
 import { BuildError } from './model/error.js';
-import type { ExitStatus } from './model/process.js';
+import type { ExitStatus, TerminalSize } from './model/process.js';
 import { canonicalName, familiarName, parseReference } from './model/reference.js';
 import type { Scope } from './model/scope.js';
 import type { Workshop } from './workshop.js';
@@ -32,6 +32,13 @@ export async function runImage(
     temporary: async () => (await workshop.store.lease()).dir,
     now: workshop.now,
     onSignals: passSignals,
+    terminalSize,
+    onResize: (tell: (size: TerminalSize) => void) => {
+      process.on('SIGWINCH', () => {
+        const size = terminalSize();
+        if (size !== undefined) tell(size);
+      });
+    },
   };
   return runContainer(
     options,
@@ -39,6 +46,13 @@ export async function runImage(
     deps,
     scope,
   );
+}
+
+function terminalSize(): TerminalSize | undefined {
+  const { stdout } = process;
+  if (!stdout.isTTY) return undefined;
+  const [columns, rows] = stdout.getWindowSize();
+  return { columns, rows };
 }
 
 /** The container decides what a signal means; the second SIGINT or SIGTERM within it is its business too. */
@@ -69,6 +83,9 @@ async function findOrPull(
   return images.find(name);
 }
 
+/** Go's zero time. */
+const NEVER = '0001-01-01T00:00:00Z';
+
 /** docker's inspect document of a container, as far as this store knows it. */
 export function inspectContainer(name: string, { containers }: Workshop): Record<string, unknown> {
   const state = containers.find(name);
@@ -81,8 +98,8 @@ export function inspectContainer(name: string, { containers }: Workshop): Record
       Status: state.status,
       Running: state.status === 'running',
       ExitCode: state.exitCode,
-      StartedAt: state.started ?? '',
-      FinishedAt: state.finished ?? '',
+      StartedAt: state.started ?? NEVER,
+      FinishedAt: state.finished ?? NEVER,
     },
     Image: state.imageId,
     Name: `/${state.name}`,

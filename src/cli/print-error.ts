@@ -32,5 +32,5 @@ function stackOf(error: unknown): string {
 export function exitCodeOf(error: unknown, usageCode: number): number {
   if (error instanceof CancelledError) return 130;
   if (!(error instanceof BuildError)) return 70;
-  return error.code === 'usage' ? usageCode : 1;
+  return error.code === 'usage' || error.code === 'unsupported' ? usageCode : 1;
 }

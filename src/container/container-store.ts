@@ -1,6 +1,7 @@
 import { closeSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { replaceDurably } from '../cache/durable.js';
+import { lockFile } from '../cache/lock-file.js';
 import type { ContainerState } from '../model/container.js';
 import { BuildError } from '../model/error.js';
 import { hasCode } from '../model/has-code.js';
@@ -18,6 +19,8 @@ export interface ContainerStore {
   /** Held while the container runs: liveness is this lock. */
   readonly lock: (id: string) => Disposable;
   readonly isRunning: (id: string) => boolean;
+  /** Held while a name is chosen and saved, across processes. */
+  readonly lockNames: (signal: AbortSignal) => Promise<AsyncDisposable>;
   readonly remove: (id: string) => void;
 }
 
@@ -40,6 +43,8 @@ export function createContainerStore(directory: string, now: () => number): Cont
     list,
     save,
     isRunning,
+    lockNames: (signal) =>
+      lockFile(join(directory, '../locks/container-names'), signal, () => undefined),
     find: (text) => find(text, list()),
     lock: (id) => takeLock(path(id, 'lock')),
     remove: (id) => {

@@ -15,14 +15,15 @@ import { type ContainerState, exitCodeOf } from '../model/container.js';
 import type { Digest } from '../model/digest.js';
 import { BuildError } from '../model/error.js';
 import type { RunConfig } from '../model/oci.js';
-import type { ExitStatus, Runtime } from '../model/process.js';
+import type { ExitStatus, Runtime, TerminalSize } from '../model/process.js';
 import type { Scope } from '../model/scope.js';
 import type { Snapshot } from '../model/stores.js';
 import { hostsFile, resolvConf } from '../runtime/network-files.js';
 import { userFiles } from '../cache/user-files.js';
 import { resolveUser } from '../runtime/users.js';
 import { sys } from '../sys/sys.js';
-import { signalContainer } from './signal-container.js';
+import { checkProgram } from './check-program.js';
+import { resizeTerminal, signalContainer } from './signal-container.js';
 import type { ContainerStore } from './container-store.js';
 import { randomName } from './names.js';
 
@@ -50,6 +51,9 @@ export interface RunDeps {
   readonly now: () => number;
   /** Gets the pass-through for SIGINT, SIGTERM and the like while the container runs. */
   readonly onSignals: (deliver: (signal: NodeJS.Signals) => void) => void;
+  /** The size of our terminal, if there is one; `onResize` tells of later ones. */
+  readonly terminalSize: () => TerminalSize | undefined;
+  readonly onResize: (tell: (size: TerminalSize) => void) => void;
 }
 
 export interface RunImage {
@@ -67,29 +71,11 @@ export async function runContainer(
   scope: Scope,
 ): Promise<ExitStatus> {
   const { containers } = deps;
-  const id = randomBytes(32).toString('hex');
   const args = argsOf(options, image.config);
-  const created = new Date(deps.now()).toISOString();
-  const name = nameFor(options.name, containers);
   await ensureLayers(image.snapshot.layers, scope);
-  const state: ContainerState = {
-    id,
-    name,
-    image: options.image,
-    imageId: image.id,
-    manifest: image.manifest,
-    layers: image.snapshot.layers.map((layer) => layer.id),
-    config: configOf(options, image.config),
-    args,
-    status: 'created',
-    exitCode: 0,
-    pid: process.pid,
-    created,
-  };
-  for (const part of ['upper', 'work'])
-    mkdirSync(containers.path(id, part), { recursive: true, mode: 0o755 });
+  const state = await register(args, { options, image, deps }, scope);
+  const { id, created } = state;
   using _alive = containers.lock(id);
-  containers.save(state);
   try {
     return await start(
       { ...state, status: 'running', started: created },
@@ -105,6 +91,34 @@ interface Job {
   readonly options: RunOptions;
   readonly image: RunImage;
   readonly deps: RunDeps;
+}
+
+/** Gives it an id and a name; under a lock, so that of two that start at once one finds the name taken. */
+async function register(
+  args: readonly string[],
+  { options, image, deps }: Job,
+  scope: Scope,
+): Promise<ContainerState> {
+  const { containers } = deps;
+  await using _names = await containers.lockNames(scope.signal);
+  const state: ContainerState = {
+    id: randomBytes(32).toString('hex'),
+    name: nameFor(options.name, containers),
+    image: options.image,
+    imageId: image.id,
+    manifest: image.manifest,
+    layers: image.snapshot.layers.map((layer) => layer.id),
+    config: configOf(options, image.config),
+    args,
+    status: 'created',
+    exitCode: 0,
+    pid: process.pid,
+    created: new Date(deps.now()).toISOString(),
+  };
+  for (const part of ['upper', 'work'])
+    mkdirSync(containers.path(state.id, part), { recursive: true, mode: 0o755 });
+  containers.save(state);
+  return state;
 }
 
 async function start(state: ContainerState, job: Job, scope: Scope): Promise<ExitStatus> {
@@ -159,23 +173,36 @@ async function exec(
       : image.config.WorkingDir);
   ensureWorkdir(tree, root, cwd);
   const hostname = state.id.slice(0, 12);
+  const env = environment(options, image.config, { home: user.home, hostname });
+  checkProgram(tree, { args: state.args, env, cwd, user });
   const runtime = await deps.runtime();
+  const size = deps.terminalSize();
   return runtime.run(
     {
       id: `container-${state.id.slice(0, 16)}`,
       root,
       args: state.args,
-      env: environment(options, image.config, { home: user.home, hostname }),
+      env,
       cwd,
       user,
       network: options.network,
       hostname,
       mounts: networkMounts(deps.containers.path(state.id), hostname, options.network),
-      stdio: { kind: 'inherit', stdin: options.interactive, terminal: options.terminal },
+      stdio: {
+        kind: 'inherit',
+        stdin: options.interactive,
+        terminal: options.terminal,
+        ...(size === undefined ? {} : { size }),
+      },
       onStart: (pid) => {
         deps.onSignals((signal) => {
           signalContainer(pid, signal);
         });
+        if (options.terminal) {
+          deps.onResize((size) => {
+            resizeTerminal(pid, size);
+          });
+        }
       },
     },
     scope,
@@ -251,6 +278,12 @@ function environment(
 
 /** Made inside the root, through the mount; a path that leads below /proc is refused. */
 function ensureWorkdir(tree: SourceTree, root: string, cwd: string): void {
+  if (!cwd.startsWith('/')) {
+    throw new BuildError(
+      'usage',
+      `the working directory '${cwd}' is invalid, it needs to be an absolute path`,
+    );
+  }
   const path = resolveInside(tree, Buffer.from(cwd).toString('latin1'), true) ?? '';
   if (/^(proc|dev|sys)\//.test(path)) {
     throw new BuildError('usage', `working directory ${cwd} is not inside the container's root`);

@@ -26,7 +26,14 @@ export type Stdio =
       readonly stdin: boolean;
       /** A pseudo-terminal for the process (needs a terminal on our stdin). */
       readonly terminal: boolean;
+      /** Of our own terminal, for the new one to begin with. */
+      readonly size?: TerminalSize;
     };
+
+export interface TerminalSize {
+  readonly columns: number;
+  readonly rows: number;
+}
 
 /** A process to run in a container of its own. */
 export interface ProcessSpec {

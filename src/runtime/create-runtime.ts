@@ -13,6 +13,7 @@ import { BuildError } from '../model/error.js';
 import type { ExitStatus, ProcessSpec, Runtime } from '../model/process.js';
 import type { Scope } from '../model/scope.js';
 import { sys } from '../sys/sys.js';
+import { programNotExecutable, programNotFound } from './exec-error.js';
 import { loadSeccomp } from './load-seccomp.js';
 import { ociSpec, type Seccomp } from './oci-spec.js';
 import { runChild } from './process.js';
@@ -163,17 +164,13 @@ function throwRuntimeFailure(log: string, spec: ProcessSpec): void {
   const errors = lines.filter((line) => line.includes('"error"')).map(messageOf);
   const [message] = errors;
   if (message === undefined) return;
-  const program = JSON.stringify(spec.args[0] ?? '');
-  if (/not found|no such file/i.test(message)) {
-    const path = (spec.args[0] ?? '').includes('/');
-    const why = path ? 'no such file or directory' : 'executable file not found in $PATH';
-    throw new BuildError('not-found', `exec: ${program}: ${why}`, {
-      hint: 'is it installed in the image, and is it spelled right?',
-    });
-  }
-  if (/permission denied|exec format|is a directory/i.test(message)) {
-    throw new BuildError('run-failed', `exec: ${program}: ${message}`);
-  }
+  const program = spec.args[0] ?? '';
+  if (/not found|no such file/i.test(message)) throw programNotFound(program);
+  // crun opens what it will execute: a directory is refused with EPERM there.
+  if (/open executable: operation not permitted|is a directory/i.test(message))
+    throw programNotExecutable(program, 'is a directory');
+  if (/permission denied/i.test(message)) throw programNotExecutable(program, 'permission denied');
+  if (/exec format/i.test(message)) throw programNotExecutable(program, 'exec format error');
   throw new BuildError('runtime', `the container could not be started: ${message}`);
 }
 

@@ -83,7 +83,7 @@ export function ociSpec(process: ProcessSpec, seccomp: Seccomp): unknown {
   return {
     ociVersion: '1.0.2',
     process: {
-      terminal: stdio.kind === 'inherit' && stdio.terminal,
+      ...terminalOf(stdio),
       user: { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids, umask: 0o022 },
       args: process.args,
       env: process.env,
@@ -109,6 +109,12 @@ export function ociSpec(process: ProcessSpec, seccomp: Seccomp): unknown {
       ...('profile' in seccomp ? { seccomp: seccomp.profile } : {}),
     },
   };
+}
+
+function terminalOf(stdio: ProcessSpec['stdio']) {
+  if (stdio.kind === 'pipe' || !stdio.terminal) return { terminal: false };
+  if (stdio.size === undefined) return { terminal: true };
+  return { terminal: true, consoleSize: { height: stdio.size.rows, width: stdio.size.columns } };
 }
 
 /** Of each processor that has it: temperatures tell what other tenants do (GHSA-6fw5-f8r9-fgfm). */

@@ -1,4 +1,5 @@
-import { writeFileSync } from 'node:fs';
+import { accessSync, constants, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { startBuild } from '../../build.js';
 import type { BuildOptions, BuildResult } from '../../model/build-options.js';
 import { BuildError } from '../../model/error.js';
@@ -89,6 +90,7 @@ async function run(context: CommandContext): Promise<number> {
     const { runCall } = await import('../call/run-call.js');
     return runCall({ call, options, mode }, context);
   }
+  prepareReports(context);
   await using workshop = openWorkshop(undefined, env);
   await using build = startBuild(options, workshop);
   await printEvents(build.events, { mode, stream: stderr, env });
@@ -197,7 +199,7 @@ function pairs(
 /** The keys of buildx's metadata file that a local build has. */
 function writeReports({ flags }: CommandContext, result: BuildResult): void {
   const iidfile = flags.text('iidfile');
-  if (iidfile !== undefined) writeFileSync(iidfile, result.imageId);
+  if (iidfile !== undefined) writeReport('iidfile', iidfile, result.imageId);
   const metadata = flags.text('metadata-file');
   if (metadata === undefined) return;
   const { manifest: digest, manifestSize: size, manifestMediaType: mediaType } = result;
@@ -207,5 +209,35 @@ function writeReports({ flags }: CommandContext, result: BuildResult): void {
     'containerimage.descriptor': { mediaType, digest, size },
     ...(result.names.length === 0 ? {} : { 'image.name': result.names.join(',') }),
   };
-  writeFileSync(metadata, `${JSON.stringify(report, null, 2)}\n`);
+  writeReport('metadata-file', metadata, `${JSON.stringify(report, null, 2)}\n`);
+}
+
+function writeReport(flag: string, file: string, text: string): void {
+  try {
+    writeFileSync(file, text);
+  } catch (error) {
+    throw cannotWrite(flag, file, error);
+  }
+}
+
+/** Before the build, not after ten minutes of it: an ID of an earlier build goes too, as docker has it. */
+function prepareReports({ flags }: CommandContext): void {
+  for (const flag of ['iidfile', 'metadata-file']) {
+    const file = flags.text(flag);
+    if (file === undefined) continue;
+    try {
+      if (statSync(file, { throwIfNoEntry: false })?.isFile() === true) rmSync(file);
+      accessSync(dirname(resolve(file)), constants.W_OK);
+    } catch (error) {
+      throw cannotWrite(flag, file, error);
+    }
+  }
+}
+
+function cannotWrite(flag: string, file: string, error: unknown): BuildError {
+  const why = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+  return new BuildError('usage', `--${flag}: cannot write ${file}: ${why}`, {
+    hint: 'its directory must exist, be writable and have space',
+    cause: error,
+  });
 }

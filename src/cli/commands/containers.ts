@@ -6,7 +6,7 @@ import { openWorkshop } from '../../workshop.js';
 import { type Command, type CommandContext, say } from '../command.js';
 import type { FlagSpec } from '../flags.js';
 import { type Column, formatListing } from '../format/listing.js';
-import { humanDuration, since } from '../format/units.js';
+import { goTime, humanDuration, since } from '../format/units.js';
 import { errorText } from '../print-error.js';
 import { asError, atLeastOne, INSPECT_FLAGS, inspectAll, quietScope } from './images.js';
 
@@ -197,14 +197,26 @@ function containerColumns(now: number, whole: boolean): readonly Column<Containe
     { field: 'ID', header: 'CONTAINER ID', value: ({ id }) => (whole ? id : id.slice(0, 12)) },
     { field: 'Image', header: 'IMAGE', value: ({ image }) => image },
     { field: 'Command', header: 'COMMAND', value: ({ args }) => `"${cut(args.join(' '), whole)}"` },
-    { field: 'CreatedAt', header: 'CREATED AT', value: ({ created }) => created },
+    { field: 'CreatedAt', header: 'CREATED AT', value: ({ created }) => goTime(created) },
     { field: 'RunningFor', header: 'CREATED', value: ({ created }) => since(created, now) },
     { field: 'Status', header: 'STATUS', value: (state) => statusOf(state, now) },
     { field: 'State', header: 'STATE', value: ({ status }) => status },
     { field: 'Ports', header: 'PORTS', value: () => '' },
     { field: 'Names', header: 'NAMES', value: ({ name }) => name },
+    // What there is none of yet: empty, as docker prints it for a container without.
+    ...['HealthStatus', 'Labels', 'LocalVolumes', 'Mounts', 'Networks'].map(
+      (field): Column<ContainerState> => ({ field, header: HEADERS[field] ?? '', value: () => '' }),
+    ),
   ];
 }
+
+const HEADERS: Readonly<Record<string, string>> = {
+  HealthStatus: 'HEALTH',
+  Labels: 'LABELS',
+  LocalVolumes: 'LOCAL VOLUMES',
+  Mounts: 'MOUNTS',
+  Networks: 'NETWORKS',
+};
 
 function cut(text: string, whole: boolean): string {
   return whole || text.length <= 20 ? text : `${text.slice(0, 19)}…`;

@@ -8,7 +8,7 @@ import { openWorkshop, type Workshop } from '../../workshop.js';
 import { type Command, type CommandContext, say } from '../command.js';
 import type { FlagSpec } from '../flags.js';
 import { type Column, formatListing } from '../format/listing.js';
-import { humanSize, since } from '../format/units.js';
+import { goTime, humanSize, since, wholeSeconds } from '../format/units.js';
 import { compileTemplate } from '../template/execute.js';
 
 const FORMAT: FlagSpec = {
@@ -61,8 +61,12 @@ function imageColumns(now: number): readonly Column<ImageRow>[] {
     { field: 'Digest', header: 'DIGEST', value: (row) => row.digest },
     { field: 'ID', header: 'IMAGE ID', value: (row) => row.id },
     { field: 'CreatedSince', header: 'CREATED', value: (row) => since(row.created, now) },
-    { field: 'CreatedAt', header: 'CREATED AT', value: (row) => row.created ?? 'N/A' },
+    { field: 'CreatedAt', header: 'CREATED AT', value: (row) => goTime(row.created) },
     { field: 'Size', header: 'SIZE', value: (row) => humanSize(row.size) },
+    // docker computes these three for `system df` alone.
+    { field: 'Containers', header: 'CONTAINERS', value: () => 'N/A' },
+    { field: 'SharedSize', header: 'SHARED SIZE', value: () => 'N/A' },
+    { field: 'UniqueSize', header: 'UNIQUE SIZE', value: () => 'N/A' },
   ];
 }
 
@@ -168,9 +172,9 @@ export const historyCommand: Command = {
       {
         field: 'CreatedSince',
         header: 'CREATED',
-        value: (row) => (human ? since(row.created, now) : (row.created ?? '')),
+        value: (row) => (human ? since(row.created, now) : wholeSeconds(row.created)),
       },
-      { field: 'CreatedAt', header: 'CREATED AT', value: (row) => row.created ?? '' },
+      { field: 'CreatedAt', header: 'CREATED AT', value: (row) => wholeSeconds(row.created) },
       {
         field: 'CreatedBy',
         header: 'CREATED BY',

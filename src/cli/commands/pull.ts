@@ -1,4 +1,5 @@
 import { parsePlatform } from '../../model/platform.js';
+import { parseReference } from '../../model/reference.js';
 import { pullImage } from '../../pull.js';
 import { openWorkshop } from '../../workshop.js';
 import { type Command, say } from '../command.js';
@@ -17,6 +18,9 @@ export const pullCommand: Command = {
     const [name = ''] = exactly(context, 1, 'stave pull [OPTIONS] NAME[:TAG|@DIGEST]');
     await using workshop = openWorkshop(undefined, context.env);
     const quiet = context.flags.bool('quiet');
+    const { tag, digest } = parseReference(name);
+    if (!quiet && tag === 'latest' && digest === undefined && !name.endsWith(':latest'))
+      say(context.stdout, 'Using default tag: latest\n');
     const wanted = context.flags.text('platform') ?? context.env['DOCKER_DEFAULT_PLATFORM'] ?? '';
     const platform = wanted === '' ? workshop.platform : parsePlatform(wanted, workshop.platform);
     const canonical = await pullImage(name, {

@@ -27,8 +27,10 @@ export function formatListing<Row>(
       ...rows.map((row) => chosen.map(({ value }) => value(row))),
     ]);
   }
+  // docker's formatter marshals a map: its keys are sorted.
+  const sorted = columns.toSorted((a, b) => (a.field < b.field ? -1 : 1));
   const objects = rows.map((row) =>
-    Object.fromEntries(columns.map(({ field, value }) => [field, value(row)])),
+    Object.fromEntries(sorted.map(({ field, value }) => [field, value(row)])),
   );
   if (format === 'json') return objects.map((object) => `${JSON.stringify(object)}\n`).join('');
   const text = format

@@ -32,3 +32,16 @@ export function since(rfc3339: string | undefined, now: number): string {
   if (Number.isNaN(time) || time <= 0) return 'N/A';
   return `${humanDuration(now - time)} ago`;
 }
+
+/** Go's time.String() to the second, in UTC: docker's CreatedAt. */
+export function goTime(rfc3339: string | undefined): string {
+  const time = Date.parse(rfc3339 ?? '');
+  if (Number.isNaN(time)) return 'N/A';
+  return `${new Date(time).toISOString().slice(0, 19).replace('T', ' ')} +0000 UTC`;
+}
+
+/** RFC 3339 to the second. */
+export function wholeSeconds(rfc3339: string | undefined): string {
+  const time = Date.parse(rfc3339 ?? '');
+  return Number.isNaN(time) ? '' : `${new Date(time).toISOString().slice(0, 19)}Z`;
+}
