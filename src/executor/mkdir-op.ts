@@ -4,13 +4,14 @@ import { toBytes } from '../cache/source-tree.js';
 import type { MkdirSpec } from '../model/graph.js';
 import type { Op } from '../model/op.js';
 import type { Snapshot } from '../model/stores.js';
-import { userFiles } from '../cache/user-files.js';
-import { resolveUser } from '../runtime/users.js';
+import { ownerOf } from './owner.js';
 import { part } from './parts.js';
 import type { ExecutorDeps } from './executor-deps.js';
 import { UpperWriter } from './upper-writer.js';
 
-/** WORKDIR: makes the directory and its parents, 0755 and the user's, where they are not there yet. */
+const ROOT = { uid: 0, gid: 0 };
+
+/** WORKDIR: makes the directory and its parents, 0755 and the user's (as `--chown` reads it), where they are not there yet. */
 export function mkdirOp(spec: MkdirSpec, deps: ExecutorDeps): Op<Snapshot> {
   return {
     definition: () =>
@@ -26,7 +27,7 @@ export function mkdirOp(spec: MkdirSpec, deps: ExecutorDeps): Op<Snapshot> {
       const writer = new UpperWriter(layer.upper, view);
       const path = writer.resolve(toBytes(spec.path), true);
       if (writer.entryType(path) !== 'directory') {
-        writer.ensureDirectory(path, resolveUser(userFiles(view), spec.user));
+        writer.ensureDirectory(path, ownerOf(spec.user || undefined, view) ?? ROOT);
       }
       writer.finish();
       return deps.snapshots.snapshot([...base.layers, await layer.commit(scope)]);

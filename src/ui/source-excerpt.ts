@@ -2,6 +2,8 @@ import type { SourceRange } from '../model/error.js';
 import { redactUrls } from '../model/redact-urls.js';
 
 const AROUND = 2;
+/** A longer line is cut: it would push the error off the screen. */
+const WIDEST = 400;
 
 /** The lines of a range with two around them, the range marked, as docker prints them. */
 export function sourceExcerpt(lines: readonly string[], range: SourceRange): string[] {
@@ -10,7 +12,7 @@ export function sourceExcerpt(lines: readonly string[], range: SourceRange): str
   const width = String(to).length;
   const shown: string[] = [];
   for (let number = from; number <= to; number++) {
-    const line = redactUrls((lines[number - 1] ?? '').replace(/\r$/, ''));
+    const line = cut(redactUrls((lines[number - 1] ?? '').replace(/\r$/, '')));
     // The empty text after the last newline is no line.
     if (number === lines.length && line === '') continue;
     const inside = number >= range.startLine && number <= range.endLine;
@@ -18,4 +20,8 @@ export function sourceExcerpt(lines: readonly string[], range: SourceRange): str
   }
   if (shown.length === 0) return [];
   return ['--------------------', ...shown, '--------------------'];
+}
+
+function cut(line: string): string {
+  return line.length > WIDEST ? `${line.slice(0, WIDEST)}...` : line;
 }

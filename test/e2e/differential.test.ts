@@ -15,19 +15,20 @@ import { treeLines, untar } from '../helpers/tree.js';
 const LANGUAGE = 'fixtures/language';
 const only = process.env['ONLY']?.split(',');
 
-function notes(peer: string): Readonly<Record<string, string>> {
-  const text = readFileSync(join(LANGUAGE, `${peer}-differs.json`), 'utf8');
-  return JSON.parse(text) as Record<string, string>;
+function readTable<T>(name: string): Readonly<Record<string, T>> {
+  return JSON.parse(readFileSync(join(LANGUAGE, name), 'utf8')) as Record<string, T>;
 }
 
 describe('the same Dockerfile gives the same image', { concurrency: 3 }, () => {
   const world = staveWorld();
   const buildah = buildahPeer(world.dir);
   const differs = {
-    docker: notes('docker'),
-    history: notes('docker-history'),
-    buildah: notes('buildah'),
+    docker: readTable<string>('docker-differs.json'),
+    history: readTable<string>('docker-history-differs.json'),
+    buildah: readTable<string>('buildah-differs.json'),
   };
+  /** Further arguments of the three `build` commands. */
+  const argsOf = readTable<readonly string[]>('args.json');
   let docker: Peer;
   before(async () => {
     docker = await dockerPeer(world.dir);
@@ -46,8 +47,9 @@ describe('the same Dockerfile gives the same image', { concurrency: 3 }, () => {
     .map(({ name }) => name);
   for (const name of cases) {
     const context = join(LANGUAGE, name);
-    const ours = once(() => staveImage(context, name));
-    const theirs = once(() => docker.image(context, name));
+    const args = argsOf[name] ?? [];
+    const ours = once(() => staveImage(context, name, args));
+    const theirs = once(() => docker.image(context, name, args));
     check(name, 'docker', differs.docker[name], async () => {
       const [a, b] = await Promise.all([ours(), theirs()]);
       assert.deepEqual(a.tree, b.tree);
@@ -60,16 +62,20 @@ describe('the same Dockerfile gives the same image', { concurrency: 3 }, () => {
       });
     }
     check(name, 'buildah', differs.buildah[name], async () => {
-      const [a, tree] = await Promise.all([ours(), buildah.image(context, name)]);
+      const [a, tree] = await Promise.all([ours(), buildah.image(context, name, args)]);
       assert.deepEqual(withoutStubs(a.tree), withoutStubs(tree));
     });
   }
 
-  async function staveImage(context: string, name: string): Promise<BuiltImage> {
+  async function staveImage(
+    context: string,
+    name: string,
+    args: readonly string[],
+  ): Promise<BuiltImage> {
     const stave = (...args: string[]): Promise<string> => exec('bin/stave', args, world.env);
     const tar = join(world.dir, `${name}.tar`);
     const root = join(world.dir, `${name}.tree`);
-    await stave('build', '-q', '-t', name, '-o', `type=tar,dest=${tar}`, context);
+    await stave('build', '-q', '-t', name, '-o', `type=tar,dest=${tar}`, ...args, context);
     untar(tar, root);
     const tree = treeLines(root);
     rmSync(root, { recursive: true });

@@ -8,7 +8,7 @@ import { staveWorld } from '../helpers/stave.js';
 /** Each folder of fixtures/errors is a mistake; error.txt is what a person sees. UPDATE=1 rewrites them. */
 const ERRORS = 'fixtures/errors';
 
-describe('bad input gets one clear error', () => {
+describe('bad input gets one clear error', { concurrency: 2 }, () => {
   const world = staveWorld();
   before(() => {
     world.ok('build', '-q', '-t', 'bb', busyboxContext(world.dir));
@@ -18,22 +18,30 @@ describe('bad input gets one clear error', () => {
   });
 
   for (const name of readdirSync(ERRORS).sort()) {
-    test(name, () => {
+    test(name, async () => {
+      const tag = `never-${name}`;
       const context = join(ERRORS, name);
-      const extra = existsSync(join(context, 'args'))
-        ? readFileSync(join(context, 'args'), 'utf8')
-        : '';
-      const args = extra.split(/\s+/).filter((arg) => arg !== '');
-      const outcome = world.run('build', '-q', '-t', 'never', ...args, context);
+      const outcome = await world.start(['build', '-q', '-t', tag, ...argsOf(context)]);
       assert.equal(outcome.status, 1, outcome.stderr);
       assert.equal(outcome.stdout, '');
-      assert.equal(world.run('image', 'inspect', 'never').status, 1, 'nothing half-written');
+      assert.equal(world.run('image', 'inspect', tag).status, 1, 'nothing half-written');
       const shown = outcome.stderr.replaceAll(process.cwd(), '.');
       assert.doesNotMatch(shown, /^\s+at .*:\d+:\d+/m, 'no stack trace');
       golden(join(context, 'error.txt'), shown);
     });
   }
 });
+
+/** `{"args": [...], "context": "...", "covers": [...]}` as in fixtures/features; the context is the folder itself. */
+function argsOf(folder: string): readonly string[] {
+  const file = join(folder, 'fixture.json');
+  if (!existsSync(file)) return [folder];
+  const { args = [], context = folder } = JSON.parse(readFileSync(file, 'utf8')) as {
+    args?: string[];
+    context?: string;
+  };
+  return [...args, context];
+}
 
 function golden(file: string, actual: string): void {
   if (process.env['UPDATE'] === '1') writeFileSync(file, actual);
