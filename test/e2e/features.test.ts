@@ -11,10 +11,11 @@ import { untar } from '../helpers/tree.js';
 /**
  * Each folder of fixtures/features is a behaviour that the old peers lack: a Dockerfile, perhaps a context/ and a
  * fixture.json, and in expect.txt what comes of it: how the image differs from `bb`, or the error, or for --call what
- * is printed. UPDATE=1 rewrites expect.txt; read the diff.
+ * is printed. UPDATE=1 rewrites expect.txt; read the diff. ONLY=name,name runs just those.
  */
 const FEATURES = 'fixtures/features';
 const STAVE = resolve('bin/stave');
+const only = process.env['ONLY']?.split(',');
 
 interface Fixture {
   /** Further arguments of `stave build`, which runs in the fixture's folder. */
@@ -42,7 +43,8 @@ describe('features of the language', { concurrency: 2 }, () => {
     world[Symbol.dispose]();
   });
 
-  for (const name of readdirSync(FEATURES).sort()) {
+  const names = readdirSync(FEATURES).filter((name) => only?.includes(name) !== false);
+  for (const name of names.sort()) {
     test(name, async () => {
       const golden = join(FEATURES, name, 'expect.txt');
       const actual = await outcomeText(name);

@@ -20,8 +20,11 @@ const FIELDS = ['User', 'Env', 'Entrypoint', 'Cmd', 'WorkingDir', 'Labels', 'Exp
   'OnBuild',
 ]);
 
-/** What the image has more, less or otherwise than its base. */
-export function differenceText(image: ImageText, base: ImageText): string {
+const NOTHING: ImageText = { tree: new Map(), config: [], history: [] };
+
+/** What the image has more, less or otherwise than `bb`, if its history says that it is made of it; else all it has. */
+export function differenceText(image: ImageText, bb: ImageText): string {
+  const base = bb.history.every((line, i) => line === image.history[i]) ? bb : NOTHING;
   const gone = [...base.tree.keys()].filter((path) => !image.tree.has(path));
   const changed = [...image.tree].filter(([path, text]) => base.tree.get(path) !== text);
   const tree = [
@@ -35,8 +38,7 @@ export function differenceText(image: ImageText, base: ImageText): string {
     ...image.config.filter((line) => !base.config.includes(line)),
     ...fieldsGone.map((line) => `${line} (gone)`),
   ];
-  const onBase = base.history.every((line, i) => line === image.history[i]);
-  const history = image.history.slice(onBase ? base.history.length : 0);
+  const history = image.history.slice(base.history.length);
   return section('tree', tree) + section('config', config) + section('history', history);
 }
 
