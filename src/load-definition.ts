@@ -1,16 +1,18 @@
-import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
-import { basename, dirname, join, relative, resolve } from 'node:path';
-import { type BuildContext, openContext } from './executor/build-context.js';
-import { compileIgnore, type IgnoreRules } from './executor/match.js';
+import { basename } from 'node:path';
+import { openContextSource } from './context-source.js';
+import { readDockerfile } from './dockerfile-source.js';
+import type { BuildContext } from './executor/build-context.js';
+import type { IgnoreRules } from './executor/match.js';
 import type { RemoteSources } from './executor/remote-sources.js';
+import { noIgnoreRules, readIgnoreFile } from './ignore-file.js';
 import { resolveImage } from './image-source.js';
 import { internalVertex } from './internal-vertex.js';
 import type { BuildOptions } from './model/build-options.js';
-import { type Digest, digestOf, hexOf } from './model/digest.js';
-import { BuildError } from './model/error.js';
-import { hasCode } from './model/has-code.js';
+import type { Digest } from './model/digest.js';
 import type { Platform } from './model/oci.js';
 import type { Scope } from './model/scope.js';
+import { type NamedContexts, namedContexts } from './named-contexts.js';
+import { openContexts } from './open-contexts.js';
 import type { ParsedDockerfile } from './parser/instruction.js';
 import type { IgnoreFacts } from './parser/lint/ignore-facts.js';
 import type { LowerOptions, Warning } from './parser/lower-options.js';
@@ -27,7 +29,7 @@ export interface Definition {
   /** For one of the platforms; by default the first. */
   readonly lowering: (platform?: Platform) => LowerOptions;
   /** Opened when the first step reads it. */
-  readonly context: (scope: Scope) => Promise<BuildContext>;
+  readonly context: (scope: Scope, name?: string) => Promise<BuildContext>;
   readonly saveContext: () => void;
   /** The internal vertex that read the Dockerfile: its warnings are of it. */
   readonly vertex: Digest;
@@ -36,105 +38,66 @@ export interface Definition {
   readonly remote: RemoteSources;
 }
 
-const MAX_DOCKERFILE = 10 << 20;
-
 export async function loadDefinition(
   options: BuildOptions,
   workshop: Workshop,
   scope: Scope,
 ): Promise<Definition> {
   const platforms = targetPlatforms(options, workshop);
-  const dir = contextDirectory(options.context);
-  const path = dockerfilePath(options, dir);
-  const name = basename(path);
-  const shown = shownPath(path);
-  const { dockerfile, vertex } = await internalVertex(
-    `[internal] load build definition from ${name}`,
+  const remote = createRemoteSources(workshop);
+  const { stdin } = options;
+  const keepGitDir = isTrue(options.buildArgs?.['BUILDKIT_CONTEXT_KEEP_GIT_DIR']);
+  const source = await openContextSource(
+    { context: options.context, stdin, keepGitDir },
+    remote,
     scope,
-    (inner) => {
-      const text = readText(path, shown, MAX_DOCKERFILE);
-      return Promise.resolve({ dockerfile: parseDockerfile(text, shown), vertex: inner.vertex });
+  );
+  const { dockerfile, vertex, place, path } = await internalVertex(
+    `[internal] load build definition from ${shortName(options)}`,
+    scope,
+    async (inner) => {
+      const file = options.dockerfile;
+      const found = await readDockerfile({ file, context: source, stdin }, remote, inner);
+      const { text, shown } = found;
+      return { ...found, dockerfile: parseDockerfile(text, shown), vertex: inner.vertex };
     },
   );
   let rules: IgnoreRules | undefined;
-  const ignore = (): IgnoreRules => (rules ??= readIgnore(dir, path));
-  let opened: Promise<BuildContext> | undefined;
-  let context: BuildContext | undefined;
+  const ignore = (): IgnoreRules =>
+    (rules ??= source.local ? readIgnoreFile(source.dir, path) : noIgnoreRules());
+  const named = namedContexts(options.buildContexts ?? {}, workshop, scope);
+  const contexts = openContexts({ source, ignore, named: named.directory, workshop });
   return {
     dockerfile,
     platforms,
-    lowering: lowerOptions(options, { path, platforms, workshop }, scope),
-    context: (inner) =>
-      (opened ??= open(dir, ignore, workshop, inner).then((made) => (context = made))),
-    saveContext: () => context?.save(),
+    lowering: lowerOptions(options, { place, platforms, workshop, named }, scope),
+    context: contexts.open,
+    saveContext: contexts.save,
     vertex,
     ignoreFacts: () => factsOf(ignore()),
-    remote: createRemoteSources(workshop),
+    remote,
   };
 }
 
-function contextDirectory(context: string): string {
-  const stat = statSync(context, { throwIfNoEntry: false });
-  if (stat?.isDirectory() === true) return realpathSync(context);
-  if (stat === undefined) {
-    const remote = /^(https?|git|ssh):\/\/|^git@/.test(context) || context === '-';
-    if (remote)
-      throw new BuildError('unsupported', `a build context from ${context} is not supported yet`, {
-        hint: 'give a directory',
-      });
-    throw new BuildError(
-      'usage',
-      `unable to prepare context: path ${JSON.stringify(context)} not found`,
-    );
-  }
-  throw new BuildError(
-    'usage',
-    `unable to prepare context: ${JSON.stringify(context)} is not a directory`,
-  );
+function isTrue(value: string | undefined): boolean {
+  return /^(1|t|true)$/i.test(value ?? '');
 }
 
-function dockerfilePath({ dockerfile }: BuildOptions, dir: string): string {
-  if (dockerfile === '-')
-    throw new BuildError('unsupported', 'a Dockerfile from stdin is not supported yet', {
-      hint: 'give -f a file',
-    });
-  if (dockerfile !== undefined) return resolve(dockerfile);
-  const upper = join(dir, 'Dockerfile');
-  const lower = join(dir, 'dockerfile');
-  return !existsSync(upper) && existsSync(lower) ? lower : upper;
-}
-
-/** As short as it is unambiguous: relative when it is below the working directory. */
-function shownPath(path: string): string {
-  const near = relative(process.cwd(), path);
-  return near.startsWith('..') ? path : near;
-}
-
-function readText(path: string, shown: string, max: number): string {
-  try {
-    if (statSync(path).size > max)
-      throw new BuildError('syntax', `${shown} is larger than ${String(max >> 20)} MiB`);
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    if (!hasCode(error, 'ENOENT', 'EISDIR', 'EACCES', 'ENOTDIR')) throw error;
-    const why = hasCode(error, 'ENOENT', 'ENOTDIR')
-      ? 'no such file or directory'
-      : (error as Error).message;
-    throw new BuildError('not-found', `failed to read dockerfile: open ${shown}: ${why}`, {
-      hint: 'name it with -f, or give the directory it is in',
-    });
-  }
+/** What titles call the Dockerfile before it is found. */
+function shortName({ dockerfile }: BuildOptions): string {
+  return dockerfile === undefined || dockerfile === '-' ? 'Dockerfile' : basename(dockerfile);
 }
 
 interface Lowered {
-  readonly path: string;
+  readonly place: string;
+  readonly named: NamedContexts;
   readonly platforms: TargetPlatforms;
   readonly workshop: Workshop;
 }
 
 function lowerOptions(
   options: BuildOptions,
-  { path, platforms, workshop }: Lowered,
+  { place, platforms, workshop, named }: Lowered,
   scope: Scope,
 ): Definition['lowering'] {
   const pull = options.pull ?? false;
@@ -150,7 +113,9 @@ function lowerOptions(
     network: options.network ?? 'default',
     noCache: options.noCache ?? false,
     noCacheFilter: options.noCacheFilter ?? [],
-    place: path,
+    place,
+    namedContext: named.find,
+    namedContexts: named.names,
     // Each platform lowers the same file.
     warn: (warning: Warning): void => {
       const { message, range } = warning;
@@ -168,28 +133,8 @@ function lowerOptions(
   });
 }
 
-/** `<Dockerfile>.dockerignore` beside the Dockerfile wins over the context's own. */
-function readIgnore(dir: string, dockerfile: string): IgnoreRules {
-  const own = join(dirname(dockerfile), `${basename(dockerfile)}.dockerignore`);
-  const file = existsSync(own) ? own : join(dir, '.dockerignore');
-  return compileIgnore(existsSync(file) ? readFileSync(file, 'latin1') : '', shownPath(file));
-}
-
 function factsOf({ hasExceptions, ignoresAll, verdict }: IgnoreRules): IgnoreFacts {
   // The rules are of bytes.
   const bytes = (path: string): string => Buffer.from(path).toString('latin1');
   return { hasExceptions, ignoresAll, ignores: (path) => verdict(bytes(path)).ignored };
-}
-
-async function open(
-  dir: string,
-  ignore: () => IgnoreRules,
-  workshop: Workshop,
-  scope: Scope,
-): Promise<BuildContext> {
-  return internalVertex('[internal] load build context', scope, () => {
-    const statCacheFile = workshop.store.path('contexts', hexOf(digestOf(dir)));
-    const now = BigInt(workshop.now()) * 1_000_000n;
-    return Promise.resolve(openContext({ dir, ignore: ignore(), statCacheFile, now }));
-  });
 }

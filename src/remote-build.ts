@@ -30,7 +30,7 @@ export type EngineFailure =
 export function remoteBuild(options: BuildOptions): Build {
   const queue = createEventQueue();
   const controller = new AbortController();
-  const { signal: given, ...plain } = options;
+  const { signal: given, stdin: _stdin, ...plain } = options;
   const signal =
     given === undefined ? controller.signal : AbortSignal.any([controller.signal, given]);
   const result = run(plain, queue.push, signal).finally(queue.end);

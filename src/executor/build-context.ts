@@ -21,7 +21,8 @@ export interface BuildContext extends SourceTree {
 export interface ContextOptions {
   readonly dir: string;
   readonly ignore: IgnoreRules;
-  readonly statCacheFile: string;
+  /** Where hashes are kept for the next build; absent for files that will not be there again. */
+  readonly statCacheFile?: string;
   /** Nanoseconds since the epoch. */
   readonly now: bigint;
 }
@@ -35,7 +36,8 @@ export function openContext({ dir, ignore, statCacheFile, now }: ContextOptions)
   const listed = new Map<string, readonly SourceEntry[]>();
   const read = new Map<string, FileFacts & { readonly stat: BigIntStats }>();
   let cache: StatCache | undefined;
-  const statCache = () => (cache ??= openStatCache(statCacheFile, now));
+  const statCache = (): StatCache | undefined =>
+    statCacheFile === undefined ? undefined : (cache ??= openStatCache(statCacheFile, now));
 
   const unfiltered = (path: string): SourceEntry | undefined => {
     const file = hostPath(dir, path);
@@ -96,21 +98,25 @@ interface FileFacts {
 }
 
 /** A file whose hash is known has had its attributes noted if it has any: setting one changes the ctime. */
-function recall(cache: StatCache, path: string, stat: BigIntStats): FileFacts | undefined {
-  const hash = cache.get(path, stat);
-  if (hash === undefined) return undefined;
+function recall(
+  cache: StatCache | undefined,
+  path: string,
+  stat: BigIntStats,
+): FileFacts | undefined {
+  const hash = cache?.get(path, stat);
+  if (cache === undefined || hash === undefined) return undefined;
   return { hash, xattrs: cache.hasNotes() ? (cache.get(`${path}${XATTRS}`, stat) ?? '') : '' };
 }
 
 function learn(
-  cache: StatCache,
+  cache: StatCache | undefined,
   path: string,
   file: string | Buffer,
   stat: BigIntStats,
 ): FileFacts {
   const found = { hash: hashFile(file), xattrs: xattrDigest(file) };
-  cache.set(path, stat, found.hash);
-  if (found.xattrs !== '') cache.set(`${path}${XATTRS}`, stat, found.xattrs);
+  cache?.set(path, stat, found.hash);
+  if (found.xattrs !== '') cache?.set(`${path}${XATTRS}`, stat, found.xattrs);
   return found;
 }
 

@@ -1,23 +1,18 @@
-import { randomBytes } from 'node:crypto';
 import { chmodSync, renameSync, rmdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { bytesUnder } from '../cache/layer-walk.js';
 import type { GitSpec, Vertex } from '../model/graph.js';
 import type { Op } from '../model/op.js';
 import type { Scope } from '../model/scope.js';
 import type { Snapshot } from '../model/stores.js';
 import type { ExecutorDeps } from './executor-deps.js';
-import { checkOut } from './git-checkout.js';
-import { GitRepository, type ResolvedRef } from './git-repository.js';
+import type { ResolvedRef } from './git-repository.js';
+import { gitTree, resolveGit } from './git-tree.js';
 import { part } from './parts.js';
 
 /** A repository's files at a commit: keyed by the commit, which is asked for before anything runs. */
 export function gitOp(spec: GitSpec, vertex: Vertex, deps: ExecutorDeps): Op<Snapshot> {
   let found: Promise<ResolvedRef> | undefined;
-  const resolve = async (scope: Scope): Promise<ResolvedRef> => {
-    const repository = await GitRepository.open(spec.remote, deps.remote, scope);
-    return repository.resolve(spec);
-  };
+  const resolve = (scope: Scope): Promise<ResolvedRef> => resolveGit(spec, deps.remote, scope);
   return {
     definition: async (scope) => {
       const { commit, name } = await (found ??= resolve(scope));
@@ -35,19 +30,14 @@ export function gitOp(spec: GitSpec, vertex: Vertex, deps: ExecutorDeps): Op<Sna
       const time = deps.now();
       const data = Buffer.from(`commit ${resolved.commit}\n`);
       scope.emit({ type: 'log', vertex: vertex.digest, stream: 'stderr', data, time });
-      const directory = join(await deps.temporary(), `git-${randomBytes(8).toString('hex')}`);
-      try {
-        const repository = await GitRepository.open(spec.remote, deps.remote, scope);
-        const root = await checkOut(repository, spec, { found: resolved, directory });
-        const base = deps.snapshots.snapshot([]);
-        await using layer = await deps.snapshots.prepare(base, scope);
-        rmdirSync(layer.upper);
-        renameSync(bytesUnder(directory, root), layer.upper);
-        chmodSync(layer.upper, 0o755);
-        return deps.snapshots.snapshot([await layer.commit(scope)]);
-      } finally {
-        rmSync(directory, { recursive: true, force: true });
-      }
+      const { directory, root } = await gitTree(spec, resolved, deps.remote, scope);
+      const base = deps.snapshots.snapshot([]);
+      await using layer = await deps.snapshots.prepare(base, scope);
+      rmdirSync(layer.upper);
+      renameSync(bytesUnder(directory, root), layer.upper);
+      chmodSync(layer.upper, 0o755);
+      rmSync(directory, { recursive: true, force: true });
+      return deps.snapshots.snapshot([await layer.commit(scope)]);
     },
   };
 }

@@ -39,10 +39,20 @@ export interface OutputSpec {
 }
 
 export interface BuildOptions {
-  /** The build context: a directory. */
+  /**
+   * The build context: a directory, a git repository, the URL of a tar or of a Dockerfile, or `-`: `stdin` holds a tar
+   * or a Dockerfile.
+   */
   readonly context: string;
-  /** Path of the Dockerfile; default `<context>/Dockerfile`, then `<context>/dockerfile`. */
+  /** What `-` means. Not over the API. */
+  readonly stdin?: AsyncIterable<Uint8Array>;
+  /**
+   * Path of the Dockerfile, a URL, or `-`; default `Dockerfile`, then `dockerfile` in the context. Relative paths are
+   * below the working directory, or below the context when that is no directory of this machine.
+   */
   readonly dockerfile?: string;
+  /** Further contexts by name: a directory, git or http(s) URL, docker-image://name, oci-layout://directory. */
+  readonly buildContexts?: Readonly<Record<string, string>>;
   /** Image names; `latest` where no tag is written. */
   readonly tags?: readonly string[];
   readonly buildArgs?: Readonly<Record<string, string>>;

@@ -191,3 +191,13 @@ export interface ResolvedImage {
   /** It could not be resolved and stands in for what it might be; only a check goes on with one. */
   readonly placeholder?: boolean;
 }
+
+/** What --build-context puts in the place of an image or stage name. */
+export type NamedSource =
+  | { readonly kind: 'scratch' }
+  /** An image by its name. */
+  | { readonly kind: 'reference'; readonly reference: string }
+  | { readonly kind: 'image'; readonly image: ResolvedImage }
+  /** A directory: the named context of a copy. */
+  | { readonly kind: 'local'; readonly name: string }
+  | { readonly kind: 'source'; readonly op: HttpSpec | GitSpec; readonly shown: string };

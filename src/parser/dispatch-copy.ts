@@ -63,10 +63,14 @@ async function takeFrom(
   body: CopyBody & Instruction,
   sources: readonly string[],
   step: Step,
-): Promise<Pick<CopySpec, 'from' | 'sources' | 'origins'> & { inputs: readonly Vertex[] }> {
+): Promise<
+  Pick<CopySpec, 'from' | 'context' | 'sources' | 'origins'> & { inputs: readonly Vertex[] }
+> {
   if (body.instruction === 'ADD') return { from: 'context', ...addSources(body, sources, step) };
   for (const source of sources) refuseRemote(source);
   if (body.from === undefined) return { from: 'context', sources, inputs: [] };
+  const context = await step.context.localContext(body.from);
+  if (context !== undefined) return { from: 'context', context, sources, inputs: [] };
   const input = await step.context.source(body.from, body.range);
   return { from: 'input', sources, inputs: [input] };
 }

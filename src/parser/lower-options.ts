@@ -1,5 +1,5 @@
 import type { SourceRange } from '../model/error.js';
-import type { NetworkMode, ResolvedImage } from '../model/graph.js';
+import type { NamedSource, NetworkMode, ResolvedImage } from '../model/graph.js';
 import type { LintOptions } from './lint/lint-options.js';
 import type { OutlineCapture } from './lint/outline.js';
 import type { Platform } from '../model/oci.js';
@@ -50,4 +50,6 @@ export interface LowerOptions {
   readonly warn?: (warning: Warning) => void;
   /** The time a remote source says it is from (SOURCE_DATE_EPOCH=context or a name), in seconds, if it has one. */
   readonly sourceTime?: (source: EpochSource) => Promise<number | undefined>;
+  /** What a name means by --build-context, before it means a stage or an image. */
+  readonly namedContext?: (name: string) => Promise<NamedSource | undefined>;
 }

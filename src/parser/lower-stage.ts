@@ -1,6 +1,6 @@
 import { canonicalDigest } from '../model/canonical.js';
 import { BuildError, type SourceRange } from '../model/error.js';
-import type { OpSpec, ResolvedImage, Vertex } from '../model/graph.js';
+import type { NamedSource, OpSpec, ResolvedImage, Vertex } from '../model/graph.js';
 import { nearest } from '../model/nearest.js';
 import type { Platform, RunConfig } from '../model/oci.js';
 import { formatPlatform, normalizePlatform, parsePlatform } from '../model/platform.js';
@@ -10,6 +10,7 @@ import type { GlobalArgs } from './globals.js';
 import type { Instruction, ParsedDockerfile } from './instruction.js';
 import type { Lint } from './lint/lint.js';
 import type { LowerOptions } from './lower-options.js';
+import { contextVertex, imageSpec } from './named-context.js';
 import { at, placed } from './placed.js';
 import { Problem } from './problem.js';
 import { readTrigger } from './read-instruction.js';
@@ -78,9 +79,13 @@ export class Lowering {
   }
 
   async #lower(stage: Stage): Promise<StageState> {
-    const { state, triggers } = await this.#begin(stage).catch((error: unknown) =>
-      this.#findings.abandon(error),
-    );
+    const abandon = (error: unknown): never => this.#findings.abandon(error);
+    const replaced =
+      stage.name === undefined
+        ? undefined
+        : await this.#fromContext(stage.name, stage, this.#options.platform).catch(abandon);
+    if (replaced !== undefined) return replaced.state;
+    const { state, triggers } = await this.#begin(stage).catch(abandon);
     const context = this.#context(stage);
     const { range } = stage.from;
     for (const trigger of triggers) {
@@ -129,6 +134,10 @@ export class Lowering {
       lint: this.#lint.stage(),
       ...(outline === undefined ? {} : { outline }),
       source: (from, range) => this.#source(from, stage, range),
+      localContext: async (from) => {
+        const found = await this.#options.namedContext?.(from);
+        return found?.kind === 'local' ? found.name : undefined;
+      },
     };
   }
 
@@ -171,9 +180,37 @@ export class Lowering {
         triggers,
       };
     }
+    const named = await this.#fromContext(base, stage, platform);
+    if (named !== undefined) return named;
     if (base === 'scratch') return { state: this.#onScratch(stage, platform, steps), triggers: [] };
     const image = await this.#options.resolveImage(base, platform, from.range);
     return this.#onImage(stage, image, { base, platform });
+  }
+
+  /** A stage that is, or begins with, a context of --build-context. */
+  async #fromContext(
+    name: string,
+    stage: Stage,
+    platform: Platform,
+  ): Promise<{ state: StageState; triggers: readonly string[] } | undefined> {
+    const found = await this.#options.namedContext?.(name);
+    if (found === undefined) return undefined;
+    if (found.kind === 'image') return this.#onImage(stage, found.image, { base: name, platform });
+    if (found.kind === 'reference') {
+      const { range } = stage.from;
+      const image = await this.#options.resolveImage(found.reference, platform, range);
+      return this.#onImage(stage, image, { base: name, platform });
+    }
+    const steps = { done: 0, total: this.#countSteps(stage) };
+    const state = this.#onScratch(stage, platform, steps);
+    const vertex = this.#contextVertex(found, name, stage);
+    state.vertex = vertex;
+    if (found.kind !== 'scratch') state.history.push({ createdBy: vertex.name, vertex });
+    return { state, triggers: [] };
+  }
+
+  #contextVertex(found: NamedSource, name: string, stage: Stage): Vertex {
+    return contextVertex(found, name, (op, title) => this.#sourceVertex(op, title, stage));
   }
 
   #expand(word: string): string {
@@ -312,10 +349,14 @@ export class Lowering {
       );
     }
     if (index !== undefined) return (await this.stage(index)).vertex;
+    const named = await this.#options.namedContext?.(from);
+    if (named !== undefined && named.kind !== 'reference')
+      return this.#contextVertex(named, from, current);
     if (from.toLowerCase() === 'scratch')
       return this.#sourceVertex({ kind: 'scratch' }, 'scratch', current);
-    this.#checkNearStage(from, current);
-    const image = await this.#options.resolveImage(from, this.#options.platform, range);
+    if (named === undefined) this.#checkNearStage(from, current);
+    const name = named?.reference ?? from;
+    const image = await this.#options.resolveImage(name, this.#options.platform, range);
     return this.#sourceVertex(imageSpec(image), `FROM ${image.reference}`, current);
   }
 
@@ -339,11 +380,6 @@ export class Lowering {
     if (near === undefined) return;
     throw new Problem(`no stage ${JSON.stringify(from)}`, { hint: `did you mean --from=${near}?` });
   }
-}
-
-function imageSpec(image: ResolvedImage): OpSpec {
-  const { reference, manifest, layers } = image;
-  return { kind: 'image', reference, manifest, layers, diffIDs: image.config.rootfs.diff_ids };
 }
 
 function countTriggers(triggers: readonly string[]): number {

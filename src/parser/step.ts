@@ -23,6 +23,8 @@ export interface StageContext {
   readonly outline?: StageOutline;
   /** The last vertex of a stage, or an image's, for `--from`. */
   readonly source: (from: string, range: SourceRange) => Promise<Vertex>;
+  /** The named context that `--from` means, when it is a directory: it is copied from in place. */
+  readonly localContext: (from: string) => Promise<string | undefined>;
 }
 
 /** One instruction at work on its stage. */

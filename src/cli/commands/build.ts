@@ -8,11 +8,12 @@ import { nearest } from '../../model/nearest.js';
 import { printEvents, type ProgressMode } from '../../ui/print-events.js';
 import { openWorkshop } from '../../workshop.js';
 import { CALL_FLAGS, readCall } from '../call/call-flag.js';
+import { buildContextFlag, contextOptions } from '../build-flags/contexts.js';
 import { type Command, type CommandContext, say } from '../command.js';
 import type { FlagSpec } from '../flags.js';
 import { parseAnnotation, parseOutput } from '../output-flag.js';
 
-const LATER = ['add-host', 'allow', 'attest', 'build-context', 'builder', 'cache-from', 'cache-to']
+const LATER = ['add-host', 'allow', 'attest', 'builder', 'cache-from', 'cache-to']
   .concat(['cgroup-parent', 'policy', 'provenance', 'push', 'resource', 'sbom', 'secret'])
   .concat([
     'shm-size',
@@ -35,6 +36,7 @@ const FLAGS: readonly FlagSpec[] = [
     help: 'Annotate the manifest (or index, manifest-descriptor, index-descriptor)',
   },
   { name: 'build-arg', kind: 'list', value: 'NAME[=VALUE]', help: 'Set a build-time variable' },
+  buildContextFlag,
   {
     name: 'file',
     short: 'f',
@@ -73,7 +75,7 @@ const FLAGS: readonly FlagSpec[] = [
 
 export const buildCommand: Command = {
   names: ['build', 'image build', 'builder build', 'buildx build'],
-  usage: '[OPTIONS] PATH',
+  usage: '[OPTIONS] PATH | URL | -',
   summary: 'Build an image from a Dockerfile',
   flags: FLAGS,
   run,
@@ -146,6 +148,7 @@ function buildOptions({ flags, env, signal, stdout }: CommandContext): BuildOpti
   }
   return {
     context: path,
+    ...contextOptions(flags, path),
     tags: flags.list('tag'),
     buildArgs: withEpoch(
       pairs(flags.list('build-arg'), (name) => env[name]),

@@ -1,0 +1,126 @@
+import { randomBytes } from 'node:crypto';
+import { createReadStream, mkdirSync, realpathSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { RemoteSources } from './executor/remote-sources.js';
+import { collectInput } from './input-file.js';
+import { internalVertex } from './internal-vertex.js';
+import { BuildError } from './model/error.js';
+import { type GitReference, parseGitReference } from './model/git-reference.js';
+import { redactUrls } from './model/redact-urls.js';
+import type { Scope } from './model/scope.js';
+import type { Bytes } from './model/stores.js';
+
+/** A build context on disk. */
+export interface ContextSource {
+  readonly dir: string;
+  /** The user's own directory; else a copy of what came from afar, which goes with the process. */
+  readonly local: boolean;
+  /** For messages: what the user gave, without credentials. */
+  readonly shown: string;
+  /** What came instead of a context: the Dockerfile itself. */
+  readonly dockerfile?: Buffer;
+}
+
+export interface ContextRequest {
+  readonly context: string;
+  readonly stdin: Bytes | undefined;
+  readonly keepGitDir: boolean;
+}
+
+export const MAX_DOCKERFILE = 10 << 20;
+
+/**
+ * Makes a context a directory: in place, from stdin, git or the web. Throws BuildError `usage` when it is none of
+ * these.
+ */
+export async function openContextSource(
+  request: ContextRequest,
+  remote: RemoteSources,
+  scope: Scope,
+): Promise<ContextSource> {
+  const { context } = request;
+  if (context === '-') return fromStdin(request, remote, scope);
+  const stat = statSync(context, { throwIfNoEntry: false });
+  if (stat?.isDirectory() === true)
+    return { dir: realpathSync(context), local: true, shown: context };
+  const reference = parseGitReference(context, true);
+  if (reference !== undefined) return fromGit(reference, request, remote, scope);
+  if (/^https?:\/\//i.test(context)) return fromWeb(context, remote, scope);
+  const quoted = JSON.stringify(context);
+  throw new BuildError(
+    'usage',
+    stat === undefined
+      ? `unable to prepare context: path ${quoted} not found`
+      : `unable to prepare context: ${quoted} is not a directory`,
+  );
+}
+
+/** A tar, compressed or not, is the context; any other text is a Dockerfile. */
+async function fromStdin(
+  { stdin }: ContextRequest,
+  remote: RemoteSources,
+  scope: Scope,
+): Promise<ContextSource> {
+  if (stdin === undefined)
+    throw new BuildError('usage', 'a build context from stdin needs stdin', {
+      hint: 'the API takes a directory or a URL',
+    });
+  return internalVertex('[internal] load remote build context', scope, (inner) =>
+    unpackOrRead(stdin, '-', remote, inner),
+  );
+}
+
+async function fromWeb(
+  context: string,
+  remote: RemoteSources,
+  scope: Scope,
+): Promise<ContextSource> {
+  const shown = redactUrls(context);
+  if (!URL.canParse(context))
+    throw new BuildError('usage', `unable to prepare context: ${JSON.stringify(shown)} is no URL`);
+  return internalVertex('[internal] load remote build context', scope, async (inner) => {
+    const { download } = await import('./executor/download.js');
+    const { path } = await download({ url: new URL(context), bytes: true }, remote, inner);
+    if (path === undefined) throw new Error('a download without bytes');
+    return unpackOrRead(createReadStream(path), shown, remote, inner);
+  });
+}
+
+async function unpackOrRead(
+  bytes: Bytes,
+  shown: string,
+  remote: RemoteSources,
+  scope: Scope,
+): Promise<ContextSource> {
+  const dir = join(await remote.temporary(), `context-${randomBytes(8).toString('hex')}`);
+  mkdirSync(dir, { mode: 0o755 });
+  const { openArchive } = await import('./executor/context-archive.js');
+  const opened = await openArchive(bytes);
+  if (opened.tar === undefined) {
+    const dockerfile = await collectInput(opened.bytes, 'the Dockerfile', MAX_DOCKERFILE);
+    return { dir, local: false, shown, dockerfile };
+  }
+  const { unpackContext } = await import('./executor/context-archive.js');
+  await unpackContext(opened.tar, dir, scope.signal);
+  return { dir, local: false, shown };
+}
+
+async function fromGit(
+  reference: GitReference,
+  { context, keepGitDir }: ContextRequest,
+  remote: RemoteSources,
+  scope: Scope,
+): Promise<ContextSource> {
+  const shown = redactUrls(context);
+  const { gitSpec } = await import('./parser/add-sources.js');
+  const spec = gitSpec(
+    reference,
+    reference.keepGitDir === undefined ? { body: { keepGitDir } } : {},
+  );
+  return internalVertex(`[internal] load git source ${shown}`, scope, async (inner) => {
+    const { gitTree, resolveGit } = await import('./executor/git-tree.js');
+    const found = await resolveGit(spec, remote, inner);
+    const { directory, root } = await gitTree(spec, found, remote, inner);
+    return { dir: join(directory, Buffer.from(root, 'latin1').toString()), local: false, shown };
+  });
+}
