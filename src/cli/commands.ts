@@ -2,6 +2,7 @@ import type { Command } from './command.js';
 import { loadCommand, saveCommand } from './commands/archives.js';
 import { buildCommand } from './commands/build.js';
 import { commitCommand, diffCommand } from './commands/changes.js';
+import { contextListCommand, contextWhyCommand } from './commands/context.js';
 import {
   inspectCommand,
   inspectContainerCommand,
@@ -22,6 +23,8 @@ import { versionCommand } from './commands/version.js';
 /** Every command, in the order the help shows them. */
 export const commands: readonly Command[] = [
   buildCommand,
+  contextListCommand,
+  contextWhyCommand,
   runCommand,
   psCommand,
   rmCommand,
