@@ -5,7 +5,6 @@ import { healthText } from './health-text.js';
 import type { ArgDeclaration, Form, Instruction, Pair } from './instruction.js';
 import { Problem } from './problem.js';
 import { checkSignal } from './signals.js';
-import { setConfigEnv, setVariable } from './stage-state.js';
 import { argvOf, remember, type Step } from './step.js';
 import { exposedPorts } from './ports.js';
 import { expandWord, expandWords } from './words.js';
@@ -49,8 +48,8 @@ function environment(pairs: readonly Pair[], step: Step): void {
   const { state, expand } = step;
   const expanded = pairs.map(([name, value]) => [expand(name), expand(value)] as const);
   for (const [name, value] of expanded) {
-    state.env = setVariable(state.env, name, value, 'ENV');
-    state.config.Env = setConfigEnv(state.config.Env, name, value);
+    state.env.set(name, value, 'ENV');
+    state.imageEnv.set(name, `${name}=${value}`);
   }
   remember(step, `ENV ${expanded.map(([name, value]) => `${name}=${value}`).join(' ')}`);
 }
@@ -70,12 +69,11 @@ function declare(args: readonly ArgDeclaration[], step: Step): void {
   const { state, context } = step;
   const shown: string[] = [];
   for (const { name, value } of args) {
-    const lookup = context.lint.watch((key) => state.env.findLast((v) => v.name === key)?.value);
+    const lookup = context.lint.watch((key) => state.env.get(key));
     const own = value === undefined ? undefined : () => expandWord(value, lookup, context.escape);
     // A build argument's default is not even evaluated; a global ARG's value is for those without a default.
     const now = context.buildArgs[name] ?? own?.() ?? context.globals.get(name);
-    if (now !== undefined && !NOT_IN_ENV.has(name))
-      state.env = setVariable(state.env, name, now, 'ARG');
+    if (now !== undefined && !NOT_IN_ENV.has(name)) state.env.set(name, now, 'ARG');
     const known = state.args.filter((arg) => arg.name !== name);
     const declared = now === undefined ? { name } : { name, value: now };
     const at = state.args.findIndex((arg) => arg.name === name);

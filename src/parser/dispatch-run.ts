@@ -38,7 +38,7 @@ function execSpec(
   return {
     kind: 'exec',
     args: argvOf(form, state),
-    env: withProxies(state.env, buildArgs),
+    env: withProxies(state.env.list(), buildArgs),
     cwd:
       state.config.WorkingDir === undefined || state.config.WorkingDir === ''
         ? '/'
@@ -72,10 +72,7 @@ function withProxies(
 /** `|2 A=1 B=2 /bin/sh -c cmd`: the ARGs in scope with their values now, then argv (BuildKit's history form). */
 function runText(form: Form, state: StageState): string {
   const args = state.args
-    .map(({ name, value }) => [
-      name,
-      state.env.findLast((v) => v.name === name)?.value ?? value ?? '',
-    ])
+    .map(({ name, value }) => [name, state.env.get(name) ?? value ?? ''])
     .map(([name, value]) => `${name ?? ''}=${value ?? ''}`);
   const head = args.length === 0 ? [] : [`|${String(args.length)}`, ...args];
   return [...head, ...argvOf(form, state)].join(' ');

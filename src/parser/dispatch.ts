@@ -13,10 +13,8 @@ export async function dispatch(
   state: StageState,
   context: StageContext,
 ): Promise<void> {
-  // All expansions of one instruction see the variables from before it.
-  const before = state.env;
-  const plain = (name: string): string | undefined =>
-    before.findLast((v) => v.name === name)?.value;
+  // All expansions of one instruction see the variables from before it: it expands all, then sets.
+  const plain = (name: string): string | undefined => state.env.get(name);
   const lookup = context.lint.watch(plain);
   const expand = (word: string): string => expandWord(word, lookup, context.escape);
   const step: Step = { instruction, prefix, state, context, lookup, plain, expand };

@@ -1,5 +1,4 @@
 import type { RunConfig } from '../model/oci.js';
-import type { MutableConfig } from './stage-state.js';
 
 /** In the order of docker's image spec; what is not in it (a classic builder's Hostname, Image ...) does not go on. */
 const FIELDS = ['User', 'ExposedPorts', 'Env', 'Entrypoint', 'Cmd', 'Volumes', 'WorkingDir'].concat(
@@ -10,7 +9,7 @@ const SETS: ReadonlySet<string> = new Set(['ExposedPorts', 'Volumes', 'Labels'])
 
 /** The config as BuildKit writes it: labels of the command line last, empty fields left out, sets in order. */
 export function finalConfig(
-  config: MutableConfig,
+  config: RunConfig,
   labels: Readonly<Record<string, string>>,
 ): RunConfig {
   const all = { ...config, Labels: { ...config.Labels, ...labels } };

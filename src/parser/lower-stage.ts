@@ -14,9 +14,10 @@ import { contextVertex, imageSpec } from './named-context.js';
 import { at, placed } from './placed.js';
 import { Problem } from './problem.js';
 import { readTrigger } from './read-instruction.js';
-import { setConfigEnv, type StageState } from './stage-state.js';
-import type { FromInstruction, Stage } from './stages.js';
+import type { StageState } from './stage-state.js';
+import { type FromInstruction, type Stage, stageNames, type StageNames } from './stages.js';
 import { type StageContext, stepTitle } from './step.js';
+import { Variables } from './variables.js';
 import { expandWord } from './words.js';
 
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -34,6 +35,7 @@ export class Lowering {
   readonly #dockerfile: ParsedDockerfile;
   readonly #options: LowerOptions;
   readonly #stages: readonly Stage[];
+  readonly #names: StageNames;
   readonly #globals: GlobalArgs;
   readonly #buildArgs: Readonly<Record<string, string>>;
   readonly #lint: Lint;
@@ -44,6 +46,7 @@ export class Lowering {
     this.#dockerfile = dockerfile;
     this.#options = options;
     this.#stages = file.stages;
+    this.#names = stageNames(file.stages);
     this.#globals = file.globals;
     this.#buildArgs = file.buildArgs;
     this.#lint = file.lint;
@@ -156,12 +159,10 @@ export class Lowering {
       });
     }
     const platform = this.#platform(from);
-    const earlier = this.#stages
-      .slice(0, stage.index)
-      .findLast(({ name }) => name === base.toLowerCase());
+    const earlier = this.#names.before(base, stage.index);
     const steps = { done: 0, total: this.#countSteps(stage) };
     if (earlier !== undefined) {
-      const parent = await this.stage(earlier.index);
+      const parent = await this.stage(earlier);
       const triggers = parent.config.OnBuild ?? [];
       const { OnBuild: _cleared, ...config } = parent.config;
       const fresh = {
@@ -176,6 +177,8 @@ export class Lowering {
           name: this.#title(stage),
           config,
           history: [...parent.history],
+          env: new Variables(parent.env.list()),
+          imageEnv: new Map(parent.imageEnv),
         },
         triggers,
       };
@@ -251,8 +254,7 @@ export class Lowering {
 
   #onScratch(stage: Stage, platform: Platform, steps: { done: number; total: number }): StageState {
     const vertex = this.#sourceVertex({ kind: 'scratch' }, 'FROM scratch', stage);
-    const config = { Env: [`PATH=${DEFAULT_PATH}`], WorkingDir: '/' };
-    return this.#fresh(stage, vertex, { config, platform, steps });
+    return this.#fresh(stage, vertex, { config: { WorkingDir: '/' }, platform, steps });
   }
 
   #onImage(
@@ -266,12 +268,7 @@ export class Lowering {
     const title = { name: this.#title(stage), platformTitle: this.#platformTitle(platform), steps };
     const name = `${stepTitle(title, index)} FROM ${image.reference}`;
     const vertex = this.#sourceVertex(imageSpec(image), name, stage);
-    const env = inherited.Env ?? [];
-    const hasPath = env.some((entry) => entry.startsWith('PATH='));
-    const config = hasPath
-      ? inherited
-      : { ...inherited, Env: setConfigEnv(env, 'PATH', DEFAULT_PATH) };
-    const state = this.#fresh(stage, vertex, { config, platform, steps });
+    const state = this.#fresh(stage, vertex, { config: inherited, platform, steps });
     state.base = image.config;
     state.author = image.config.author;
     state.baseUnknown = image.placeholder === true;
@@ -300,18 +297,21 @@ export class Lowering {
     vertex: Vertex,
     { config, platform, steps }: Pick<StageState, 'platform' | 'steps'> & { config: RunConfig },
   ): StageState {
-    const env = (config.Env ?? []).map((entry) => {
-      const cut = entry.indexOf('=');
-      return { name: entry.slice(0, cut), value: entry.slice(cut + 1), origin: 'ENV' as const };
+    const { Env = [], ...rest } = config;
+    const imageEnv = new Map(Env.map((entry) => [entry.split('=', 1)[0] ?? '', entry]));
+    if (!imageEnv.has('PATH')) imageEnv.set('PATH', `PATH=${DEFAULT_PATH}`);
+    const variables = Array.from(imageEnv, ([name, entry]) => {
+      return { name, value: entry.slice(name.length + 1), origin: 'ENV' as const };
     });
     return {
       name: this.#title(stage),
       platform,
       platformTitle: this.#platformTitle(platform),
       vertex,
-      config: { ...config },
+      config: rest,
       author: undefined,
-      env,
+      env: new Variables(variables),
+      imageEnv,
       args: [],
       history: [],
       base: undefined,
@@ -361,7 +361,7 @@ export class Lowering {
   }
 
   #stageIndex(from: string): number | undefined {
-    const named = this.#stages.findLast(({ name }) => name === from.toLowerCase())?.index;
+    const named = this.#names.last(from);
     if (named !== undefined || !/^\d+$/.test(from)) return named;
     if (Number(from) < this.#stages.length) return Number(from);
     throw new Problem(

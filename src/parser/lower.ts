@@ -44,7 +44,7 @@ export async function lower(dockerfile: ParsedDockerfile, given: LowerOptions): 
     config: {
       ...(state.author === undefined ? {} : { author: state.author }),
       ...finalPlatform(state, options),
-      config: finalConfig(state.config, options.labels),
+      config: finalConfig({ ...state.config, Env: [...state.imageEnv.values()] }, options.labels),
     },
     ...(state.base === undefined ? {} : { base: state.base }),
     history: state.history,

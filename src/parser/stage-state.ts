@@ -1,8 +1,10 @@
 import { posix } from 'node:path';
-import type { EnvVar, HistoryStep, Vertex } from '../model/graph.js';
+import type { HistoryStep, Vertex } from '../model/graph.js';
 import type { ImageConfig, Platform, RunConfig } from '../model/oci.js';
+import type { Variables } from './variables.js';
 
-export type MutableConfig = { -readonly [K in keyof RunConfig]: RunConfig[K] };
+/** All but Env, which is made at the end. */
+export type MutableConfig = { -readonly [K in keyof Omit<RunConfig, 'Env'>]: RunConfig[K] };
 
 /** What a stage has come to: changed by each instruction, copied for a stage that builds on it. */
 export interface StageState {
@@ -15,8 +17,9 @@ export interface StageState {
   vertex: Vertex;
   readonly config: MutableConfig;
   author: string | undefined;
-  /** Variables a RUN sees, in the order they were last set. */
-  env: readonly EnvVar[];
+  readonly env: Variables;
+  /** `Env` of the image config by name: replaced in place, else appended. */
+  readonly imageEnv: Map<string, string>;
   /** ARGs in scope, for the history: each name once, first come first. */
   args: readonly { readonly name: string; readonly value?: string }[];
   readonly history: HistoryStep[];
@@ -31,28 +34,6 @@ export interface StageState {
   workdirSet: boolean;
   /** The image at the bottom could not be asked for its config (a check goes on without it). */
   baseUnknown: boolean;
-}
-
-export function setVariable(
-  env: readonly EnvVar[],
-  name: string,
-  value: string,
-  origin: EnvVar['origin'],
-): readonly EnvVar[] {
-  return [...env.filter((variable) => variable.name !== name), { name, value, origin }];
-}
-
-/** `Env` of an image config: replaced in place, else appended. */
-export function setConfigEnv(
-  env: readonly string[] | undefined,
-  name: string,
-  value: string,
-): string[] {
-  const list = [...(env ?? [])];
-  const at = list.findIndex((entry) => entry.startsWith(`${name}=`));
-  if (at === -1) list.push(`${name}=${value}`);
-  else list[at] = `${name}=${value}`;
-  return list;
 }
 
 /** Absolute and cleaned, relative to the working directory. */

@@ -37,6 +37,28 @@ export function readStages(
   return { stages, globals: readGlobals(head, { ...options, escape, targetName }) };
 }
 
+/** Stages by their names, in any case. A name may be used again. */
+export interface StageNames {
+  /** The last of that name before a stage. */
+  readonly before: (name: string, index: number) => number | undefined;
+  /** The last of that name in the file. */
+  readonly last: (name: string) => number | undefined;
+}
+
+export function stageNames(stages: readonly Stage[]): StageNames {
+  const byName = new Map<string | undefined, Stage[]>();
+  for (const stage of stages) {
+    const same = byName.get(stage.name);
+    if (same === undefined) byName.set(stage.name, [stage]);
+    else same.push(stage);
+  }
+  const named = (name: string): readonly Stage[] => byName.get(name.toLowerCase()) ?? [];
+  return {
+    before: (name, index) => named(name).findLast((stage) => stage.index < index)?.index,
+    last: (name) => named(name).at(-1)?.index,
+  };
+}
+
 /** The stage to build: the last, or the last of that name. */
 export function findTarget(
   stages: readonly Stage[],

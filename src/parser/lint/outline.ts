@@ -57,7 +57,7 @@ export class StageOutline {
       const given = value !== undefined || context.options.buildArgs[name] !== undefined;
       // Only taken over: its declaration is the global one.
       if (!given && context.globals.get(name) !== undefined) continue;
-      const now = state.env.findLast((variable) => variable.name === name)?.value ?? '';
+      const now = state.env.get(name) ?? '';
       const description = descriptionOf(comments, name);
       this.own.set(name, { name, value: now, description, range });
     }

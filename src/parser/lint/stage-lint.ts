@@ -70,7 +70,7 @@ export class StageLint {
       if (declared.has(name) || NOT_IN_ENV.has(name)) continue;
       const near = suggestion(
         name,
-        state.env.map((variable) => variable.name),
+        state.env.list().map((variable) => variable.name),
       );
       const hint = near === undefined ? '' : ` (did you mean $${near}?)`;
       const detail = `Usage of undefined variable '$${name}'${hint}`;
