@@ -76,6 +76,7 @@ export function readTrigger(trigger: string): InstructionBody & { text: string }
   if (line.problem !== undefined) throw line.problem;
   if (lines.slice(line.endLine).some((rest) => rest.trim() !== ''))
     throw new Problem(`onbuild trigger should be a single expression: ${lines[0] ?? ''}`);
+  checkTrigger(line.text);
   return readLine(line, '\\');
 }
 
@@ -126,11 +127,16 @@ function readOnbuild(source: Source): InstructionBody {
   const { text: line } = source;
   if (line === '') throw new Problem('ONBUILD requires at least one argument');
   const { heredocs, escape } = source;
+  checkTrigger(line);
+  readLine({ text: line, heredocs }, escape);
+  const bodies = heredocs.map(({ content, name }) => `\n${content}${name}`);
+  return { kind: 'onbuild', trigger: line + bodies.join('') };
+}
+
+/** Also of a trigger in an image, which may have been made by anything. */
+function checkTrigger(line: string): void {
   const word = (line.split(BLANKS, 1)[0] ?? '').toUpperCase();
   if (word === 'ONBUILD') throw new Problem("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed");
   if (word === 'FROM' || word === 'MAINTAINER')
     throw new Problem(`${word} isn't allowed as an ONBUILD trigger`);
-  readLine({ text: line, heredocs }, escape);
-  const bodies = heredocs.map(({ content, name }) => `\n${content}${name}`);
-  return { kind: 'onbuild', trigger: line + bodies.join('') };
 }

@@ -106,12 +106,15 @@ target 6
   });
 
   test('O4 a trigger that cannot be is told at FROM', async () => {
-    const images = { base: { OnBuild: ['NOPE x', 'RUN a\nRUN b', 'COPY --from=later / /'] } };
+    const images = {
+      base: { OnBuild: ['NOPE x', 'RUN a\nRUN b', 'FROM a', 'COPY --from=later / /'] },
+    };
     assert.deepEqual(
       await failure('FROM base AS b\nFROM b\nFROM a AS later', { images, target: 'b' }),
       [
         '1: unknown instruction: NOPE',
         '1: onbuild trigger should be a single expression: RUN a',
+        "1: FROM isn't allowed as an ONBUILD trigger",
         '1: cannot copy from stage "later", it needs to be defined before current stage "b"',
       ],
     );
