@@ -62,38 +62,61 @@ function middle(tokens: readonly Token[]): (text: string) => boolean {
   return (text) => text === '' || text.endsWith('/');
 }
 
+/** A token may begin here; or here is inside a `**` that has not come to a `/` yet. */
+const BEGIN = 1;
+const INSIDE = 2;
+
+/** The states that are alive, which are few however long the pattern is. */
+class States {
+  readonly #tokens: readonly Token[];
+  readonly #flags: Uint8Array;
+  readonly alive: number[] = [];
+
+  constructor(tokens: readonly Token[]) {
+    this.#tokens = tokens;
+    this.#flags = new Uint8Array(tokens.length + 1);
+  }
+
+  /** Wildcards may match nothing; a `**` only where it begins. */
+  add(state: number, flag: typeof BEGIN | typeof INSIDE): void {
+    for (let at = state; ; at++) {
+      const before = this.#flags[at] ?? 0;
+      if ((before & flag) !== 0) return;
+      if (before === 0) this.alive.push(at);
+      this.#flags[at] = before | flag;
+      if (flag === INSIDE || typeof this.#tokens[at] !== 'number') return;
+    }
+  }
+
+  clear(): void {
+    for (const state of this.alive) this.#flags[state] = 0;
+    this.alive.length = 0;
+  }
+
+  get matched(): boolean {
+    return this.#flags[this.#tokens.length] !== 0;
+  }
+}
+
 /** Runs all states at once, character by character: no backtracking. */
 function simulate(tokens: readonly Token[], chars: readonly string[]): boolean {
-  let now = new Uint8Array(tokens.length + 1);
-  let then = new Uint8Array(tokens.length + 1);
-  now[0] = 1;
+  let [now, then] = [new States(tokens), new States(tokens)];
+  now.add(0, BEGIN);
   for (const char of chars) {
-    then.fill(0);
-    advance(tokens, now, then, char);
+    then.clear();
+    for (const state of now.alive) advance(tokens, state, char, then);
     [now, then] = [then, now];
   }
-  skipEmpty(tokens, now);
-  return now[tokens.length] !== 0;
+  return now.matched;
 }
 
-/** State 1: a token may begin here; state 2: inside a `**` that has not come to a `/` yet. */
-function advance(tokens: readonly Token[], now: Uint8Array, then: Uint8Array, char: string): void {
-  skipEmpty(tokens, now);
-  for (const [i, token] of tokens.entries()) {
-    if (now[i] === 0) continue;
-    if (token === DIRS) {
-      then[i] = Math.max(then[i] ?? 0, 2);
-      if (char === '/') then[i + 1] = 1;
-    } else if (token === ANY || (token === STAR && char !== '/')) then[i] = 1;
-    else if (typeof token === 'function' ? token(char) : token === char) then[i + 1] = 1;
-  }
-}
-
-/** Wildcards may match nothing; a `**` only where it begins. */
-function skipEmpty(tokens: readonly Token[], states: Uint8Array): void {
-  for (const [i, token] of tokens.entries()) {
-    if (states[i] === 1 && typeof token === 'number') states[i + 1] = 1;
-  }
+function advance(tokens: readonly Token[], state: number, char: string, then: States): void {
+  const token = tokens[state];
+  if (token === DIRS) {
+    then.add(state, INSIDE);
+    if (char === '/') then.add(state + 1, BEGIN);
+  } else if (token === ANY || (token === STAR && char !== '/')) then.add(state, BEGIN);
+  else if (typeof token === 'function' ? token(char) : token === char) then.add(state + 1, BEGIN);
 }
 
 function tokenize(chars: readonly string[], dialect: 'match' | 'ignore'): Token[] {
@@ -123,9 +146,9 @@ function tokenize(chars: readonly string[], dialect: 'match' | 'ignore'): Token[
 function doubleStar(chars: readonly string[], at: number): { token: Token; end: number } {
   const slash = chars[at + 2] === '/';
   const end = at + (slash ? 2 : 1);
-  const rest = chars.slice(end + 1);
-  const suffix = at === 0 && !slash && !rest.some((char) => '*?[]\\'.includes(char));
-  return { token: rest.length === 0 || suffix ? ANY : DIRS, end };
+  const suffix =
+    at === 0 && !slash && !chars.slice(end + 1).some((char) => '*?[]\\'.includes(char));
+  return { token: end + 1 >= chars.length || suffix ? ANY : DIRS, end };
 }
 
 /** `[a-z]`, `[^x]`, with escapes; the first `]` ends it, an empty one and a half range are errors (Go). */

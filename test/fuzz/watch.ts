@@ -20,7 +20,7 @@ export interface WatchOptions extends WorkerData {
   readonly minutes: number;
 }
 
-const HANG_MS = 60_000;
+const HANG_MS = 120_000;
 
 /** Lets a worker fuzz for so long. Prints each failure with its input; gives the exit code. */
 export function watch({ worker, minutes, seed }: WatchOptions): Promise<number> {
