@@ -71,8 +71,11 @@ class Lexer {
   words(): string[] {
     const words: string[] = [];
     let current = '';
+    let length = 0;
     const end = (): void => {
       if (current !== '') words.push(current);
+      length += current.length + 1;
+      if (length > MAX_LENGTH) throw tooLong();
       current = '';
     };
     while (this.#at < this.#text.length) {
@@ -250,8 +253,12 @@ function trimmed(modifier: string, word: string, value: string): string {
 }
 
 function joined(text: string, piece: string): string {
-  if (text.length + piece.length <= MAX_LENGTH) return text + piece;
-  throw new Problem('the expanded text is longer than 1 MiB', {
+  if (text.length + piece.length > MAX_LENGTH) throw tooLong();
+  return text + piece;
+}
+
+function tooLong(): Problem {
+  return new Problem('the expanded text is longer than 1 MiB', {
     hint: 'put large texts into files',
   });
 }

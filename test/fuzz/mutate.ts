@@ -91,7 +91,7 @@ function edit(text: string, random: Random, corpus: readonly string[]): string {
     case 0:
       return before + after.slice(length);
     case 1:
-      return before + before.slice(-length) + after;
+      return before + before.slice(Math.max(0, at - length)) + after;
     case 2: {
       const other = random.pick(corpus);
       const from = random.int(other.length + 1);
@@ -102,7 +102,9 @@ function edit(text: string, random: Random, corpus: readonly string[]): string {
       return before + random.pick(TOKENS).repeat(1 << random.int(14)) + after;
     case 4:
       return (
-        before + (before.slice(-length) + random.pick(TOKENS)).repeat(1 << random.int(10)) + after
+        before +
+        (before.slice(Math.max(0, at - length)) + random.pick(TOKENS)).repeat(1 << random.int(10)) +
+        after
       );
     default: {
       let tokens = '';

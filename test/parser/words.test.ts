@@ -129,6 +129,7 @@ describe('a word with variables', () => {
     assert.equal(expandWord('$A$A', huge, '\\').length, 1 << 20);
     assert.throws(() => expandWord('$A$A!', huge, '\\'), /longer than 1 MiB/);
     assert.throws(() => expandWord('${A//x/yyyy}', huge, '\\'), /longer than 1 MiB/);
+    assert.throws(() => expandWords('$A $A $A', huge, '\\'), /longer than 1 MiB/);
     assert.throws(() => word('${A:-'.repeat(201) + '}'.repeat(201)), /nested too deeply/);
     assert.equal(word('${NO:-'.repeat(200) + '}'.repeat(200)), '');
     assert.throws(
