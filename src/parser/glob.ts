@@ -4,7 +4,8 @@ import { Problem } from './problem.js';
 type Unit = { readonly any: 'text' | 'char' } | { readonly char: string };
 export type Glob = readonly Unit[];
 
-const MAX_WORK = 1 << 27;
+/** Steps of one search: far more than any use, and less than a second. */
+const MAX_WORK = 1 << 24;
 
 /**
  * `*` and `?` are special and do not match a newline, brackets are plain. `\` quotes `*`, `?` and itself, and before
@@ -16,6 +17,7 @@ export function compileGlob(pattern: string): Glob {
   for (let i = 0; i < chars.length; i++) {
     const char = chars[i] ?? '';
     if (char === '\\') units.push({ char: escaped(pattern, chars[++i] ?? '') });
+    else if (char === '*' && chars[i + 1] === '*') continue;
     else if (char === '*') units.push({ any: 'text' });
     else if (char === '?') units.push({ any: 'char' });
     else units.push({ char });
@@ -75,64 +77,76 @@ interface Search {
   readonly greedy: boolean;
 }
 
-const NONE = Number.MAX_SAFE_INTEGER;
+/** The states of a pattern that are alive, each with the earliest start that led to it. */
+class States {
+  readonly #glob: Glob;
+  readonly #starts: Int32Array;
+  readonly alive: number[] = [];
 
-/**
- * The leftmost match, the longest or the shortest. All states of the pattern go over the text together, each with the
- * earliest start that led to it, so the cost is the text's length times the pattern's, whatever the pattern is.
- */
+  constructor(glob: Glob) {
+    this.#glob = glob;
+    this.#starts = new Int32Array(glob.length + 1).fill(NONE);
+  }
+
+  start(state: number): number {
+    return this.#starts[state] ?? NONE;
+  }
+
+  /** `*` may match nothing. */
+  add(state: number, start: number): void {
+    for (let at = state; ; at++) {
+      const before = this.start(at);
+      if (before !== NONE && before <= start) return;
+      if (before === NONE) this.alive.push(at);
+      this.#starts[at] = start;
+      const unit = this.#glob[at];
+      if (unit === undefined || !('any' in unit) || unit.any !== 'text') return;
+    }
+  }
+
+  clear(): void {
+    for (const state of this.alive) this.#starts[state] = NONE;
+    this.alive.length = 0;
+  }
+}
+
+const NONE = -1;
+
+/** The leftmost match, the longest or the shortest. All states go over the text together: nothing is tried twice. */
 function search(
   glob: Glob,
   chars: readonly string[],
   { from, anchored, greedy }: Search,
 ): { start: number; end: number } | undefined {
-  if (glob.length * (chars.length - from) > MAX_WORK) throw tooMuch();
-  let states = new Array<number>(glob.length + 1).fill(NONE);
+  let [now, then] = [new States(glob), new States(glob)];
   let best: { start: number; end: number } | undefined;
+  let work = 0;
   for (let at = from; ; at++) {
-    if (best === undefined && (!anchored || at === from)) {
-      states[0] = Math.min(states[0] ?? NONE, at);
-    }
-    skipStars(glob, states);
-    const start = states[glob.length] ?? NONE;
-    if (start < NONE && (best === undefined || start <= best.start)) {
+    if (best === undefined && (!anchored || at === from)) now.add(0, at);
+    const start = now.start(glob.length);
+    if (start !== NONE && (best === undefined || start <= best.start)) {
       best = { start, end: at };
       if (!greedy) return best;
     }
     const char = chars[at];
     if (char === undefined) return best;
-    const next = advance(glob, states, char, best?.start ?? NONE);
-    if (next === undefined && (anchored || best !== undefined)) return best;
-    states = next ?? states.fill(NONE);
+    if ((work += now.alive.length) > MAX_WORK) throw tooMuch();
+    then.clear();
+    for (const state of now.alive) {
+      const next = after(state, glob[state], char);
+      const first = now.start(state);
+      // A start after the best one cannot win any more.
+      if (next !== undefined && first <= (best?.start ?? first)) then.add(next, first);
+    }
+    [now, then] = [then, now];
+    if (now.alive.length === 0 && (anchored || best !== undefined)) return best;
   }
 }
 
-/** States after one more character; undefined when none is left. Starts after `limit` cannot win any more. */
-function advance(
-  glob: Glob,
-  states: readonly number[],
-  char: string,
-  limit: number,
-): number[] | undefined {
-  let next: number[] | undefined;
-  for (const [state, start] of states.entries()) {
-    const unit = glob[state];
-    if (unit === undefined || start === NONE || start > limit) continue;
-    const stays = 'any' in unit && unit.any === 'text';
-    if ('any' in unit ? char === '\n' : unit.char !== char) continue;
-    next ??= new Array<number>(glob.length + 1).fill(NONE);
-    const to = stays ? state : state + 1;
-    next[to] = Math.min(next[to] ?? NONE, start);
-  }
-  return next;
-}
-
-/** `*` may match nothing. */
-function skipStars(glob: Glob, states: number[]): void {
-  for (const [state, unit] of glob.entries()) {
-    if (!('any' in unit) || unit.any !== 'text') continue;
-    states[state + 1] = Math.min(states[state + 1] ?? NONE, states[state] ?? NONE);
-  }
+/** The state that a character leads to, if it is one for this unit. */
+function after(state: number, unit: Unit | undefined, char: string): number | undefined {
+  if (unit === undefined || ('any' in unit ? char === '\n' : unit.char !== char)) return undefined;
+  return 'any' in unit && unit.any === 'text' ? state : state + 1;
 }
 
 function tooMuch(): Problem {
