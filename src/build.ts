@@ -1,5 +1,7 @@
 import { createEventQueue } from './event-queue.js';
 import { resolveOp } from './executor/resolve-op.js';
+import { guardSecrets } from './executor/secret-guard.js';
+import { Secrets } from './executor/secrets.js';
 import { exportBuild } from './export-build.js';
 import { openImage } from './image-source.js';
 import { internalVertex } from './internal-vertex.js';
@@ -10,6 +12,7 @@ import { CancelledError } from './model/error.js';
 import type { BuildPlan } from './model/graph.js';
 import type { Platform } from './model/oci.js';
 import { parseReference } from './model/reference.js';
+import type { RunSettings } from './model/run-settings.js';
 import type { Scope } from './model/scope.js';
 import type { Snapshot } from './model/stores.js';
 import { lower } from './parser/lower.js';
@@ -57,7 +60,12 @@ async function runBuild(
     ),
   );
   await checkForeign(plans, workshop.platform);
-  const snapshots = await solvePlans(plans, definition, workshop, scope);
+  const snapshots = await solvePlans(
+    plans,
+    { definition, settings: settingsOf(options) },
+    workshop,
+    scope,
+  );
   definition.saveContext();
   const finished = plans.map((plan, i) => {
     const [platform, snapshot] = [platforms.list[i], snapshots[i]];
@@ -68,6 +76,12 @@ async function runBuild(
   return internalVertex('exporting to image', scope, (inner) =>
     exportBuild({ options, tags, finished, index: platforms.index }, workshop, inner),
   );
+}
+
+/** Who asks for the host's network for every RUN allows it for each. */
+function settingsOf(options: BuildOptions): RunSettings {
+  if (options.network !== 'host') return options;
+  return { ...options, allow: [...(options.allow ?? []), 'network.host'] };
 }
 
 /** Most builds have no foreign step and do not load the check. */
@@ -82,13 +96,18 @@ async function checkForeign(plans: readonly BuildPlan[], host: Platform): Promis
 /** One graph of all platforms: what they have in common runs once. */
 function solvePlans(
   plans: readonly BuildPlan[],
-  definition: Definition,
+  { definition, settings }: { readonly definition: Definition; readonly settings: RunSettings },
   workshop: Workshop,
   scope: Scope,
 ): Promise<Snapshot[]> {
   const { store } = workshop;
+  const secrets = new Secrets(settings.secrets ?? []);
   const deps = {
-    snapshots: store.snapshots,
+    snapshots: guardSecrets(store.snapshots, secrets),
+    mounts: store.mounts,
+    settings,
+    secrets,
+    freshMounts: new Set<string>(),
     runtime: workshop.runtime,
     context: definition.context,
     openImage: (spec: Parameters<typeof openImage>[0]) => openImage(spec, workshop),

@@ -3,7 +3,7 @@ import { startBuild } from './build.js';
 import type { BuildOptions } from './model/build-options.js';
 import { BuildError, CancelledError } from './model/error.js';
 import type { BuildEvent } from './model/events.js';
-import type { EngineFailure, EngineMessage } from './remote-build.js';
+import { type EngineFailure, type EngineMessage, optionsFromWire } from './remote-build.js';
 import { openWorkshop } from './workshop.js';
 
 /** The other side of `remoteBuild`: one build for a parent process; when its end of stdin closes, the build is cancelled. */
@@ -17,7 +17,7 @@ export async function runEngine(
   const input = createInterface({ input: stdin });
   const options = await new Promise<BuildOptions>((resolve) => {
     input.once('line', (line) => {
-      resolve(JSON.parse(line) as BuildOptions);
+      resolve(optionsFromWire(line));
     });
   });
   input.once('close', () => {

@@ -11,6 +11,7 @@ import {
   type ErrorCode,
 } from './model/error.js';
 import type { BuildEvent } from './model/events.js';
+import type { SecretSource } from './model/run-settings.js';
 
 /** What the engine process writes, a JSON line each; `data` of logs is base64. */
 export type EngineMessage =
@@ -64,7 +65,7 @@ async function run(
   const cancel = (): void => void child.kill('SIGTERM');
   signal.addEventListener('abort', cancel, { once: true });
   child.stdin.on('error', () => undefined); // The engine may be gone before it read all; its end tells why.
-  child.stdin.write(`${JSON.stringify(options)}\n`);
+  child.stdin.write(`${JSON.stringify(wireOptions(options))}\n`);
   let last: Exclude<EngineMessage, { readonly event: BuildEvent }> | undefined;
   try {
     for await (const line of createInterface({ input: child.stdout })) {
@@ -79,6 +80,30 @@ async function run(
   } finally {
     signal.removeEventListener('abort', cancel);
   }
+}
+
+/** Bytes of secrets travel as text, in JSON over a pipe: arguments and environments are seen by others. */
+type WireSecret = Omit<SecretSource, 'value'> & { readonly base64?: string };
+
+function wireOptions({ secrets, ...options }: BuildOptions): object {
+  if (secrets === undefined) return options;
+  const wire = secrets.map(({ value, ...source }): WireSecret =>
+    value === undefined ? source : { ...source, base64: Buffer.from(value).toString('base64') },
+  );
+  return { ...options, secrets: wire };
+}
+
+/** The other end of the pipe: one line of JSON. */
+export function optionsFromWire(line: string): BuildOptions {
+  // Our own parent wrote it.
+  const { secrets, ...options } = JSON.parse(line) as Omit<BuildOptions, 'secrets'> & {
+    readonly secrets?: readonly WireSecret[];
+  };
+  if (secrets === undefined) return options;
+  const given = secrets.map(({ base64, ...source }): SecretSource =>
+    base64 === undefined ? source : { ...source, value: Buffer.from(base64, 'base64') },
+  );
+  return { ...options, secrets: given };
 }
 
 function withBytes(event: BuildEvent): BuildEvent {

@@ -48,6 +48,7 @@ const DOORS: Readonly<Record<string, string>> = {
   react: 'src/ui/screen/main.tsx',
   undici: 'src/registry/http.ts',
   koffi: 'src/sys/',
+  yaml: 'src/runtime/cdi.ts',
 };
 
 interface Source {

@@ -138,11 +138,13 @@ async function prepare(
   return {
     upper,
     known,
-    mount: () => {
+    unmount,
+    mount: (_scope, options) => {
       if (!mounted) {
         mkdirSync(work);
         mkdirSync(root);
-        sys().mountOverlay({ lowers: lowersOf(parent, directory), upper, work, target: root });
+        const lowers = lowersOf(parent, directory);
+        sys().mountOverlay({ lowers, upper, work, target: root, ...options });
         mounted = true;
       }
       return Promise.resolve(root);

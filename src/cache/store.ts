@@ -7,6 +7,7 @@ import type { DiffID } from '../model/digest.js';
 import type { Layer, LayerMeta, Snapshotter } from '../model/stores.js';
 import { hasCode } from '../model/has-code.js';
 import { createBlobStore, type DiskBlobStore } from './blob-store.js';
+import { CacheMounts } from './cache-mounts.js';
 import { noSpace, replaceDurably } from './durable.js';
 import { createImageStore, type ImageStore } from './image-store.js';
 import { type Lease, takeLease } from './lease.js';
@@ -25,6 +26,7 @@ export interface Store extends AsyncDisposable {
   readonly records: Records;
   readonly sources: SourceRecords;
   readonly snapshots: Snapshotter;
+  readonly mounts: CacheMounts;
   /** The tree a layer's tar can be written from, if there is one. */
   readonly treeOf: (diffID: DiffID) => Promise<WrittenLayer | undefined>;
   /** A layer's facts when none of its times is later than an epoch in seconds. */
@@ -40,10 +42,11 @@ export interface StoreOptions {
 
 const VERSION = 1;
 const OUR_NAMES =
-  /^(blobs|refs|trees|containers|records|contexts|leases|locks|tmp|trash|lost\+found|version\.[0-9a-f]+\.tmp)$/;
+  /^(blobs|refs|trees|containers|records|contexts|leases|locks|mounts|tmp|trash|lost\+found|version\.[0-9a-f]+\.tmp)$/;
 const DIRECTORIES = ['blobs/sha256', 'refs', 'trees', 'containers', 'records', 'contexts'].concat([
   'leases',
   'locks',
+  'mounts',
   'tmp',
   'trash',
 ]);
@@ -76,6 +79,7 @@ export function openStore({ root, now }: StoreOptions): Store {
     records: createRecords(path('records'), path('locks')),
     sources: createSourceRecords(path('records')),
     snapshots: createSnapshotter(trees, temporary),
+    mounts: new CacheMounts({ mounts: path('mounts'), trash: path('trash'), temporary, now }),
     treeOf: (diffID) => trees.written(diffID),
     clamped: (layer, epoch, scope) => trees.clamped(layer, epoch, scope),
     lease,

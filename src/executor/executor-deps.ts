@@ -1,9 +1,12 @@
+import type { CacheMounts } from '../cache/cache-mounts.js';
 import type { ImageSpec } from '../model/graph.js';
 import type { Runtime } from '../model/process.js';
+import type { RunSettings } from '../model/run-settings.js';
 import type { Scope } from '../model/scope.js';
 import type { Snapshot, Snapshotter } from '../model/stores.js';
 import type { BuildContext } from './build-context.js';
 import type { RemoteSources } from './remote-sources.js';
+import type { Secrets } from './secrets.js';
 
 /** What steps need of the house; everything slow is asked for when a step needs it. */
 export interface ExecutorDeps {
@@ -18,4 +21,10 @@ export interface ExecutorDeps {
   readonly temporary: () => Promise<string>;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  readonly mounts: CacheMounts;
+  /** What the command line says about every RUN. */
+  readonly settings: RunSettings;
+  readonly secrets: Secrets;
+  /** Cache mounts that this build has begun anew. */
+  readonly freshMounts: Set<string>;
 }

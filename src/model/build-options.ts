@@ -1,6 +1,7 @@
 import type { Digest } from './digest.js';
 import type { BuildEvent } from './events.js';
 import type { NetworkMode } from './graph.js';
+import type { RunSettings } from './run-settings.js';
 
 /** Where an annotation goes (OCI annotations.md): a document, or the descriptor that names it. */
 export interface Annotation {
@@ -38,7 +39,7 @@ export interface OutputSpec {
   readonly platformSplit?: boolean;
 }
 
-export interface BuildOptions {
+export interface BuildOptions extends RunSettings {
   /**
    * The build context: a directory, a git repository, the URL of a tar or of a Dockerfile, or `-`: `stdin` holds a tar
    * or a Dockerfile.

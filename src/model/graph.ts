@@ -61,7 +61,72 @@ export interface EnvVar {
   readonly origin: 'ENV' | 'ARG' | 'proxy';
 }
 
-/** RUN. Inputs: [root]. */
+/** `--device`: a CDI name, `vendor.com/class=name`. */
+export interface DeviceRequest {
+  readonly name: string;
+  readonly required: boolean;
+}
+
+/** What is mounted into a RUN, in order. `target` is absolute and clean; `input` indexes the vertex' inputs. */
+export type MountSpec =
+  BindMountSpec | CacheMountSpec | TmpfsMountSpec | SecretMountSpec | SshMountSpec;
+
+/** Without `input`: of the build context. Writes are thrown away. */
+export interface BindMountSpec {
+  readonly type: 'bind';
+  readonly target: string;
+  readonly input?: number;
+  /** Absolute, in the source's root. */
+  readonly source: string;
+  readonly readonly: boolean;
+}
+
+/** A directory that outlives builds. `input`: its initial content. */
+export interface CacheMountSpec {
+  readonly type: 'cache';
+  readonly target: string;
+  readonly id: string;
+  readonly namespace: string;
+  readonly sharing: 'shared' | 'private' | 'locked';
+  readonly input?: number;
+  readonly source: string;
+  readonly readonly: boolean;
+  readonly owner?: FileOwner;
+}
+
+export interface TmpfsMountSpec {
+  readonly type: 'tmpfs';
+  readonly target: string;
+  /** Bytes; 0 is the kernel's default. */
+  readonly size: number;
+  readonly readonly: boolean;
+}
+
+/** A file of its own, a variable, or both. */
+export interface SecretMountSpec {
+  readonly type: 'secret';
+  readonly id: string;
+  readonly target?: string;
+  readonly env?: string;
+  readonly required: boolean;
+  readonly owner: FileOwner;
+}
+
+export interface SshMountSpec {
+  readonly type: 'ssh';
+  readonly id: string;
+  readonly target: string;
+  readonly required: boolean;
+  readonly owner: FileOwner;
+}
+
+export interface FileOwner {
+  readonly uid: number;
+  readonly gid: number;
+  readonly mode: number;
+}
+
+/** RUN. Inputs: [root, then what is mounted]. */
 export interface ExecSpec {
   readonly kind: 'exec';
   /** argv, the shell included for shell form. */
@@ -73,6 +138,9 @@ export interface ExecSpec {
   /** USER as written, '' for root. */
   readonly user: string;
   readonly network: NetworkMode;
+  readonly security: 'sandbox' | 'insecure';
+  readonly mounts: readonly MountSpec[];
+  readonly devices: readonly DeviceRequest[];
   readonly platform: Platform;
   /** A here-document's script: an executable, read-only file below /dev/pipes. */
   readonly script?: InlineFile;

@@ -1,3 +1,4 @@
+import type { RunResources, Ulimit } from './run-settings.js';
 import type { Scope } from './scope.js';
 
 export interface Identity {
@@ -35,6 +36,30 @@ export interface TerminalSize {
   readonly rows: number;
 }
 
+/** A device node in the container's /dev. */
+export interface DeviceNode {
+  readonly path: string;
+  readonly type: 'c' | 'b';
+  readonly major: number;
+  readonly minor: number;
+  /** Permission bits. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** What differs from Docker's default confinement. */
+export interface Confinement {
+  /** All capabilities, no seccomp filter, nothing masked, sysfs writable. */
+  readonly insecure: boolean;
+  readonly devices: readonly DeviceNode[];
+  readonly ulimits?: readonly Ulimit[];
+  /** Bytes of /dev/shm. */
+  readonly shmSize?: number;
+  readonly cgroupParent?: string;
+  readonly resources?: RunResources;
+}
+
 /** A process to run in a container of its own. */
 export interface ProcessSpec {
   /** Unique per run; letters, digits, `-`. */
@@ -50,6 +75,7 @@ export interface ProcessSpec {
   readonly hostname: string;
   readonly mounts: readonly BindMount[];
   readonly stdio: Stdio;
+  readonly confinement?: Confinement;
   /** Gets the pid of the supervisor of the container, once it started. */
   readonly onStart?: (pid: number) => void;
 }

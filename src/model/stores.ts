@@ -79,7 +79,9 @@ export interface ActiveLayer extends AsyncDisposable {
   /** sha256 hex of files written with known content, by path in the layer (latin1): not hashed again. */
   readonly known: Map<string, string>;
   /** Overlay of parent and upper, writable; mounted once, at first call. */
-  mount(scope: Scope): Promise<string>;
+  mount(scope: Scope, options?: { readonly devices?: boolean }): Promise<string>;
+  /** Takes the overlay away, and everything mounted in it: from then on `upper` may be changed again. */
+  unmount(): void;
   /** Unmounts, moves the upper directory into the store, starts the hashing pass. */
   commit(scope: Scope): Promise<Layer>;
 }

@@ -1,5 +1,7 @@
 import type { EnvVar, ExecSpec } from '../model/graph.js';
+import { dispatchMounts } from './dispatch-mounts.js';
 import type { Form, Instruction } from './instruction.js';
+import { Problem } from './problem.js';
 import { runScript, type ScriptFile, scriptSummary } from './run-script.js';
 import type { StageState } from './stage-state.js';
 import { addVertex, argvOf, remember, type StageContext, type Step } from './step.js';
@@ -9,11 +11,12 @@ const PROXIES = ['http_proxy', 'https_proxy', 'ftp_proxy', 'no_proxy', 'all_prox
 type RunInstruction = Extract<Instruction, { kind: 'run' }>;
 
 /** RUN: one exec vertex. */
-export function dispatchRun(instruction: RunInstruction, step: Step): void {
+export async function dispatchRun(instruction: RunInstruction, step: Step): Promise<void> {
   const { state, context } = step;
   const { form, file, summary } = runnable(instruction);
-  const spec = execSpec(form, instruction.network, state, context);
-  addVertex(step, file === undefined ? spec : { ...spec, script: file }, [], summary);
+  const { mounts, inputs } = await dispatchMounts(instruction.mounts, step);
+  const spec = { ...execSpec({ ...instruction, form }, state, context), mounts };
+  addVertex(step, file === undefined ? spec : { ...spec, script: file }, inputs, summary);
   remember(step, `RUN ${runText(form, state)} # buildkit`, true);
 }
 
@@ -29,11 +32,10 @@ function runnable({ form, heredocs }: RunInstruction): {
 }
 
 function execSpec(
-  form: Form,
-  network: ExecSpec['network'] | undefined,
+  { form, network, security, devices }: RunInstruction,
   state: StageState,
   { options, buildArgs }: StageContext,
-): ExecSpec {
+): Omit<ExecSpec, 'mounts'> {
   const hostname = buildArgs['BUILDKIT_SANDBOX_HOSTNAME'];
   return {
     kind: 'exec',
@@ -45,9 +47,19 @@ function execSpec(
         : state.config.WorkingDir,
     user: state.config.User ?? '',
     network: network ?? options.network,
+    security,
+    devices,
     platform: state.platform,
-    ...(hostname === undefined || hostname === '' ? {} : { hostname }),
+    ...(hostname === undefined || hostname === '' ? {} : { hostname: checkedHost(hostname) }),
   };
+}
+
+/** It becomes a line of /etc/hosts: nothing but a host name may be in it. */
+function checkedHost(wanted: string): string {
+  if (/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}$/.test(wanted)) return wanted;
+  throw new Problem(`invalid BUILDKIT_SANDBOX_HOSTNAME ${JSON.stringify(wanted)}`, {
+    hint: 'a host name has at most 63 letters, digits, dots and hyphens',
+  });
 }
 
 /** Proxy build arguments, written in any case, reach RUN in two without a declaration; the last in byte order wins. */

@@ -32,7 +32,7 @@ async function apply(step: Step): Promise<void> {
   const { instruction, expand } = step;
   if (instruction.kind === 'from') throw new Error('FROM begins a stage');
   if (instruction.kind === 'copy') await dispatchCopy(instruction, step);
-  else if (instruction.kind === 'run') dispatchRun(instruction, step);
+  else if (instruction.kind === 'run') await dispatchRun(instruction, step);
   else if (instruction.kind === 'workdir') workdir(expand(instruction.path), step);
   else dispatchConfig(instruction, step);
 }

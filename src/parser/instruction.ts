@@ -1,5 +1,5 @@
 import type { SourceRange } from '../model/error.js';
-import type { NetworkMode } from '../model/graph.js';
+import type { DeviceRequest, NetworkMode } from '../model/graph.js';
 import type { Healthcheck } from '../model/oci.js';
 import type { Heredoc } from './heredoc.js';
 
@@ -22,7 +22,11 @@ export type InstructionBody =
       readonly kind: 'run';
       readonly form: Form;
       readonly heredocs: readonly Heredoc[];
+      /** `--mount` values as written. */
+      readonly mounts: readonly string[];
       readonly network?: NetworkMode;
+      readonly security: 'sandbox' | 'insecure';
+      readonly devices: readonly DeviceRequest[];
     }
   | CopyBody
   | { readonly kind: 'env'; readonly pairs: readonly Pair[] }

@@ -21,7 +21,10 @@ const ADD = {
   known: { ...PLACE, checksum: 'text', 'keep-git-dir': 'bool', unpack: 'bool' },
   later: [],
 } as const;
-const RUN = { known: { network: 'text' }, later: ['mount', 'security', 'device'] } as const;
+const RUN = {
+  known: { mount: 'list', network: 'text', security: 'text', device: 'list' },
+  later: [],
+} as const;
 const HEALTH = {
   known: {
     interval: 'text',

@@ -1,7 +1,8 @@
 import { isIPv4 } from 'node:net';
+import type { ExtraHost } from '../model/run-settings.js';
 
 /** /etc/hosts of a container. */
-export function hostsFile(hostname: string): string {
+export function hostsFile(hostname: string, more: readonly ExtraHost[] = []): string {
   return [
     '127.0.0.1\tlocalhost',
     '::1\tlocalhost ip6-localhost ip6-loopback',
@@ -10,6 +11,7 @@ export function hostsFile(hostname: string): string {
     'ff02::1\tip6-allnodes',
     'ff02::2\tip6-allrouters',
     `127.0.1.1\t${hostname}`,
+    ...more.map(({ name, address }) => `${address}\t${name}`),
     '',
   ].join('\n');
 }

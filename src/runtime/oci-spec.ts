@@ -1,85 +1,33 @@
-import { existsSync, readdirSync } from 'node:fs';
-import type { ProcessSpec } from '../model/process.js';
+import { randomBytes } from 'node:crypto';
+import type { Confinement, DeviceNode, ProcessSpec } from '../model/process.js';
+import type { Ulimit } from '../model/run-settings.js';
+import { DEFAULT_CAPABILITIES, everyCapability } from './capabilities.js';
+import { maskedPaths } from './masked-paths.js';
+import { cgroup, limits } from './oci-cgroup.js';
+import { systemMounts } from './oci-mounts.js';
 import type { SeccompProfile } from './seccomp-profile.js';
 
-/** Docker's default capabilities, mask 0xa80425fb (moby, daemon/pkg/oci/caps). */
-const CAPABILITIES = [
-  'CHOWN',
-  'DAC_OVERRIDE',
-  'FSETID',
-  'FOWNER',
-  'MKNOD',
-  'NET_RAW',
-  'SETGID',
-  'SETUID',
-]
-  .concat(['SETFCAP', 'SETPCAP', 'NET_BIND_SERVICE', 'SYS_CHROOT', 'KILL', 'AUDIT_WRITE'])
-  .map((name) => `CAP_${name}`);
-
-const MASKED = [
-  '/proc/acpi',
-  '/proc/asound',
-  '/proc/interrupts',
-  '/proc/kcore',
-  '/proc/keys',
-  '/proc/latency_stats',
-]
-  .concat(['/proc/sched_debug', '/proc/scsi', '/proc/timer_list', '/proc/timer_stats'])
-  .concat(['/sys/devices/virtual/powercap', '/sys/firmware']);
+/** RLIM_INFINITY, which JSON can hold as text and Node cannot as a number: a word nobody else writes stands for it. */
+const UNLIMITED = randomBytes(16).toString('hex');
+const INFINITY = '18446744073709551615';
 
 const READONLY = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
 
-const MOUNTS = [
-  { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
-  {
-    destination: '/dev',
-    type: 'tmpfs',
-    source: 'tmpfs',
-    options: ['nosuid', 'strictatime', 'mode=755', 'size=65536k'],
-  },
-  {
-    destination: '/dev/pts',
-    type: 'devpts',
-    source: 'devpts',
-    options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
-  },
-  {
-    destination: '/dev/shm',
-    type: 'tmpfs',
-    source: 'shm',
-    options: ['nosuid', 'noexec', 'nodev', 'mode=1777', 'size=65536k'],
-  },
-  {
-    destination: '/dev/mqueue',
-    type: 'mqueue',
-    source: 'mqueue',
-    options: ['nosuid', 'noexec', 'nodev'],
-  },
-  {
-    destination: '/sys',
-    type: 'sysfs',
-    source: 'sysfs',
-    options: ['nosuid', 'noexec', 'nodev', 'ro'],
-  },
-] as const;
-
 /** How the seccomp policy reaches the runtime: compiled (crun's annotation) or as rules. */
 export type Seccomp = { readonly bpf: string } | { readonly profile: SeccompProfile };
+
+/** The text of config.json. */
+export function ociJson(process: ProcessSpec, seccomp: Seccomp): string {
+  return JSON.stringify(ociSpec(process, seccomp)).replaceAll(`"${UNLIMITED}"`, INFINITY);
+}
 
 /**
  * config.json of one container with Docker's confinement (OCI runtime-spec config.md): its default capabilities,
  * masked and read-only paths, devices, namespaces; no_new_privs off, so that sudo and setuid programs work in RUN.
  */
 export function ociSpec(process: ProcessSpec, seccomp: Seccomp): unknown {
-  const { user, stdio } = process;
-  const root = user.uid === 0;
-  const namespaces = [
-    'pid',
-    'mount',
-    'ipc',
-    'uts',
-    ...(process.network === 'none' ? ['network'] : []),
-  ];
+  const { user, stdio, confinement } = process;
+  const insecure = confinement?.insecure === true;
   return {
     ociVersion: '1.0.2',
     process: {
@@ -88,25 +36,30 @@ export function ociSpec(process: ProcessSpec, seccomp: Seccomp): unknown {
       args: process.args,
       env: process.env,
       cwd: process.cwd,
-      capabilities: {
-        bounding: CAPABILITIES,
-        effective: root ? CAPABILITIES : [],
-        permitted: root ? CAPABILITIES : [],
-        inheritable: [],
-        ambient: [],
-      },
+      capabilities: capabilities(
+        insecure ? everyCapability() : DEFAULT_CAPABILITIES,
+        user.uid === 0,
+      ),
       noNewPrivileges: false,
+      ...(confinement?.ulimits === undefined ? {} : { rlimits: confinement.ulimits.map(rlimit) }),
     },
     root: { path: process.root, readonly: false },
     hostname: process.hostname,
-    mounts: [...MOUNTS, ...process.mounts.map(bind)],
-    ...('bpf' in seccomp ? { annotations: { 'run.oci.seccomp_bpf_data': seccomp.bpf } } : {}),
+    ...(insecure ? {} : { hooks: { createContainer: [closeDevices(process.root)] } }),
+    mounts: [...systemMounts(confinement), ...process.mounts.map(bind)],
+    ...('bpf' in seccomp && !insecure
+      ? { annotations: { 'run.oci.seccomp_bpf_data': seccomp.bpf } }
+      : {}),
     linux: {
-      namespaces: namespaces.map((type) => ({ type })),
-      maskedPaths: [...MASKED, ...thermalThrottles()],
-      readonlyPaths: READONLY,
-      resources: { devices: deviceRules() },
-      ...('profile' in seccomp ? { seccomp: seccomp.profile } : {}),
+      namespaces: namespacesOf(process).map((type) => ({ type })),
+      ...(insecure ? {} : { maskedPaths: maskedPaths(), readonlyPaths: READONLY }),
+      ...deviceNodes(confinement),
+      ...cgroup(process),
+      resources: {
+        devices: insecure ? [{ allow: true, access: 'rwm' }] : deviceRules(confinement),
+        ...limits(confinement?.resources),
+      },
+      ...('profile' in seccomp && !insecure ? { seccomp: seccomp.profile } : {}),
     },
   };
 }
@@ -117,14 +70,28 @@ function terminalOf(stdio: ProcessSpec['stdio']) {
   return { terminal: true, consoleSize: { height: stdio.size.rows, width: stdio.size.columns } };
 }
 
-/** Of each processor that has it: temperatures tell what other tenants do (GHSA-6fw5-f8r9-fgfm). */
-function thermalThrottles(): string[] {
-  const processors = '/sys/devices/system/cpu';
-  if (!existsSync(processors)) return [];
-  return readdirSync(processors)
-    .filter((name) => /^cpu\d+$/.test(name))
-    .map((name) => `${processors}/${name}/thermal_throttle`)
-    .filter((path) => existsSync(path));
+/**
+ * An image may hold any device node and a step may make one: on a `nodev` root they are only names. The root is mounted
+ * so, but crun mounts it anew without; this is after that, and before the process can be started.
+ */
+function closeDevices(root: string): { readonly path: string; readonly args: readonly string[] } {
+  // A runtime tells its hooks the container's state on stdin, and gives up when nobody reads it.
+  const script = 'read -r _; exec mount -n -o remount,bind,nodev "$0"';
+  return { path: '/bin/sh', args: ['sh', '-c', script, root] };
+}
+
+function capabilities(bounding: readonly string[], root: boolean) {
+  const own = root ? bounding : [];
+  return { bounding, effective: own, permitted: own, inheritable: [], ambient: [] };
+}
+
+function namespacesOf({ network }: ProcessSpec): string[] {
+  return ['pid', 'mount', 'ipc', 'uts', ...(network === 'none' ? ['network'] : [])];
+}
+
+function rlimit({ name, soft, hard }: Ulimit) {
+  const unlimited = (value: number): number | string => (value < 0 ? UNLIMITED : value);
+  return { type: `RLIMIT_${name.toUpperCase()}`, soft: unlimited(soft), hard: unlimited(hard) };
 }
 
 function bind({ source, target, readonly }: ProcessSpec['mounts'][number]) {
@@ -133,7 +100,7 @@ function bind({ source, target, readonly }: ProcessSpec['mounts'][number]) {
 }
 
 /** Docker's device cgroup, for runtimes that use cgroups: nothing but the harmless ones may be opened. */
-function deviceRules() {
+function deviceRules(confinement: Confinement | undefined) {
   const allow = (major: number, minor: number) => ({
     allow: true,
     type: 'c',
@@ -156,5 +123,32 @@ function deviceRules() {
     { allow: false, access: 'rwm' },
     ...make,
     ...opens.map(([major = 0, minor = 0]) => allow(major, minor)),
+    ...(confinement?.devices ?? []).map(({ type, major, minor }) => ({
+      ...allow(major, minor),
+      type,
+    })),
   ];
+}
+
+/** An insecure step gets what loop devices, FUSE and kernel messages need, as BuildKit's does. */
+const INSECURE_DEVICES = [
+  { path: '/dev/fuse', major: 10, minor: 229, type: 'c' },
+  { path: '/dev/loop-control', major: 10, minor: 237, type: 'c' },
+  { path: '/dev/kmsg', major: 1, minor: 11, type: 'c' },
+  ...Array.from({ length: 8 }, (_, minor) => ({
+    path: `/dev/loop${String(minor)}`,
+    major: 7,
+    minor,
+    type: 'b',
+  })),
+];
+
+function deviceNodes(confinement: Confinement | undefined) {
+  const given = (confinement?.devices ?? []).map(({ mode, ...device }: DeviceNode) => ({
+    ...device,
+    fileMode: mode,
+  }));
+  const insecure = confinement?.insecure === true ? INSECURE_DEVICES : [];
+  const owned = insecure.map((device) => ({ ...device, fileMode: 0o660, uid: 0, gid: 0 }));
+  return given.length + owned.length === 0 ? {} : { devices: [...owned, ...given] };
 }

@@ -16,7 +16,8 @@ export interface Libc {
   ) => number;
 }
 
-type SyscallName = 'fsopen' | 'fsconfig' | 'fsmount' | 'move_mount';
+type SyscallName =
+  'fsopen' | 'fsconfig' | 'fsmount' | 'move_mount' | 'open_tree' | 'openat2' | 'mount_setattr';
 
 /** The mount API's numbers are the same on x86_64 and arm64 (added after the tables were unified). */
 const NUMBERS: Readonly<Record<SyscallName, number>> = {
@@ -24,6 +25,9 @@ const NUMBERS: Readonly<Record<SyscallName, number>> = {
   fsconfig: 431,
   fsmount: 432,
   move_mount: 429,
+  open_tree: 428,
+  openat2: 437,
+  mount_setattr: 442,
 };
 
 let loaded: Libc | undefined;

@@ -8,12 +8,16 @@ export interface OverlayOptions {
   readonly upper?: string;
   readonly work?: string;
   readonly target: string;
+  /** Device nodes in it can be opened; else they are only names. */
+  readonly devices?: boolean;
 }
 
 const FSCONFIG_SET_FLAG = 0;
 const FSCONFIG_SET_STRING = 1;
 const FSCONFIG_CMD_CREATE = 6;
 const CLOEXEC = 1;
+/** An image may hold any device node and a step may make one: without this it could open the host's disk. */
+const NODEV = 4;
 const MOVE_MOUNT_F_EMPTY_PATH = 4;
 const AT_FDCWD = -100;
 
@@ -27,7 +31,7 @@ export function mountOverlay(options: OverlayOptions): void {
   if (context < 0) c.fail('fsopen', 'overlay');
   try {
     configure(context, options);
-    const mount = c.syscall('fsmount', context, CLOEXEC, 0);
+    const mount = c.syscall('fsmount', context, CLOEXEC, options.devices === true ? 0 : NODEV);
     if (mount < 0) c.fail('fsmount', options.target);
     try {
       const [empty, target] = [cstring(''), cstring(options.target)];

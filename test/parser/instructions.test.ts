@@ -18,7 +18,15 @@ function read(line: string): unknown {
 
 const shell = (text: string) => ({ json: false, text });
 const json = (...args: string[]) => ({ json: true, args });
-const run = (form: unknown, more: object = {}) => ({ kind: 'run', form, heredocs: [], ...more });
+const run = (form: unknown, more: object = {}) => ({
+  kind: 'run',
+  form,
+  heredocs: [],
+  mounts: [],
+  security: 'sandbox',
+  devices: [],
+  ...more,
+});
 
 const GOOD: Readonly<Record<string, unknown>> = {
   'FROM b': { kind: 'from', base: 'b' },

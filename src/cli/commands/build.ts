@@ -7,25 +7,16 @@ import type { NetworkMode } from '../../model/graph.js';
 import { nearest } from '../../model/nearest.js';
 import { printEvents, type ProgressMode } from '../../ui/print-events.js';
 import { openWorkshop } from '../../workshop.js';
+import { RUN_FLAGS, runSettings } from '../build-flags/run-flags.js';
 import { CALL_FLAGS, readCall } from '../call/call-flag.js';
 import { buildContextFlag, contextOptions } from '../build-flags/contexts.js';
 import { type Command, type CommandContext, say } from '../command.js';
 import type { FlagSpec } from '../flags.js';
 import { parseAnnotation, parseOutput } from '../output-flag.js';
 
-const LATER = ['add-host', 'allow', 'attest', 'builder', 'cache-from', 'cache-to']
-  .concat(['cgroup-parent', 'policy', 'provenance', 'push', 'resource', 'sbom', 'secret'])
-  .concat([
-    'shm-size',
-    'ssh',
-    'ulimit',
-    'squash',
-    'memory',
-    'cpu-shares',
-    'cpuset-cpus',
-    'isolation',
-    'security-opt',
-  ])
+const LATER = ['attest', 'builder', 'cache-from', 'cache-to']
+  .concat(['policy', 'provenance', 'push', 'sbom'])
+  .concat(['squash', 'isolation', 'security-opt'])
   .map((name): FlagSpec => ({ name, kind: 'text', help: '', later: true }));
 
 const FLAGS: readonly FlagSpec[] = [
@@ -70,6 +61,7 @@ const FLAGS: readonly FlagSpec[] = [
   { name: 'tag', short: 't', kind: 'list', value: 'NAME[:TAG]', help: 'Name of the image' },
   { name: 'target', kind: 'text', value: 'STAGE', help: 'Stage to build' },
   ...CALL_FLAGS,
+  ...RUN_FLAGS,
   ...LATER,
 ];
 
@@ -123,7 +115,8 @@ function invalid(flag: string, value: string, allowed: readonly string[]): Build
   return new BuildError('usage', `invalid ${flag} ${JSON.stringify(value)}`, { hint });
 }
 
-function buildOptions({ flags, env, signal, stdout }: CommandContext): BuildOptions {
+function buildOptions(context: CommandContext): BuildOptions {
+  const { flags, env, signal, stdout } = context;
   const [path, ...more] = flags.rest;
   if (path === undefined || more.length > 0) {
     throw new BuildError(
@@ -161,6 +154,7 @@ function buildOptions({ flags, env, signal, stdout }: CommandContext): BuildOpti
     pull: flags.bool('pull'),
     network: networkOf(flags.text('network')),
     outputs,
+    ...runSettings(context),
     signal,
     ...(file === undefined ? {} : { dockerfile: file }),
     ...(target === undefined || target === '' ? {} : { target }),
