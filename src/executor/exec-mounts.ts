@@ -259,12 +259,22 @@ export function attachAll(root: string, sources: readonly MountSource[]): void {
       mount = source.open();
       attachMount(mount, target);
     } catch (error) {
+      if (hasCode(error, 'ENOENT', 'ESTALE')) throw vanished(source);
       throw hasCode(error, 'ENOTDIR') ? mismatch(source) : error;
     } finally {
       if (mount !== undefined) closeSync(mount);
       closeSync(target);
     }
   }
+}
+
+/** It was there a moment ago: a step that shares a cache mount took it away. */
+function vanished({ target }: MountSource): BuildError {
+  return new BuildError(
+    'conflict',
+    `--mount target=${target}: removed by another step while this one began`,
+    { hint: 'sharing=locked keeps other steps out of a cache mount' },
+  );
 }
 
 function mismatch({ target, kind }: MountSource): BuildError {

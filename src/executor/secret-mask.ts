@@ -16,23 +16,43 @@ export class SecretMask {
   }
 
   add(data: Uint8Array): Buffer {
-    const text = this.#replace(this.#held + Buffer.from(data).toString('latin1'));
-    const keep = Math.max(0, ...this.#secrets.map((secret) => beginning(text, secret)));
-    this.#held = text.slice(text.length - keep);
-    return Buffer.from(text.slice(0, text.length - keep), 'latin1');
+    let rest = this.#held + Buffer.from(data).toString('latin1');
+    let shown = '';
+    for (;;) {
+      const found = this.#first(rest);
+      const begins =
+        rest.length - Math.max(0, ...this.#secrets.map((each) => beginning(rest, each)));
+      // One that begins no later may turn out to be the longer one.
+      if (found === undefined || begins <= found.at) {
+        this.#held = rest.slice(begins);
+        return Buffer.from(shown + rest.slice(0, begins), 'latin1');
+      }
+      shown += rest.slice(0, found.at) + MASK;
+      rest = rest.slice(found.at + found.length);
+    }
   }
 
   /** What was kept back, when nothing follows. */
   end(): Buffer {
-    const rest = this.#held;
+    let rest = this.#held;
+    let shown = '';
     this.#held = '';
-    return Buffer.from(rest, 'latin1');
+    for (let found = this.#first(rest); found !== undefined; found = this.#first(rest)) {
+      shown += rest.slice(0, found.at) + MASK;
+      rest = rest.slice(found.at + found.length);
+    }
+    return Buffer.from(shown + rest, 'latin1');
   }
 
-  #replace(text: string): string {
-    let masked = text;
-    for (const secret of this.#secrets) masked = masked.replaceAll(secret, () => MASK);
-    return masked;
+  /** The first secret in a text; of those that begin there, the longest. */
+  #first(text: string): { readonly at: number; readonly length: number } | undefined {
+    let first: { readonly at: number; readonly length: number } | undefined;
+    for (const secret of this.#secrets) {
+      const at = text.indexOf(secret);
+      if (at !== -1 && (first === undefined || at < first.at))
+        first = { at, length: secret.length };
+    }
+    return first;
   }
 }
 

@@ -1,16 +1,19 @@
 import { mkdirSync } from 'node:fs';
 import { joinPath, type SourceEntry, type SourceTree } from '../cache/source-tree.js';
-import type { Owner } from './upper-writer.js';
+import type { Owner } from './access.js';
 import { UpperWriter } from './upper-writer.js';
 
 const ROOT: Owner = { uid: 0, gid: 0 };
 const NOTHING: SourceTree = {
   entry: () => undefined,
   children: () => [],
-  contentHash: () => {
-    throw new Error('nothing has no content');
-  },
+  contentHash: nothing,
+  xattrDigest: nothing,
 };
+
+function nothing(): never {
+  throw new Error('nothing has no content');
+}
 
 /**
  * Copies an entry, with all below it, to its own path in the empty directory `root`. A step gets a copy of the context,
@@ -26,11 +29,12 @@ export function stageFiles(
   const writer = new UpperWriter(root, NOTHING);
   const copy = (each: SourceEntry): void => {
     signal.throwIfAborted();
-    if (each.type !== 'directory') {
-      writer.file(each.path, each, each, each.mode);
-      return;
-    }
-    writer.directory(each.path, each, each, each.mode);
+    const access = { owner: each, mode: each.mode };
+    const fresh = each.type === 'directory' || writer.file(each.path, each, access);
+    if (each.type === 'directory') writer.directory(each.path, each, access);
+    if (fresh && (each.type === 'file' || each.type === 'directory'))
+      writer.copyXattrs(each.path, each.file);
+    if (each.type !== 'directory') return;
     for (const child of tree.children(each.path)) copy(child);
   };
   const cut = entry.path.lastIndexOf('/');

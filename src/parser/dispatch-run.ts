@@ -1,4 +1,4 @@
-import type { EnvVar, ExecSpec } from '../model/graph.js';
+import type { EnvVar, ExecSpec, MountSpec } from '../model/graph.js';
 import { dispatchMounts } from './dispatch-mounts.js';
 import type { Form, Instruction } from './instruction.js';
 import { Problem } from './problem.js';
@@ -16,8 +16,15 @@ export async function dispatchRun(instruction: RunInstruction, step: Step): Prom
   const { form, file, summary } = runnable(instruction);
   const { mounts, inputs } = await dispatchMounts(instruction.mounts, step);
   const spec = { ...execSpec({ ...instruction, form }, state, context), mounts };
-  addVertex(step, file === undefined ? spec : { ...spec, script: file }, inputs, summary);
+  const op = file === undefined ? spec : { ...spec, script: file };
+  addVertex({ ...step, plain: withoutSecrets(step.plain, mounts) }, op, inputs, summary);
   remember(step, `RUN ${runText(form, state)} # buildkit`, true);
+}
+
+/** The title says `****` for the variable of a secret, whatever an ENV of that name holds. */
+function withoutSecrets(lookup: Step['plain'], mounts: readonly MountSpec[]): Step['plain'] {
+  const names = mounts.flatMap((mount) => (mount.type === 'secret' ? [mount.env] : []));
+  return (name) => (names.includes(name) ? '****' : lookup(name));
 }
 
 /** With here-documents the shell gets what they come to. */

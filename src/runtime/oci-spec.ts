@@ -105,7 +105,8 @@ function deviceRules(confinement: Confinement | undefined) {
     allow: true,
     type: 'c',
     major,
-    minor,
+    // Left out, it is any: -1 is a number to crun.
+    ...(minor < 0 ? {} : { minor }),
     access: 'rwm',
   });
   const make = ['c', 'b'].map((type) => ({ allow: true, type, access: 'm' }));

@@ -65,7 +65,8 @@ function configure(context: number, options: OverlayOptions): void {
     );
     if (done < 0) c.fail(`fsconfig ${key}`, value);
   };
-  for (const lower of options.lowers) set('lowerdir+', lower);
+  // Two layers that are one tree (two steps that changed nothing): the upper one hides all of the lower; ELOOP else.
+  for (const lower of new Set(options.lowers)) set('lowerdir+', lower);
   if (options.upper !== undefined) set('upperdir', options.upper);
   if (options.work !== undefined) {
     set('workdir', options.work);
