@@ -15,6 +15,8 @@ const CONTROLS = ['BUILD_NAME', 'CACHE_MOUNT_NS', 'CONTEXT_KEEP_GIT_DIR', 'INLIN
   ])
   .map((name) => `BUILDKIT_${name}`);
 
+/** Nothing keeps builds by name. */
+const WITHOUT_EFFECT = 'BUILDKIT_BUILD_NAME';
 const PLATFORM = /^(BUILD|TARGET)(PLATFORM|OS|OSVERSION|ARCH|VARIANT)$/;
 const PROXY = /^(http|https|ftp|no|all)_proxy$/i;
 
@@ -50,7 +52,8 @@ export function warnOfUnusedArgs(
   }
   for (const name of Object.keys(buildArgs)) {
     if (declared.has(name) || isPredefined(name)) continue;
-    const near = nearest(name, [...declared, ...(name.startsWith('BUILDKIT_') ? CONTROLS : [])]);
+    const known = name.startsWith('BUILDKIT_') ? CONTROLS : [];
+    const near = name === WITHOUT_EFFECT ? undefined : nearest(name, [...declared, ...known]);
     const hint = near === undefined ? '' : `; did you mean ${near}?`;
     warn?.({
       message: `--build-arg ${name} has no effect: no ARG of ${dockerfile.file} declares it${hint}`,
@@ -59,7 +62,7 @@ export function warnOfUnusedArgs(
 }
 
 function isPredefined(name: string): boolean {
-  if (CONTROLS.includes(name)) return name !== 'BUILDKIT_BUILD_NAME';
+  if (CONTROLS.includes(name)) return name !== WITHOUT_EFFECT;
   return (
     PROXY.test(name) || PLATFORM.test(name) || ['TARGETSTAGE', 'SOURCE_DATE_EPOCH'].includes(name)
   );

@@ -308,9 +308,13 @@ describe('SOURCE_DATE_EPOCH', () => {
     assert.ok(listed.every((line) => line.includes('2023-11-14 22:13:20')));
   });
 
-  test('an image of no layer and no base is the same twice (testReproducibleIDs)', () => {
+  test('an image of no layer and no base is the same twice (testReproducibleIDs, testDockerfileScratchConfig)', () => {
     const ids = ['a', 'b'].map(() => build('FROM scratch\nENV A=1\n').stdout);
     assert.equal(ids[0], ids[1]);
     assert.equal(inspect('{{.Created}}'), '');
+    const path = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+    const { Env, Cmd } = JSON.parse(inspect('{{json .Config}}')) as Record<string, unknown>;
+    assert.deepEqual([Env, Cmd], [[path, 'A=1'], undefined]);
+    assert.equal(history().length, 1);
   });
 });

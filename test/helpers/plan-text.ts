@@ -6,20 +6,30 @@ import type { LowerOptions } from '../../src/parser/lower-options.js';
 import { lower } from '../../src/parser/lower.js';
 import { parseDockerfile } from '../../src/parser/parse.js';
 
-export interface PlanCase extends Partial<Pick<LowerOptions, 'buildArgs' | 'labels' | 'target'>> {
+type Given = 'buildArgs' | 'labels' | 'target' | 'platform' | 'noCacheFilter';
+
+export interface PlanCase extends Partial<Pick<LowerOptions, Given>> {
   /** Configs of images by name; those of others are empty. */
   readonly images?: Readonly<Record<string, RunConfig>>;
   /** Gets the names of the images that were asked for. */
   readonly resolved?: string[];
+  /** Gets what is warned of. */
+  readonly warned?: string[];
 }
 
+const AMD64 = { os: 'linux', architecture: 'amd64' };
+
 export function planOf(text: string, options: PlanCase = {}): Promise<BuildPlan> {
-  const { images = {}, resolved = [], buildArgs = {}, labels = {}, target } = options;
+  const { images = {}, resolved = [], warned = [], buildArgs = {}, labels = {} } = options;
+  const { target, noCacheFilter = [], platform = AMD64 } = options;
   return lower(parseDockerfile(text, 'Dockerfile'), {
     buildArgs,
     labels,
     ...(target === undefined ? {} : { target }),
-    platform: { os: 'linux', architecture: 'amd64' },
+    platform,
+    buildPlatform: AMD64,
+    noCacheFilter,
+    warn: ({ message }) => void warned.push(message),
     network: 'default',
     noCache: false,
     place: 'Dockerfile',
