@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline';
 import { startBuild } from './build.js';
+import { machineError } from './machine-error.js';
 import type { BuildOptions } from './model/build-options.js';
 import { BuildError, CancelledError } from './model/error.js';
 import type { BuildEvent } from './model/events.js';
@@ -14,6 +15,9 @@ export async function runEngine(
 ): Promise<number> {
   const send = (message: EngineMessage): void => void stdout.write(`${JSON.stringify(message)}\n`);
   const gone = new AbortController();
+  stdout.on('error', () => {
+    gone.abort(new CancelledError('the program that asked for the build is gone'));
+  });
   const input = createInterface({ input: stdin });
   const options = await new Promise<BuildOptions>((resolve) => {
     input.once('line', (line) => {
@@ -31,7 +35,7 @@ export async function runEngine(
     send({ result: await build.result });
     return 0;
   } catch (error) {
-    send({ failure: failureOf(error) });
+    send({ failure: failureOf(machineError(error)) });
     return 1;
   } finally {
     input.close();

@@ -171,7 +171,8 @@ function create(root: string): void {
     makeDirectories(root);
     replaceDurably(join(root, 'version'), String(VERSION));
   } catch (error) {
-    if (!hasCode(error, 'EACCES', 'EROFS', 'EPERM', 'ENOTDIR', 'EEXIST'))
+    // ENOENT: what mkdir -p says below a read-only filesystem, in Node's implementation.
+    if (!hasCode(error, 'EACCES', 'EROFS', 'EPERM', 'ENOTDIR', 'EEXIST', 'ENOENT'))
       throw noSpace(error, root);
     throw storeError(
       `the store ${root} cannot be made: ${(error as Error).message}`,

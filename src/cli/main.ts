@@ -1,3 +1,4 @@
+import { machineError } from '../machine-error.js';
 import { BuildError, CancelledError } from '../model/error.js';
 import { nearest } from '../model/nearest.js';
 import { type Command, say } from './command.js';
@@ -27,7 +28,8 @@ export async function main(args: readonly string[]): Promise<number> {
       command: name,
     });
     return await command.run({ flags, env, stdout, stderr, signal: cancelOnSignals() });
-  } catch (error) {
+  } catch (thrown) {
+    const error = machineError(thrown);
     say(stderr, errorText(error));
     return exitCodeOf(error, usageCode);
   }

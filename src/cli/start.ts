@@ -5,7 +5,8 @@ async function start(args: readonly string[]): Promise<number> {
   if (args[0] !== '__engine') return main(args);
   const { runEngine } = await import('../engine-process.js');
   const stopped = new AbortController();
-  process.once('SIGTERM', () => {
+  // Not `once`: execa's exit handler takes a signal nobody listens to any more for one that shall end us.
+  process.on('SIGTERM', () => {
     stopped.abort(new Error('stopped'));
   });
   return runEngine(process.stdin, process.stdout, stopped.signal);

@@ -55,20 +55,39 @@ async function changesOf(part: KeyPart, old: RecordedPart, records: Records): Pr
   return [`${part.name} (${old.shown} -> ${part.shown})`];
 }
 
-/** `path (content, mode)`, `path (added)`, `path (removed)`: both lists are sorted by path. */
+/**
+ * `path (content, mode)`, `path (added)`, `path (removed)`, `old -> new (renamed)` where one is gone and another has come
+ * with all its facts: both lists are sorted by path.
+ */
 export function diffLists(before: readonly ListedFact[], now: readonly ListedFact[]): string[] {
   const old = new Map(before.map((fact) => [fact.path, fact.facts]));
   const changes: string[] = [];
-  for (const { path, facts } of now) {
+  const added: ListedFact[] = [];
+  for (const fact of now) {
+    const { path, facts } = fact;
     const previous = old.get(path);
     old.delete(path);
-    if (previous === undefined) changes.push(`${path} (added)`);
+    if (previous === undefined) added.push(fact);
     else {
       const names = new Set([...Object.keys(previous), ...Object.keys(facts)]);
       const differing = [...names].filter((name) => previous[name] !== facts[name]);
       if (differing.length > 0) changes.push(`${path} (${differing.join(', ')})`);
     }
   }
+  const gone = new Map([...old].map(([path, facts]) => [sameness(facts), path]));
+  for (const { path, facts } of added) {
+    const from = facts['content'] === undefined ? undefined : gone.get(sameness(facts));
+    if (from === undefined) changes.push(`${path} (added)`);
+    else {
+      changes.push(`${from} -> ${path} (renamed)`);
+      gone.delete(sameness(facts));
+      old.delete(from);
+    }
+  }
   for (const path of old.keys()) changes.push(`${path} (removed)`);
   return changes;
+}
+
+function sameness(facts: ListedFact['facts']): string {
+  return JSON.stringify(Object.entries(facts).sort(([a], [b]) => (a < b ? -1 : 1)));
 }

@@ -48,7 +48,7 @@ const REASONS: readonly (readonly [before: Partial<Step>, after: Partial<Step>, 
   [
     { files: FILES },
     { files: [FILES[0]!, file('bb', '2'), FILES[2]!] },
-    'changed: bb (added) and 1 more',
+    'changed: b -> bb (renamed)',
   ],
   [{ inputs: [constant('n', 1)] }, { inputs: [constant('n', 2)] }, 'input changed: n'],
   [

@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { busyboxContext } from '../helpers/busybox.js';
+import { type Outcome, staveWorld } from '../helpers/stave.js';
+
+// The tests run in a mount namespace of their own (scripts/run-tests.mjs): what is mounted here nobody else sees.
+
+function mount(...args: string[]): void {
+  const run = spawnSync('mount', args, { encoding: 'utf8' });
+  assert.equal(run.status, 0, run.stderr);
+}
+
+describe('a full disk', () => {
+  const world = staveWorld();
+  const big = join(world.dir, 'big');
+  const tiny = join(world.dir, 'tiny');
+  before(() => {
+    const base = busyboxContext(world.dir);
+    world.ok('build', '-q', '-t', 'bb', base);
+    mkdirSync(big);
+    writeFileSync(
+      join(big, 'noise'),
+      Buffer.concat(
+        Array.from({ length: 1 << 10 }, () => crypto.getRandomValues(Buffer.alloc(1 << 14))),
+      ),
+    );
+    writeFileSync(join(big, 'Dockerfile'), 'FROM bb\nCOPY noise /noise\n');
+    writeFileSync(
+      join(big, 'run.Dockerfile'),
+      'FROM bb\nRUN dd if=/dev/zero of=/big bs=1M count=16\n',
+    );
+    world.ok('build', '-q', '-t', 'big', big);
+    world.ok('save', '-o', join(world.dir, 'big.tar'), 'big');
+    world.ok('save', '-o', join(world.dir, 'bb.tar'), 'bb');
+    mkdirSync(tiny);
+    mount('-t', 'tmpfs', '-o', 'size=12m', 'tiny', tiny);
+  });
+  after(() => {
+    for (const at of [tiny, join(world.dir, 'there')]) spawnSync('umount', ['-l', at]);
+    world[Symbol.dispose]();
+  });
+
+  const withRoot = (root: string, ...args: string[]): Outcome => {
+    const run = spawnSync('bin/stave', args, {
+      env: { ...world.env, STAVE_ROOT: root },
+      encoding: 'utf8',
+    });
+    return { status: run.status, stdout: run.stdout, stderr: run.stderr };
+  };
+  /** One error, its path, what to do; exit 1. */
+  const says = ({ status, stderr }: Outcome, path: string): void => {
+    const at = stderr.indexOf('ERROR: ', stderr.lastIndexOf('\n\n#') + 1);
+    const text = stderr.slice(Math.max(0, at));
+    assert.equal(status, 1, stderr);
+    assert.match(text, /no space left/, stderr);
+    assert.ok(text.includes(path), text);
+    assert.match(text, /\nhint: .*space/, text);
+    assert.doesNotMatch(text, /\n {4}at |defect of stave/);
+  };
+
+  const OUTPUTS: readonly (readonly [name: string, args: (file: string) => readonly string[]])[] = [
+    ['save -o', (file) => ['save', '-o', file, 'big']],
+    ['-o type=oci', (file) => ['build', '-q', '-o', `type=oci,dest=${file}`, big]],
+    ['-o type=docker', (file) => ['build', '-q', '-o', `type=docker,dest=${file}`, big]],
+    ['-o type=tar', (file) => ['build', '-q', '-o', `type=tar,dest=${file}`, big]],
+    ['-o type=local', (file) => ['build', '-q', '-o', `type=local,dest=${file}`, big]],
+  ];
+  for (const [name, args] of OUTPUTS) {
+    test(`${name}: one clear error, nothing half-written`, () => {
+      const file = join(tiny, 'out');
+      says(world.run(...args(file)), tiny);
+      if (!name.endsWith('local')) assert.deepEqual(readdirSync(tiny), []);
+      else spawnSync('sh', ['-c', `rm -rf ${tiny}/*`]);
+    });
+  }
+
+  const inStore: readonly (readonly [name: string, args: readonly string[]])[] = [
+    ['COPY of a build', ['build', '-q', big]],
+    ['RUN of a build', ['build', '-q', '-f', join(big, 'run.Dockerfile'), big]],
+    ['load', ['load', '-i', join(world.dir, 'big.tar')]],
+  ];
+  for (const [name, args] of inStore) {
+    test(`the store is full, ${name}: a clear error, and the store works on`, () => {
+      const root = join(tiny, 'store');
+      const loaded = withRoot(root, 'load', '-i', join(world.dir, 'bb.tar'));
+      assert.equal(loaded.status, 0, loaded.stderr);
+      const failed = withRoot(root, ...args);
+      if (name.startsWith('RUN'))
+        assert.match(failed.stderr, /exit code: 1[^]*No space left on device/);
+      else says(failed, root);
+      assert.deepEqual(readdirSync(join(root, 'tmp')), []);
+      assert.equal(withRoot(root, 'run', '--rm', 'bb', 'echo', 'works').stdout, 'works\n');
+      spawnSync('rm', ['-rf', root]);
+    });
+  }
+
+  test('a store that cannot be made, on a read-only filesystem, or of a newer stave', () => {
+    const readonly = join(world.dir, 'readonly');
+    mkdirSync(readonly);
+    mount('-t', 'tmpfs', '-o', 'ro', 'ro', readonly);
+    const made = withRoot(join(readonly, 'store'), 'images');
+    spawnSync('umount', ['-l', readonly]);
+    assert.match(
+      made.stderr,
+      /^ERROR: the store .*readonly\/store cannot be made: .*\n\nhint: set STAVE_ROOT/,
+    );
+    assert.equal(made.status, 1);
+    const newer = join(world.dir, 'newer');
+    mkdirSync(newer, { mode: 0o700 });
+    writeFileSync(join(newer, 'version'), '99\n');
+    const refused = withRoot(newer, 'build', '-q', big);
+    assert.match(
+      refused.stderr,
+      /^ERROR: the store .*newer has version 99, this stave knows 1\n\nhint: use the newer stave/,
+    );
+    assert.deepEqual(readdirSync(newer), ['version']);
+    assert.ok(!existsSync(join(newer, 'blobs')));
+  });
+
+  test('a good store made read-only: listing works or says why, nothing is a defect', () => {
+    const there = join(world.dir, 'there');
+    assert.equal(withRoot(there, 'load', '-i', join(world.dir, 'bb.tar')).status, 0);
+    mount('--bind', there, there);
+    mount('-o', 'remount,ro,bind', there);
+    for (const args of [
+      ['images'],
+      ['build', '-q', big],
+      ['run', '--rm', 'bb', 'true'],
+      ['load', '-i', join(world.dir, 'bb.tar')],
+    ]) {
+      const outcome = withRoot(there, ...args);
+      assert.doesNotMatch(
+        outcome.stderr,
+        /defect of stave/,
+        `${args.join(' ')}: ${outcome.stderr}`,
+      );
+    }
+    spawnSync('umount', ['-l', there]);
+  });
+});
