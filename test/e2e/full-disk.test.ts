@@ -120,7 +120,7 @@ describe('a full disk', () => {
     assert.ok(!existsSync(join(newer, 'blobs')));
   });
 
-  test('a good store made read-only: listing works or says why, nothing is a defect', () => {
+  test('a good store on a filesystem gone read-only lists, or says why; nothing is a defect', () => {
     const there = join(world.dir, 'there');
     assert.equal(withRoot(there, 'load', '-i', join(world.dir, 'bb.tar')).status, 0);
     mount('--bind', there, there);
