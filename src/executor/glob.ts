@@ -125,7 +125,8 @@ function tokenize(chars: readonly string[], dialect: 'match' | 'ignore'): Token[
     const char = chars[i] ?? '';
     if (char === '*' && chars[i + 1] === '*' && dialect === 'ignore') {
       const { token, end } = doubleStar(chars, i);
-      tokens.push(token);
+      // One more of the same takes nothing that one does not.
+      if (token !== DIRS || tokens.at(-1) !== DIRS) tokens.push(token);
       i = end;
     } else if (char === '*') {
       if (tokens.at(-1) !== STAR) tokens.push(STAR);

@@ -38,4 +38,5 @@ test('an ignore pattern matches what its regular expression would', () => {
 test('a long pattern costs what it can still match', () => {
   const matches = compileGlob(`${'*#'.repeat(1 << 15)}?**/a`, 'ignore');
   assert.equal(matches('#/'.repeat(2000)), false);
+  assert.equal(compileGlob(`${'**/'.repeat(1 << 14)}b`, 'ignore')('a/'.repeat(2000)), false);
 });
