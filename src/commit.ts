@@ -3,7 +3,6 @@ import { applyChanges } from './config-changes.js';
 import { type Change, type ChangedTree, containerChanges } from './container/changes.js';
 import { writeChangeLayer } from './container/change-layer.js';
 import { freezeContainer } from './container/freeze.js';
-import { containerInit } from './container/signal-container.js';
 import type { ContainerState } from './model/container.js';
 import type { Digest } from './model/digest.js';
 import { BuildError } from './model/error.js';
@@ -53,7 +52,8 @@ export async function commitContainer(
   return publish({ image, base: base.document, layer, name }, workshop, scope);
 }
 
-async function openLayers(state: ContainerState, { store }: Workshop): Promise<Snapshot> {
+/** The layers of a container's image. Throws BuildError `store` when one is gone. */
+export async function openLayers(state: ContainerState, { store }: Workshop): Promise<Snapshot> {
   const layers = await Promise.all(state.layers.map((id) => store.snapshots.open(id)));
   const found = layers.filter((layer) => layer !== undefined);
   if (found.length === layers.length) return store.snapshots.snapshot(found);
@@ -86,8 +86,8 @@ async function writeLayer(
   await using layer = await store.snapshots.prepare(snapshot, scope);
   const tree = treeOf(state, snapshot, workshop);
   {
-    const init = pause && containers.isRunning(state.id) ? containerInit(state.pid) : undefined;
-    using _frozen = init === undefined ? undefined : freezeContainer(init);
+    const freezes = pause && state.status === 'running' && containers.isRunning(state.id);
+    using _frozen = freezes ? freezeContainer(state.pid) : undefined;
     const changes = containerChanges(tree);
     if (changes.length === 0) return undefined;
     writeChangeLayer(changes, tree, layer.upper);

@@ -1,22 +1,34 @@
+import { attach as attachTo, type AttachEnd, type AttachStreams } from './container/attach.js';
+import {
+  deliver,
+  killContainer,
+  notRunning,
+  stopContainer,
+} from './container/container-signals.js';
+import { checkName, createContainer, type RunOptions } from './container/create-container.js';
+import { execInContainer, type ExecOptions } from './container/exec-container.js';
 import { removeContainer as remove } from './container/remove-container.js';
-import { runContainer, type RunOptions } from './container/run-container.js';
+import { startContainer as start } from './container/start-container.js';
+import { openLayers } from './commit.js';
+import { launcher } from './launcher.js';
 import { openImage, resolveImage } from './image-source.js';
+import type { ContainerState } from './model/container.js';
 import { BuildError } from './model/error.js';
 import type { ExitStatus, TerminalSize } from './model/process.js';
 import { canonicalName, familiarName, parseReference } from './model/reference.js';
 import type { Scope } from './model/scope.js';
-import type { Workshop } from './workshop.js';
 import type { StoredImage } from './model/stored-image.js';
+import type { Workshop } from './workshop.js';
 
-/** Runs an image, pulling it first when it is not in the store, as docker does. */
-export async function runImage(
+const forever: Scope = { signal: new AbortController().signal, emit: () => undefined };
+
+/** Creates a container of an image, pulling it first when it is not in the store, as docker does. */
+export async function createFromImage(
   options: RunOptions,
   workshop: Workshop,
   stderr: NodeJS.WriteStream,
-): Promise<ExitStatus> {
-  const forever = new AbortController();
-  const scope: Scope = { signal: forever.signal, emit: () => undefined };
-  const image = await findOrPull(options.image, workshop, scope, stderr);
+): Promise<ContainerState> {
+  const image = await findOrPull(options.image, workshop, forever, stderr);
   const reference = image.references[0];
   const snapshot = await openImage(
     {
@@ -26,43 +38,13 @@ export async function runImage(
     },
     workshop,
   );
-  const deps = {
-    containers: workshop.containers,
-    runtime: workshop.runtime,
-    temporary: async () => (await workshop.store.lease()).dir,
-    now: workshop.now,
-    onSignals: passSignals,
-    terminalSize,
-    onResize: (tell: (size: TerminalSize) => void) => {
-      process.on('SIGWINCH', () => {
-        const size = terminalSize();
-        if (size !== undefined) tell(size);
-      });
-    },
-  };
-  return runContainer(
+  const from = { id: image.id, manifest: image.manifest.digest, snapshot };
+  return createContainer(
     options,
-    { id: image.id, manifest: image.manifest.digest, config: image.config.config ?? {}, snapshot },
-    deps,
-    scope,
+    { ...from, config: image.config.config ?? {} },
+    workshop,
+    forever,
   );
-}
-
-function terminalSize(): TerminalSize | undefined {
-  const { stdout } = process;
-  if (!stdout.isTTY) return undefined;
-  const [columns, rows] = stdout.getWindowSize();
-  return { columns, rows };
-}
-
-/** The container decides what a signal means; the second SIGINT or SIGTERM within it is its business too. */
-function passSignals(deliver: (signal: NodeJS.Signals) => void): void {
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const) {
-    process.removeAllListeners(signal);
-    process.on(signal, () => {
-      deliver(signal);
-    });
-  }
 }
 
 async function findOrPull(
@@ -83,12 +65,167 @@ async function findOrPull(
   return images.find(name);
 }
 
+export interface AttachRequest {
+  readonly streams: AttachStreams;
+  readonly detachKeys: readonly number[];
+  /** Signals to us go to the container. */
+  readonly proxySignals: boolean;
+}
+
+/** Starts a container in the background: its monitor sees to its removal, if it is to be removed. */
+export async function startContainer(state: ContainerState, workshop: Workshop): Promise<void> {
+  const snapshot = await openLayers(state, workshop);
+  await start(state, { ...workshop, snapshot, reaper: reaper(workshop) });
+}
+
+/** Starts a container and stays with it: gives its exit code, or undefined when the detach keys were pressed. */
+export async function runAttached(
+  state: ContainerState,
+  request: AttachRequest,
+  workshop: Workshop,
+): Promise<number | undefined> {
+  const { containers } = workshop;
+  const snapshot = await openLayers(state, workshop);
+  using _kept = containers.keep(state.id);
+  let pumping: Promise<AttachEnd> | undefined;
+  const size = sizeOf(request.streams.stdout);
+  await start(state, {
+    ...workshop,
+    snapshot,
+    ...(size === undefined ? {} : { size }),
+    onCreated: (bundle) => {
+      const { terminal } = state;
+      pumping = attachTo(bundle, { ...request, terminal }).pump();
+      pumping.catch(() => undefined); // Awaited below, unless the start failed.
+    },
+  });
+  if (pumping === undefined) throw new BuildError('conflict', `${state.name} runs already`);
+  return await follow(state, pumping, request, workshop);
+}
+
+function sizeOf(stdout: NodeJS.WriteStream): TerminalSize | undefined {
+  if (!stdout.isTTY) return undefined;
+  const [columns, rows] = stdout.getWindowSize();
+  return { columns, rows };
+}
+
+/** Attaches to a container that runs. */
+export async function attachContainer(
+  name: string,
+  request: AttachRequest,
+  workshop: Workshop,
+): Promise<number | undefined> {
+  const { containers } = workshop;
+  const state = containers.find(name);
+  if (!containers.isRunning(state.id)) {
+    throw new BuildError('conflict', 'You cannot attach to a stopped container, start it first', {
+      hint: `stave start ${state.name}`,
+    });
+  }
+  using _kept = containers.keep(state.id);
+  const { terminal } = state;
+  const attachment = attachTo(containers.path(state.id, 'bundle'), { ...request, terminal });
+  return await follow(state, attachment.pump(), request, workshop);
+}
+
+async function follow(
+  { id, terminal }: ContainerState,
+  pumping: Promise<AttachEnd>,
+  request: AttachRequest,
+  { containers }: Workshop,
+): Promise<number | undefined> {
+  // A terminal sends its own; when it hangs up, we go and the container stays.
+  if (terminal) letSignalsEnd();
+  else if (request.proxySignals)
+    passSignals((signal) => deliver(containers.read(id)?.pid ?? 0, signal));
+  if ((await pumping) === 'detached') return undefined;
+  await containers.waitForEnd(id, forever.signal);
+  return containers.read(id)?.exitCode ?? KILLED;
+}
+
+function letSignalsEnd(): void {
+  for (const name of ['SIGHUP', 'SIGINT', 'SIGTERM']) process.removeAllListeners(name);
+}
+
+/** Listing containers removes those that are to be removed. */
+function reaper({ store }: Workshop): readonly string[] {
+  return [launcher(), '__reap', store.root];
+}
+
+const KILLED = 137;
+
+/** The container decides what a signal means; the second SIGINT or SIGTERM within it is its business too. */
+function passSignals(send: (signal: number) => void): void {
+  const passed = { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGUSR1: 10, SIGUSR2: 12, SIGTERM: 15 };
+  for (const [name, number] of Object.entries(passed)) {
+    process.removeAllListeners(name);
+    process.on(name, () => {
+      send(number);
+    });
+  }
+}
+
+export interface StopOptions {
+  readonly signal?: number;
+  /** Absent: 10 s, or what the image says. */
+  readonly timeoutMs?: number;
+}
+
+const STOP_MS = 10_000;
+
+export async function stop(
+  name: string,
+  { signal, timeoutMs }: StopOptions,
+  { containers }: Workshop,
+): Promise<void> {
+  const state = containers.find(name);
+  const own = state.config.StopTimeout;
+  const wait = timeoutMs ?? (own === undefined ? STOP_MS : own * 1000);
+  const options = { timeoutMs: wait, ...(signal === undefined ? {} : { signal }) };
+  await stopContainer(state, options, containers);
+}
+
+export function kill(name: string, signal: number, { containers }: Workshop): void {
+  killContainer(containers.find(name), signal, containers);
+}
+
+/** Waits for a container's end and gives its exit code. */
+export async function waitForExit(
+  name: string,
+  { containers }: Workshop,
+  signal: AbortSignal,
+): Promise<number> {
+  const state = containers.find(name);
+  using _kept = containers.keep(state.id);
+  await containers.waitForEnd(state.id, signal);
+  return containers.read(state.id)?.exitCode ?? KILLED;
+}
+
+export function rename(name: string, to: string, { containers }: Workshop): void {
+  const state = containers.find(name);
+  checkName(to, new Map(containers.list().map((other) => [other.name, other.id])));
+  containers.save({ ...state, name: to });
+}
+
+/** A container that runs. Throws BuildError `conflict` in docker's words. */
+export function findRunning(name: string, { containers }: Workshop): ContainerState {
+  const state = containers.find(name);
+  if (!containers.isRunning(state.id)) throw notRunning(state.id);
+  return state;
+}
+
+/** By name or id; a running one only with `force`. Throws BuildError `conflict`, `not-found`. */
+export function removeContainer(name: string, force: boolean, workshop: Workshop): Promise<void> {
+  return remove(name, force, workshop.containers);
+}
+
 /** Go's zero time. */
 const NEVER = '0001-01-01T00:00:00Z';
 
 /** docker's inspect document of a container, as far as this store knows it. */
 export function inspectContainer(name: string, { containers }: Workshop): Record<string, unknown> {
   const state = containers.find(name);
+  const { config } = state;
   return {
     Id: state.id,
     Created: state.created,
@@ -96,18 +233,34 @@ export function inspectContainer(name: string, { containers }: Workshop): Record
     Args: state.args.slice(1),
     State: {
       Status: state.status,
-      Running: state.status === 'running',
+      Running: state.status === 'running' || state.status === 'paused',
+      Paused: state.status === 'paused',
+      Pid: state.pid,
       ExitCode: state.exitCode,
       StartedAt: state.started ?? NEVER,
       FinishedAt: state.finished ?? NEVER,
     },
     Image: state.imageId,
     Name: `/${state.name}`,
-    Config: { Image: state.image, Hostname: state.id.slice(0, 12), Cmd: state.args },
+    LogPath: containers.path(state.id, 'log'),
+    HostConfig: { NetworkMode: state.network, AutoRemove: state.autoRemove },
+    Config: {
+      Hostname: state.hostname,
+      Tty: state.terminal,
+      OpenStdin: state.openStdin,
+      ...config,
+      Image: state.image,
+    },
   };
 }
 
-/** By name or id; a running one only with `force`. Throws BuildError `conflict`, `not-found`. */
-export function removeContainer(name: string, force: boolean, workshop: Workshop): Promise<void> {
-  return remove(name, force, workshop.containers);
+/** Runs one more process in a container that runs. Throws BuildError `conflict` when it does not. */
+export async function exec(
+  name: string,
+  options: ExecOptions,
+  workshop: Workshop,
+): Promise<ExitStatus> {
+  const state = findRunning(name, workshop);
+  const snapshot = await openLayers(state, workshop);
+  return execInContainer(state, options, { ...workshop, snapshot }, forever);
 }

@@ -1,8 +1,7 @@
 import { spawn } from 'node:child_process';
-import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { createEventQueue } from './event-queue.js';
+import { launcher } from './launcher.js';
 import type { Build, BuildOptions, BuildResult } from './model/build-options.js';
 import {
   BuildError,
@@ -44,10 +43,6 @@ export function remoteBuild(options: BuildOptions): Build {
       await result.catch(() => undefined);
     },
   };
-}
-
-function launcher(): string {
-  return join(dirname(fileURLToPath(import.meta.url)), '../bin/stave');
 }
 
 async function run(

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { openStore, type Store } from './cache/store.js';
 import { storeRoot } from './cache/store-root.js';
 import { type ContainerStore, createContainerStore } from './container/container-store.js';
-import type { Runtime } from './model/process.js';
+import type { Monitor, Runtime } from './model/process.js';
 import type { Platform } from './model/oci.js';
 import { hostPlatform } from './sys/host-platform.js';
 
@@ -13,6 +13,8 @@ export interface Workshop extends AsyncDisposable {
   readonly store: Store;
   /** Looks for a container runtime at its first run, not before. */
   readonly runtime: () => Promise<Runtime>;
+  /** Runs containers that outlive this process. */
+  readonly monitor: () => Promise<Monitor>;
   readonly containers: ContainerStore;
   readonly platform: Platform;
   readonly env: NodeJS.ProcessEnv;
@@ -36,17 +38,24 @@ export function openWorkshop(root: string | undefined, env: NodeJS.ProcessEnv): 
   let containers: ContainerStore | undefined;
   const temporary = async (): Promise<string> => (await store().lease()).dir;
   const cacheDir = join(env['XDG_CACHE_HOME'] ?? join(home, '.cache'), 'stave');
+  const path = env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin';
+  const options = { temporary, cacheDir, path, privateMounts: hasPrivateMounts(env), uid };
   let runtime: Promise<Runtime> | undefined;
+  let monitor: Promise<Monitor> | undefined;
   const makeRuntime = async (): Promise<Runtime> => {
     const { createRuntime } = await import('./runtime/create-runtime.js');
-    const path = env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin';
-    return createRuntime({ temporary, cacheDir, path, privateMounts: hasPrivateMounts(env), uid });
+    return createRuntime(options);
+  };
+  const makeMonitor = async (): Promise<Monitor> => {
+    const { createMonitor } = await import('./runtime/monitor.js');
+    return createMonitor(options);
   };
   return {
     get store() {
       return store();
     },
     runtime: () => (runtime ??= makeRuntime()),
+    monitor: () => (monitor ??= makeMonitor()),
     get containers() {
       return (containers ??= createContainerStore(store().path('containers'), now));
     },
@@ -57,6 +66,7 @@ export function openWorkshop(root: string | undefined, env: NodeJS.ProcessEnv): 
     now,
     async [Symbol.asyncDispose]() {
       await (await runtime)?.[Symbol.asyncDispose]();
+      await (await monitor)?.[Symbol.asyncDispose]();
       await opened?.[Symbol.asyncDispose]();
     },
   };

@@ -8,8 +8,8 @@ import {
   inspectContainerCommand,
   psCommand,
   rmCommand,
-  runCommand,
 } from './commands/containers.js';
+import { execCommand } from './commands/exec.js';
 import {
   historyCommand,
   inspectImageCommand,
@@ -17,7 +17,18 @@ import {
   removeCommand,
   tagCommand,
 } from './commands/images.js';
+import {
+  attachCommand,
+  killCommand,
+  renameCommand,
+  restartCommand,
+  startCommand,
+  stopCommand,
+  waitCommand,
+} from './commands/lifecycle.js';
+import { logsCommand } from './commands/logs.js';
 import { pullCommand } from './commands/pull.js';
+import { createCommand, runCommand } from './commands/run.js';
 import { versionCommand } from './commands/version.js';
 
 /** Every command, in the order the help shows them. */
@@ -26,7 +37,17 @@ export const commands: readonly Command[] = [
   contextListCommand,
   contextWhyCommand,
   runCommand,
+  createCommand,
+  startCommand,
+  attachCommand,
+  execCommand,
+  logsCommand,
   psCommand,
+  stopCommand,
+  killCommand,
+  restartCommand,
+  waitCommand,
+  renameCommand,
   rmCommand,
   diffCommand,
   commitCommand,

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { replaceDurably } from '../cache/durable.js';
 import { lockFile } from '../cache/lock-file.js';
@@ -8,20 +8,31 @@ import { hasCode } from '../model/has-code.js';
 import { nearest } from '../model/nearest.js';
 import { sys } from '../sys/sys.js';
 
-/** Containers on disk: `containers/<id>/state.json`, `upper/`, `work/`, `lock`. */
+/** Containers on disk: `containers/<id>/state.json`, `upper/`, `work/`, `log`, `lock`. */
 export interface ContainerStore {
   readonly path: (id: string, ...parts: string[]) => string;
-  /** Newest first. A container whose process died without a word is shown, and from then on kept, as exited (137). */
+  /** Newest first. What ended since the last look is settled: its exit code kept, or itself removed if it was to be. */
   readonly list: () => ContainerState[];
   /** By id, id prefix or name. Throws BuildError `not-found` in docker's words. */
   readonly find: (text: string) => ContainerState;
+  /** As `find`, of an id that is known; undefined when it was removed meanwhile. */
+  readonly read: (id: string) => ContainerState | undefined;
   readonly save: (state: ContainerState) => void;
-  /** Held while the container runs: liveness is this lock. */
-  readonly lock: (id: string) => Disposable;
+  /** Held by a container's monitor while it runs: liveness is this lock. Undefined when another holds it. */
+  readonly lock: (id: string) => Promise<HeldLock | undefined>;
+  /** Keeps an ended container from being removed by others: who waits for its exit code holds this. */
+  readonly keep: (id: string) => Disposable;
+  /** Rejects with the signal's reason. */
+  readonly waitForEnd: (id: string, signal: AbortSignal) => Promise<void>;
   readonly isRunning: (id: string) => boolean;
   /** Held while a name is chosen and saved, across processes. */
   readonly lockNames: (signal: AbortSignal) => Promise<AsyncDisposable>;
   readonly remove: (id: string) => void;
+}
+
+/** `fd` may be handed to a child, which then holds the lock too. */
+export interface HeldLock extends Disposable {
+  readonly fd: number;
 }
 
 export function createContainerStore(directory: string, now: () => number): ContainerStore {
@@ -29,28 +40,60 @@ export function createContainerStore(directory: string, now: () => number): Cont
   const save = (state: ContainerState): void => {
     replaceDurably(path(state.id, 'state.json'), JSON.stringify(state));
   };
-  const isRunning = (id: string): boolean => isLocked(path(id, 'lock'));
+  const isRunning = (id: string): boolean => isLocked(path(id, 'lock'), 'shared');
+  const remove = (id: string): void => {
+    unmount(path(id, 'root'));
+    rmSync(path(id), { recursive: true, force: true });
+  };
+  const read = (id: string): ContainerState | undefined => {
+    const state = readState(path(id, 'state.json'));
+    if (state === undefined || !isAlive(state) || isRunning(id)) return state;
+    const ended = settled(state, exitOf(path(id, 'exit', id)), now());
+    save(ended);
+    return ended;
+  };
   const list = (): ContainerState[] =>
     readdirSync(directory)
-      .map((id) => readState(path(id, 'state.json')))
+      .map(read)
       .filter((state) => state !== undefined)
-      .map((state) =>
-        state.status === 'running' && !isRunning(state.id) ? settle(state, save, now()) : state,
-      )
+      .filter((state) => {
+        if (
+          !state.autoRemove ||
+          state.status !== 'exited' ||
+          isLocked(path(state.id, 'keep'), 'exclusive')
+        )
+          return true;
+        remove(state.id);
+        return false;
+      })
       .sort((a, b) => b.created.localeCompare(a.created));
   return {
     path,
     list,
+    read,
     save,
     isRunning,
     lockNames: (signal) =>
       lockFile(join(directory, '../locks/container-names'), signal, () => undefined),
     find: (text) => find(text, list()),
-    lock: (id) => takeLock(path(id, 'lock')),
-    remove: (id) => {
-      rmSync(path(id), { recursive: true, force: true });
-    },
+    lock: (id) => takeRunLock(path(id, 'lock')),
+    keep: (id) => takeLock(path(id, 'keep'), 'shared') ?? { [Symbol.dispose]: () => undefined },
+    waitForEnd: (id, signal) => waitForLock(path(id, 'lock'), signal),
+    remove,
   };
+}
+
+/** Its root may be mounted in this process' namespace: then it ran here. */
+function unmount(root: string): void {
+  try {
+    sys().umount(root);
+  } catch (error) {
+    if (!hasCode(error, 'EINVAL', 'ENOENT', 'EPERM')) throw error;
+  }
+}
+
+function isAlive({ status }: ContainerState): boolean {
+  return status === 'running' || status === 'paused';
 }
 
 function readState(file: string): ContainerState | undefined {
@@ -64,32 +107,81 @@ function readState(file: string): ContainerState | undefined {
 
 const KILLED = 137;
 
-function settle(
-  state: ContainerState,
-  save: (state: ContainerState) => void,
-  now: number,
-): ContainerState {
-  const settled = {
-    ...state,
-    status: 'exited' as const,
-    exitCode: KILLED,
-    finished: new Date(now).toISOString(),
-  };
-  save(settled);
-  return settled;
+interface Exit {
+  readonly code: number;
+  readonly time: number;
 }
 
-function takeLock(file: string): Disposable {
-  const fd = openSync(file, 'a', 0o600);
-  sys().flock(fd, 'exclusive', true);
+/** What the monitor wrote at the end; nothing when it was killed itself. */
+function exitOf(file: string): Exit | undefined {
+  try {
+    return { code: Number(readFileSync(file, 'utf8')), time: statSync(file).mtimeMs };
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
+function settled(state: ContainerState, exit: Exit | undefined, now: number): ContainerState {
   return {
+    ...state,
+    status: 'exited',
+    pid: 0,
+    exitCode: exit?.code ?? KILLED,
+    finished: new Date(exit?.time ?? now).toISOString(),
+  };
+}
+
+const PROBE_MS = 300;
+
+function takeLock(file: string, mode: 'shared' | 'exclusive'): HeldLock | undefined {
+  const fd = openSync(file, 'a', 0o600);
+  if (!sys().flock(fd, mode, false)) {
+    closeSync(fd);
+    return undefined;
+  }
+  return {
+    fd,
     [Symbol.dispose]: () => {
       closeSync(fd);
     },
   };
 }
 
-function isLocked(file: string): boolean {
+/** Who only looks whether a container runs holds its lock for a moment: that is waited for. */
+async function takeRunLock(file: string): Promise<HeldLock | undefined> {
+  const fd = openSync(file, 'a', 0o600);
+  try {
+    await sys().flockAsync(fd, 'exclusive', AbortSignal.timeout(PROBE_MS));
+    return {
+      fd,
+      [Symbol.dispose]: () => {
+        closeSync(fd);
+      },
+    };
+  } catch (error) {
+    closeSync(fd);
+    if (error instanceof Error && error.name === 'TimeoutError') return undefined;
+    throw error;
+  }
+}
+
+async function waitForLock(file: string, signal: AbortSignal): Promise<void> {
+  let fd: number;
+  try {
+    fd = openSync(file, 'r');
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return; // It was removed.
+    throw error;
+  }
+  try {
+    await sys().flockAsync(fd, 'shared', signal);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function isLocked(file: string, probe: 'shared' | 'exclusive'): boolean {
   let fd: number;
   try {
     fd = openSync(file, 'r');
@@ -98,7 +190,7 @@ function isLocked(file: string): boolean {
     throw error;
   }
   try {
-    return !sys().flock(fd, 'shared', false);
+    return !sys().flock(fd, probe, false);
   } finally {
     closeSync(fd);
   }

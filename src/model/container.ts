@@ -2,10 +2,10 @@ import type { Digest } from './digest.js';
 import { BuildError } from './error.js';
 import type { RunConfig } from './oci.js';
 
-export type ContainerStatus = 'created' | 'running' | 'exited';
+export type ContainerStatus = 'created' | 'running' | 'paused' | 'exited';
 
-/** What is kept of a container: containers/<id>/state.json. */
-export interface ContainerState {
+/** What was asked when a container was created. */
+export interface ContainerConfig {
   /** 64 hex characters. */
   readonly id: string;
   readonly name: string;
@@ -20,12 +20,25 @@ export interface ContainerState {
   readonly config: RunConfig;
   /** Entrypoint and command as run. */
   readonly args: readonly string[];
-  readonly status: ContainerStatus;
-  readonly exitCode: number;
-  /** Of the stave process that runs it; only meaningful while its lock is held. */
-  readonly pid: number;
+  readonly hostname: string;
+  /** A pseudo-terminal for its first process. */
+  readonly terminal: boolean;
+  /** Its stdin stays open for whoever attaches. */
+  readonly openStdin: boolean;
+  /** Removed when it ends. */
+  readonly autoRemove: boolean;
+  readonly network: 'host' | 'none';
   /** RFC 3339. */
   readonly created: string;
+}
+
+/** What is kept of a container: containers/<id>/state.json. */
+export interface ContainerState extends ContainerConfig {
+  readonly status: ContainerStatus;
+  readonly exitCode: number;
+  /** Of its first process on the host, while it runs; 0 else. */
+  readonly pid: number;
+  /** RFC 3339. */
   readonly started?: string;
   readonly finished?: string;
 }

@@ -29,7 +29,9 @@ export type Stdio =
       readonly terminal: boolean;
       /** Of our own terminal, for the new one to begin with. */
       readonly size?: TerminalSize;
-    };
+    }
+  /** A monitor's, which outlives us. */
+  | { readonly kind: 'monitor'; readonly terminal: boolean; readonly size?: TerminalSize };
 
 export interface TerminalSize {
   readonly columns: number;
@@ -94,4 +96,42 @@ export interface ExitStatus {
  */
 export interface Runtime extends AsyncDisposable {
   run(process: ProcessSpec, scope: Scope): Promise<ExitStatus>;
+}
+
+/** Where a monitored container keeps its things. */
+export interface MonitorPlace {
+  /** containers/<id>: `bundle/`, `runtime/`, `exit/`, `log`, `pid`. */
+  readonly dir: string;
+  /** Held by the monitor as long as it lives. */
+  readonly lockFd: number;
+  /** Its stdin stays open for whoever attaches. */
+  readonly openStdin: boolean;
+  /** argv of a program that runs when the container ended. */
+  readonly onExit?: readonly string[];
+}
+
+/** A process in a container that runs. */
+export interface ExecSpec {
+  /** The container's. */
+  readonly id: string;
+  readonly args: readonly string[];
+  readonly env: readonly string[];
+  readonly cwd: string;
+  readonly user: Identity;
+  readonly terminal: boolean;
+  readonly stdin: boolean;
+  /** Not waited for, without input or output. */
+  readonly detach: boolean;
+}
+
+/**
+ * Runs containers that outlive this process, each under a small monitor that keeps its terminal, log and exit code.
+ * Throws BuildError as Runtime does.
+ */
+export interface Monitor extends AsyncDisposable {
+  /** Makes the container; its process waits for `start`. Gives that process' pid on the host. */
+  create(spec: ProcessSpec, place: MonitorPlace): Promise<number>;
+  start(id: string, dir: string): Promise<void>;
+  /** Runs a process with our stdin, stdout and stderr and waits for it. */
+  exec(spec: ExecSpec, dir: string, scope: Scope): Promise<ExitStatus>;
 }

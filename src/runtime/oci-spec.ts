@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Confinement, DeviceNode, ProcessSpec } from '../model/process.js';
+import type { Confinement, DeviceNode, ExecSpec, ProcessSpec } from '../model/process.js';
 import type { Ulimit } from '../model/run-settings.js';
 import { DEFAULT_CAPABILITIES, everyCapability } from './capabilities.js';
 import { maskedPaths } from './masked-paths.js';
@@ -78,6 +78,20 @@ function closeDevices(root: string): { readonly path: string; readonly args: rea
   // A runtime tells its hooks the container's state on stdin, and gives up when nobody reads it.
   const script = 'read -r _; exec mount -n -o remount,bind,nodev "$0"';
   return { path: '/bin/sh', args: ['sh', '-c', script, root] };
+}
+
+/** The `process` object of an exec (OCI runtime-spec config.md, Process), confined as the container's own. */
+export function execProcess(spec: ExecSpec): unknown {
+  const { user } = spec;
+  return {
+    terminal: spec.terminal,
+    user: { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids, umask: 0o022 },
+    args: spec.args,
+    env: spec.env,
+    cwd: spec.cwd,
+    capabilities: capabilities(DEFAULT_CAPABILITIES, user.uid === 0),
+    noNewPrivileges: false,
+  };
 }
 
 function capabilities(bounding: readonly string[], root: boolean) {

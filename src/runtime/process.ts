@@ -18,6 +18,7 @@ export async function runChild(argv: readonly string[], options: ChildOptions): 
   const { execa } = await import('execa');
   const [file = '', ...args] = argv;
   const { stdio } = options;
+  if (stdio.kind === 'monitor') throw new Error('a monitor has its own streams');
   const piped = stdio.kind === 'pipe';
   const child = execa(file, args, {
     stdin: !piped && stdio.stdin ? 'inherit' : 'ignore',

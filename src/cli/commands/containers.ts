@@ -1,191 +1,16 @@
-import { inspectContainer, removeContainer, runImage } from '../../containers.js';
+import { inspectContainer, removeContainer } from '../../containers.js';
 import { inspectImage } from '../../images.js';
-import { type ContainerState, exitCodeOf } from '../../model/container.js';
+import type { ContainerState } from '../../model/container.js';
 import { BuildError } from '../../model/error.js';
 import { openWorkshop } from '../../workshop.js';
 import { type Command, type CommandContext, say } from '../command.js';
-import type { FlagSpec } from '../flags.js';
 import { type Column, formatListing } from '../format/listing.js';
 import { goTime, humanDuration, since } from '../format/units.js';
-import { errorText } from '../print-error.js';
 import { asError, atLeastOne, INSPECT_FLAGS, inspectAll, quietScope } from './images.js';
 
-const LATER = [
-  'add-host',
-  'attach',
-  'cap-add',
-  'cap-drop',
-  'cgroup-parent',
-  'cidfile',
-  'cpus',
-  'cpu-shares',
-  'cpuset-cpus',
-]
-  .concat([
-    'device',
-    'dns',
-    'domainname',
-    'env-file',
-    'expose',
-    'gpus',
-    'group-add',
-    'health-cmd',
-    'hostname',
-    'init',
-  ])
-  .concat([
-    'ip',
-    'ipc',
-    'label',
-    'link',
-    'log-driver',
-    'log-opt',
-    'memory',
-    'memory-swap',
-    'mount',
-    'network-alias',
-    'pid',
-  ])
-  .concat([
-    'pids-limit',
-    'platform',
-    'privileged',
-    'publish',
-    'publish-all',
-    'pull',
-    'read-only',
-    'restart',
-    'runtime',
-  ])
-  .concat([
-    'security-opt',
-    'shm-size',
-    'stop-signal',
-    'stop-timeout',
-    'sysctl',
-    'tmpfs',
-    'ulimit',
-    'userns',
-    'uts',
-  ])
-  .concat(['volume', 'volumes-from'])
-  .map((name): FlagSpec => ({ name, kind: 'text', help: '', later: true }));
-
-const LATER_SHORT: readonly FlagSpec[] = [
-  { name: 'detach', short: 'd', kind: 'bool', help: '', later: true },
-  ...[
-    ['p', 'publish'],
-    ['v', 'volume'],
-    ['m', 'memory'],
-    ['h', 'hostname'],
-    ['l', 'label'],
-    ['P', 'publish-all'],
-  ].map(([short = '', name = '']): FlagSpec => ({
-    name: `${name}!`,
-    short,
-    kind: 'text',
-    help: '',
-    later: true,
-  })),
-];
-
-export const runCommand: Command = {
-  names: ['run', 'container run'],
-  usage: '[OPTIONS] IMAGE [COMMAND] [ARG...]',
-  summary: 'Run a command in a new container',
-  interspersed: false,
-  usageCode: 125,
-  flags: [
-    {
-      name: 'entrypoint',
-      kind: 'text',
-      value: 'COMMAND',
-      help: "Instead of the image's entrypoint",
-    },
-    {
-      name: 'env',
-      short: 'e',
-      kind: 'list',
-      value: 'NAME[=VALUE]',
-      help: 'Set an environment variable',
-    },
-    { name: 'interactive', short: 'i', kind: 'bool', help: 'Keep stdin open' },
-    { name: 'name', kind: 'text', value: 'NAME', help: 'Name of the container' },
-    {
-      name: 'network',
-      kind: 'text',
-      value: 'MODE',
-      help: 'host (the default, until there is a bridge) or none',
-    },
-    { name: 'rm', kind: 'bool', help: 'Remove the container when it ends' },
-    { name: 'tty', short: 't', kind: 'bool', help: 'Give it a terminal' },
-    { name: 'user', short: 'u', kind: 'text', value: 'USER[:GROUP]', help: 'Who runs it' },
-    { name: 'workdir', short: 'w', kind: 'text', value: 'DIR', help: 'Working directory' },
-    ...LATER,
-    ...LATER_SHORT,
-  ],
-  run: async (context) => {
-    const { flags, env } = context;
-    const [image, ...command] = flags.rest;
-    if (image === undefined)
-      throw new BuildError('usage', '"stave run" requires at least 1 argument', {
-        hint: 'usage: stave run [OPTIONS] IMAGE [COMMAND] [ARG...]',
-      });
-    if (flags.bool('tty') && !process.stdin.isTTY)
-      throw new BuildError('usage', 'the input device is not a TTY', {
-        hint: 'leave out -t, or run it in a terminal',
-      });
-    const [name, workdir, user, entrypoint, term] = [
-      flags.text('name'),
-      flags.text('workdir'),
-      flags.text('user'),
-      flags.text('entrypoint'),
-      env['TERM'],
-    ];
-    await using workshop = openWorkshop(undefined, env);
-    const options = {
-      image,
-      command,
-      env: flags
-        .list('env')
-        .flatMap((entry) =>
-          entry.includes('=')
-            ? [entry]
-            : env[entry] === undefined
-              ? []
-              : [`${entry}=${env[entry]}`],
-        ),
-      interactive: flags.bool('interactive'),
-      terminal: flags.bool('tty'),
-      remove: flags.bool('rm'),
-      network: networkOf(flags.text('network')),
-      ...(name === undefined ? {} : { name }),
-      ...(workdir === undefined ? {} : { workdir }),
-      ...(user === undefined ? {} : { user }),
-      ...(entrypoint === undefined ? {} : { entrypoint }),
-      ...(term === undefined ? {} : { term }),
-    };
-    try {
-      return (await runImage(options, workshop, context.stderr)).code;
-    } catch (error) {
-      if (!(error instanceof BuildError) || error.code === 'usage') throw error;
-      say(context.stderr, errorText(error));
-      return error.code === 'not-found' && !error.message.startsWith('exec:')
-        ? 125
-        : exitCodeOf(error);
-    }
-  },
-};
-
-function networkOf(value: string | undefined): 'host' | 'none' {
-  if (value === undefined || value === 'host' || value === 'default') return 'host';
-  if (value === 'none') return 'none';
-  throw new BuildError('unsupported', `--network ${value} is not supported yet`, {
-    hint: 'use host or none',
-  });
-}
-
 function statusOf(state: ContainerState, now: number): string {
+  if (state.status === 'paused')
+    return `Up ${humanDuration(now - Date.parse(state.started ?? ''))} (Paused)`;
   if (state.status === 'running')
     return `Up ${humanDuration(now - Date.parse(state.started ?? ''))}`;
   if (state.status === 'created') return 'Created';
@@ -203,19 +28,27 @@ function containerColumns(now: number, whole: boolean): readonly Column<Containe
     { field: 'State', header: 'STATE', value: ({ status }) => status },
     { field: 'Ports', header: 'PORTS', value: () => '' },
     { field: 'Names', header: 'NAMES', value: ({ name }) => name },
+    { field: 'Labels', header: 'LABELS', value: ({ config }) => labelText(config.Labels) },
+    { field: 'Networks', header: 'NETWORKS', value: ({ network }) => network },
     // What there is none of yet: empty, as docker prints it for a container without.
-    ...['HealthStatus', 'Labels', 'LocalVolumes', 'Mounts', 'Networks'].map(
-      (field): Column<ContainerState> => ({ field, header: HEADERS[field] ?? '', value: () => '' }),
-    ),
+    ...['HealthStatus', 'LocalVolumes', 'Mounts'].map((field): Column<ContainerState> => ({
+      field,
+      header: HEADERS[field] ?? '',
+      value: () => '',
+    })),
   ];
+}
+
+function labelText(labels: Readonly<Record<string, string>> | undefined): string {
+  return Object.entries(labels ?? {})
+    .map(([name, value]) => `${name}=${value}`)
+    .join(',');
 }
 
 const HEADERS: Readonly<Record<string, string>> = {
   HealthStatus: 'HEALTH',
-  Labels: 'LABELS',
   LocalVolumes: 'LOCAL VOLUMES',
   Mounts: 'MOUNTS',
-  Networks: 'NETWORKS',
 };
 
 function cut(text: string, whole: boolean): string {
@@ -245,7 +78,7 @@ export const psCommand: Command = {
     await using workshop = openWorkshop(undefined, env);
     const rows = workshop.containers
       .list()
-      .filter(({ status }) => flags.bool('all') || status === 'running');
+      .filter(({ status }) => flags.bool('all') || status === 'running' || status === 'paused');
     const columns = containerColumns(workshop.now(), flags.bool('no-trunc'));
     if (flags.bool('quiet')) say(stdout, formatListing(rows, columns, [], '{{.ID}}'));
     else

@@ -1,0 +1,56 @@
+import { exec } from '../../containers.js';
+import { exitCodeOf } from '../../model/container.js';
+import { BuildError } from '../../model/error.js';
+import { openWorkshop } from '../../workshop.js';
+import { type Command, say } from '../command.js';
+import { errorText } from '../print-error.js';
+import { environment } from './run.js';
+
+export const execCommand: Command = {
+  names: ['exec', 'container exec'],
+  usage: '[OPTIONS] CONTAINER COMMAND [ARG...]',
+  summary: 'Run one more command in a container that runs',
+  interspersed: false,
+  flags: [
+    { name: 'detach', short: 'd', kind: 'bool', help: 'Do not wait for it' },
+    { name: 'env', short: 'e', kind: 'list', value: 'NAME[=VALUE]', help: 'Set a variable' },
+    { name: 'interactive', short: 'i', kind: 'bool', help: 'Attach stdin' },
+    { name: 'tty', short: 't', kind: 'bool', help: 'Give it a terminal' },
+    { name: 'user', short: 'u', kind: 'text', value: 'USER[:GROUP]', help: 'Who runs it' },
+    { name: 'workdir', short: 'w', kind: 'text', value: 'DIR', help: 'Working directory' },
+    { name: 'detach-keys', kind: 'text', help: '', later: true },
+    { name: 'env-file', kind: 'list', help: '', later: true },
+    { name: 'privileged', kind: 'bool', help: '', later: true },
+  ],
+  run: async ({ flags, env, stderr }) => {
+    const [name, ...command] = flags.rest;
+    if (name === undefined || command.length === 0) {
+      throw new BuildError('usage', '"stave exec" requires at least 2 arguments', {
+        hint: 'usage: stave exec [OPTIONS] CONTAINER COMMAND [ARG...]',
+      });
+    }
+    const terminal = flags.bool('tty') && !flags.bool('detach');
+    if (terminal && !process.stdin.isTTY)
+      throw new BuildError('usage', 'the input device is not a TTY', {
+        hint: 'leave out -t, or run it in a terminal',
+      });
+    const [user, workdir] = [flags.text('user'), flags.text('workdir')];
+    const options = {
+      command,
+      env: environment(flags.list('env'), env),
+      interactive: flags.bool('interactive'),
+      terminal,
+      detach: flags.bool('detach'),
+      ...(user === undefined ? {} : { user }),
+      ...(workdir === undefined ? {} : { workdir }),
+    };
+    await using workshop = openWorkshop(undefined, env);
+    try {
+      return (await exec(name, options, workshop)).code;
+    } catch (error) {
+      if (!(error instanceof BuildError) || !error.message.startsWith('exec:')) throw error;
+      say(stderr, errorText(error));
+      return exitCodeOf(error);
+    }
+  },
+};

@@ -1,0 +1,195 @@
+import {
+  attachContainer,
+  kill,
+  rename,
+  runAttached,
+  startContainer,
+  stop,
+  waitForExit,
+} from '../../containers.js';
+import { signalNumber } from '../../container/container-signals.js';
+import { DEFAULT_DETACH_KEYS, parseDetachKeys } from '../../container/detach-keys.js';
+import { BuildError } from '../../model/error.js';
+import { openWorkshop, type Workshop } from '../../workshop.js';
+import { type Command, type CommandContext, say } from '../command.js';
+import type { FlagSpec } from '../flags.js';
+import { errorText } from '../print-error.js';
+import { asError, atLeastOne, exactly } from './images.js';
+
+const DETACH_KEYS: FlagSpec = {
+  name: 'detach-keys',
+  kind: 'text',
+  value: 'KEYS',
+  help: 'Keys that leave it running (ctrl-p,ctrl-q)',
+};
+const SIGNAL: FlagSpec = {
+  name: 'signal',
+  short: 's',
+  kind: 'text',
+  value: 'SIGNAL',
+  help: 'Name or number of the signal',
+};
+const TIMEOUT: FlagSpec = {
+  name: 'timeout',
+  short: 't',
+  kind: 'text',
+  value: 'SECONDS',
+  help: 'Until SIGKILL (default 10; -1: never)',
+};
+const TIME: FlagSpec = { ...TIMEOUT, name: 'time', short: '', help: 'The same' };
+
+/** Does the same to each container named, prints its name; the first failure is thrown when all had their turn. */
+async function each(
+  context: CommandContext,
+  usage: string,
+  work: (name: string, workshop: Workshop) => Promise<string | undefined>,
+): Promise<number> {
+  const names = atLeastOne(context, usage);
+  await using workshop = openWorkshop(undefined, context.env);
+  let failures = 0;
+  for (const name of names) {
+    try {
+      say(context.stdout, `${(await work(name, workshop)) ?? name}\n`);
+    } catch (error) {
+      failures++;
+      if (!(error instanceof BuildError)) throw asError(error);
+      say(context.stderr, errorText(error));
+    }
+  }
+  return failures === 0 ? 0 : 1;
+}
+
+function request({ flags, stdout, stderr }: CommandContext, stdin: boolean) {
+  return {
+    streams: { stdout, stderr, ...(stdin ? { stdin: process.stdin } : {}) },
+    detachKeys: parseDetachKeys(flags.text('detach-keys') ?? DEFAULT_DETACH_KEYS),
+    proxySignals: flags.text('sig-proxy') !== 'false',
+  };
+}
+
+export const startCommand: Command = {
+  names: ['start', 'container start'],
+  usage: '[OPTIONS] CONTAINER...',
+  summary: 'Start containers that do not run',
+  flags: [
+    { name: 'attach', short: 'a', kind: 'bool', help: 'Show their output, pass signals on' },
+    { name: 'interactive', short: 'i', kind: 'bool', help: 'Attach stdin' },
+    DETACH_KEYS,
+    { name: 'checkpoint', kind: 'text', help: '', later: true },
+  ],
+  run: async (context) => {
+    const usage = 'stave start [OPTIONS] CONTAINER...';
+    const { flags } = context;
+    const interactive = flags.bool('interactive');
+    if (!flags.bool('attach') && !interactive) {
+      return each(context, usage, async (name, workshop) => {
+        await startContainer(workshop.containers.find(name), workshop);
+        return undefined;
+      });
+    }
+    const [name = ''] = exactly(context, 1, usage);
+    await using workshop = openWorkshop(undefined, context.env);
+    const state = workshop.containers.find(name);
+    const stdin = interactive && state.openStdin;
+    if (workshop.containers.isRunning(state.id))
+      return (await attachContainer(name, request(context, stdin), workshop)) ?? 0;
+    return (await runAttached(state, request(context, stdin), workshop)) ?? 0;
+  },
+};
+
+export const attachCommand: Command = {
+  names: ['attach', 'container attach'],
+  usage: '[OPTIONS] CONTAINER',
+  summary: 'Attach to a container that runs',
+  flags: [
+    DETACH_KEYS,
+    { name: 'no-stdin', kind: 'bool', help: 'Do not attach stdin' },
+    { name: 'sig-proxy', kind: 'bool', help: 'Pass signals on (default true)' },
+  ],
+  run: async (context) => {
+    const [name = ''] = exactly(context, 1, 'stave attach [OPTIONS] CONTAINER');
+    await using workshop = openWorkshop(undefined, context.env);
+    const { openStdin } = workshop.containers.find(name);
+    const stdin = openStdin && !context.flags.bool('no-stdin');
+    return (await attachContainer(name, request(context, stdin), workshop)) ?? 0;
+  },
+};
+
+export const stopCommand: Command = {
+  names: ['stop', 'container stop'],
+  usage: '[OPTIONS] CONTAINER...',
+  summary: 'Stop containers: their stop signal, then SIGKILL',
+  flags: [SIGNAL, TIMEOUT, TIME],
+  run: (context) =>
+    each(context, 'stave stop [OPTIONS] CONTAINER...', async (name, workshop) => {
+      await stop(name, stopOptions(context), workshop);
+      return undefined;
+    }),
+};
+
+export const restartCommand: Command = {
+  names: ['restart', 'container restart'],
+  usage: '[OPTIONS] CONTAINER...',
+  summary: 'Stop containers and start them again',
+  flags: [SIGNAL, TIMEOUT, TIME],
+  run: (context) =>
+    each(context, 'stave restart [OPTIONS] CONTAINER...', async (name, workshop) => {
+      await stop(name, stopOptions(context), workshop);
+      await startContainer(workshop.containers.find(name), workshop);
+      return undefined;
+    }),
+};
+
+/** Longer than any container lives: setTimeout takes no more. */
+const NEVER_MS = 2 ** 31 - 1;
+
+function stopOptions({ flags }: CommandContext): { signal?: number; timeoutMs?: number } {
+  const [signal, given] = [flags.text('signal'), flags.text('timeout') ?? flags.text('time')];
+  if (given !== undefined && !/^-?\d{1,6}$/.test(given))
+    throw new BuildError('usage', `invalid --timeout ${JSON.stringify(given)}`, {
+      hint: 'seconds, as a whole number',
+    });
+  const seconds = Number(given);
+  return {
+    ...(signal === undefined ? {} : { signal: signalNumber(signal) }),
+    ...(given === undefined ? {} : { timeoutMs: seconds < 0 ? NEVER_MS : seconds * 1000 }),
+  };
+}
+
+export const killCommand: Command = {
+  names: ['kill', 'container kill'],
+  usage: '[OPTIONS] CONTAINER...',
+  summary: 'Send a signal to containers (default KILL)',
+  flags: [SIGNAL],
+  run: (context) => {
+    const number = signalNumber(context.flags.text('signal') ?? 'KILL');
+    return each(context, 'stave kill [OPTIONS] CONTAINER...', (name, workshop) => {
+      kill(name, number, workshop);
+      return Promise.resolve(undefined);
+    });
+  },
+};
+
+export const waitCommand: Command = {
+  names: ['wait', 'container wait'],
+  usage: 'CONTAINER...',
+  summary: 'Wait until containers end and print their exit codes',
+  flags: [],
+  run: (context) =>
+    each(context, 'stave wait CONTAINER...', async (name, workshop) =>
+      String(await waitForExit(name, workshop, context.signal)),
+    ),
+};
+
+export const renameCommand: Command = {
+  names: ['rename', 'container rename'],
+  usage: 'CONTAINER NAME',
+  summary: 'Give a container another name',
+  flags: [],
+  run: async (context) => {
+    const [name = '', to = ''] = exactly(context, 2, 'stave rename CONTAINER NAME');
+    await using workshop = openWorkshop(undefined, context.env);
+    rename(name, to, workshop);
+    return 0;
+  },
+};

@@ -1,0 +1,79 @@
+import { followLog } from '../../container/follow-log.js';
+import type { LogFilter, LogLine } from '../../container/log-lines.js';
+import { BuildError } from '../../model/error.js';
+import { openWorkshop } from '../../workshop.js';
+import { type Command, type CommandContext, say } from '../command.js';
+import { exactly } from './images.js';
+
+export const logsCommand: Command = {
+  names: ['logs', 'container logs'],
+  usage: '[OPTIONS] CONTAINER',
+  summary: 'Show what a container wrote',
+  flags: [
+    { name: 'follow', short: 'f', kind: 'bool', help: 'Go on until it ends' },
+    { name: 'since', kind: 'text', value: 'TIME', help: 'A timestamp, or how long ago (10m)' },
+    { name: 'tail', short: 'n', kind: 'text', value: 'LINES', help: 'Only the last lines (all)' },
+    { name: 'timestamps', short: 't', kind: 'bool', help: 'Show times' },
+    { name: 'until', kind: 'text', value: 'TIME', help: 'A timestamp, or how long ago (10m)' },
+    { name: 'details', kind: 'bool', help: '', later: true },
+  ],
+  run: async (context) => {
+    const { flags, env, stdout, stderr, signal } = context;
+    const [name = ''] = exactly(context, 1, 'stave logs [OPTIONS] CONTAINER');
+    await using workshop = openWorkshop(undefined, env);
+    const { containers } = workshop;
+    const { id } = containers.find(name);
+    const options = {
+      ...filterOf(context, workshop.now()),
+      follow: flags.bool('follow'),
+      isRunning: () => containers.isRunning(id),
+      signal,
+    };
+    const timestamps = flags.bool('timestamps');
+    let fresh = true;
+    for await (const lines of followLog(containers.path(id, 'log'), options)) {
+      for (const line of lines) {
+        const time = timestamps && fresh ? `${line.time.replace('+00:00', 'Z')} ` : '';
+        write(line.stream === 'stderr' ? stderr : stdout, time, line);
+        fresh = line.text.at(-1) === 10;
+      }
+    }
+    return 0;
+  },
+};
+
+function write(stream: NodeJS.WriteStream, time: string, { text }: LogLine): void {
+  if (time !== '') say(stream, time);
+  stream.write(text);
+}
+
+function filterOf({ flags }: CommandContext, now: number): LogFilter {
+  const tail = flags.text('tail');
+  if (tail !== undefined && tail !== 'all' && !/^\d+$/.test(tail))
+    throw new BuildError('usage', `invalid --tail ${JSON.stringify(tail)}`, {
+      hint: 'a number of lines, or all',
+    });
+  const [since, until] = [flags.text('since'), flags.text('until')];
+  return {
+    ...(tail === undefined || tail === 'all' ? {} : { tail: Number(tail) }),
+    ...(since === undefined ? {} : { since: timeOf(since, '--since', now) }),
+    ...(until === undefined ? {} : { until: timeOf(until, '--until', now) }),
+  };
+}
+
+const UNITS: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 };
+
+/** Seconds since the epoch, RFC 3339 (a date alone too), or a Go duration ago, as docker takes them. */
+function timeOf(text: string, flag: string, now: number): number {
+  if (/^\d{6,}(\.\d+)?$/.test(text)) return Number(text) * 1000;
+  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|h|m|s)/g)];
+  if (parts.length > 0 && parts.map(([part]) => part).join('') === text) {
+    const ago = parts.map(([, count, unit]) => Number(count) * (UNITS[unit ?? ''] ?? 0));
+    return now - ago.reduce((sum, ms) => sum + ms, 0);
+  }
+  const at = Date.parse(text);
+  if (!Number.isNaN(at)) return at;
+  throw new BuildError('usage', `invalid ${flag} ${JSON.stringify(text)}`, {
+    hint: 'a time such as 2026-01-02T15:04:05Z, or how long ago, such as 10m',
+  });
+}

@@ -1,0 +1,137 @@
+import { closeSync, constants, openSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { hasCode } from '../model/has-code.js';
+import { connectPackets, type PacketSocket } from '../sys/seqpacket.js';
+import { detachFilter } from './detach-keys.js';
+
+export interface AttachStreams {
+  readonly stdin?: NodeJS.ReadStream;
+  readonly stdout: NodeJS.WriteStream;
+  readonly stderr: NodeJS.WriteStream;
+}
+
+export interface AttachOptions {
+  readonly streams: AttachStreams;
+  /** The container has a terminal: ours becomes raw and tells its size. */
+  readonly terminal: boolean;
+  /** Bytes that end the attachment and leave the container alone. */
+  readonly detachKeys: readonly number[];
+}
+
+/** How an attachment ended. */
+export type AttachEnd = 'closed' | 'detached';
+
+const [STDOUT, STDERR] = [2, 3];
+
+export interface Attachment extends Disposable {
+  /** Carries bytes both ways until the container's output ends or the detach keys are pressed. */
+  readonly pump: () => Promise<AttachEnd>;
+}
+
+/**
+ * Connects to a container's monitor (conmon's attach socket: packets of output begin with the stream's number, input is
+ * sent as it is). Output from now on is carried, so connect before the container starts.
+ */
+export function attach(bundle: string, options: AttachOptions): Attachment {
+  const socket = connectPackets(join(bundle, 'attach'));
+  return {
+    pump: () => pump(socket, bundle, options),
+    [Symbol.dispose]: () => {
+      socket[Symbol.dispose]();
+    },
+  };
+}
+
+async function pump(
+  socket: PacketSocket,
+  bundle: string,
+  options: AttachOptions,
+): Promise<AttachEnd> {
+  const { streams, terminal } = options;
+  const { stdin } = streams;
+  const raw = terminal && stdin?.isTTY === true;
+  const resize = (): void => {
+    tellSize(bundle, streams.stdout);
+  };
+  if (raw) {
+    stdin.setRawMode(true);
+    resize();
+    streams.stdout.on('resize', resize);
+  }
+  try {
+    const detached = stdin === undefined ? undefined : forwardInput(socket, stdin, options);
+    const closed = showOutput(socket, streams);
+    return await (detached === undefined ? closed : Promise.race([closed, detached]));
+  } finally {
+    if (raw) {
+      streams.stdout.off('resize', resize);
+      stdin.setRawMode(false);
+    }
+    stdin?.pause();
+    stdin?.removeAllListeners('data');
+  }
+}
+
+async function showOutput(socket: PacketSocket, streams: AttachStreams): Promise<AttachEnd> {
+  for (;;) {
+    const packet = await socket.receive();
+    if (packet === undefined) return 'closed';
+    const stream = packet[0] === STDERR ? streams.stderr : streams.stdout;
+    if (packet[0] !== STDOUT && packet[0] !== STDERR) continue;
+    if (!stream.write(packet.subarray(1))) await drained(stream);
+  }
+}
+
+function drained(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    stream.once('drain', resolve);
+    stream.once('close', resolve);
+  });
+}
+
+/** Settles only when the detach keys were pressed. */
+function forwardInput(
+  socket: PacketSocket,
+  stdin: NodeJS.ReadStream,
+  { terminal, detachKeys }: AttachOptions,
+): Promise<AttachEnd> {
+  const filter = detachFilter(terminal ? detachKeys : []);
+  return new Promise((resolve, reject) => {
+    let sending = Promise.resolve();
+    stdin.on('data', (chunk: Buffer) => {
+      const { data, detached } = filter.push(chunk);
+      sending = sending.then(() => sendAll(socket, data));
+      sending.catch(reject);
+      if (detached) resolve('detached');
+    });
+    stdin.once('end', () => {
+      void sending.then(() => {
+        socket.endSending();
+      });
+    });
+    stdin.resume();
+  });
+}
+
+/** conmon reads packets into 8 KiB; a longer one would be cut. */
+const MOST = 8192;
+
+async function sendAll(socket: PacketSocket, data: Uint8Array): Promise<void> {
+  for (let at = 0; at < data.length; at += MOST) {
+    if (!(await socket.send(data.subarray(at, at + MOST)))) return;
+  }
+}
+
+/** conmon's control FIFO: `1 rows columns`. */
+function tellSize(bundle: string, { rows, columns }: NodeJS.WriteStream): void {
+  try {
+    const fd = openSync(join(bundle, 'ctl'), constants.O_WRONLY | constants.O_NONBLOCK);
+    try {
+      writeSync(fd, `1 ${String(rows)} ${String(columns)}\n`);
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    if (!hasCode(error, 'ENXIO', 'ENOENT')) throw error; // The monitor is gone: so is the terminal.
+  }
+}

@@ -1,0 +1,141 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { ensureLayers } from '../cache/ensure-layers.js';
+import type { ContainerState } from '../model/container.js';
+import type { Digest } from '../model/digest.js';
+import { BuildError } from '../model/error.js';
+import type { RunConfig } from '../model/oci.js';
+import type { Scope } from '../model/scope.js';
+import type { Snapshot } from '../model/stores.js';
+import type { ContainerStore } from './container-store.js';
+import { randomName } from './names.js';
+
+export interface RunOptions {
+  readonly image: string;
+  /** After the image: replaces CMD. */
+  readonly command: readonly string[];
+  readonly name?: string;
+  readonly env: readonly string[];
+  readonly workdir?: string;
+  readonly user?: string;
+  /** '' clears. */
+  readonly entrypoint?: string;
+  readonly hostname?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly stopSignal?: string;
+  readonly interactive: boolean;
+  readonly terminal: boolean;
+  readonly remove: boolean;
+  readonly network: 'host' | 'none';
+}
+
+export interface RunImage {
+  readonly id: Digest;
+  readonly manifest: Digest;
+  readonly config: RunConfig;
+  readonly snapshot: Snapshot;
+}
+
+export interface CreateDeps {
+  readonly containers: ContainerStore;
+  readonly now: () => number;
+}
+
+/** Writes a container that has not started. Throws BuildError `conflict` when its name is taken, in docker's words. */
+export async function createContainer(
+  options: RunOptions,
+  image: RunImage,
+  { containers, now }: CreateDeps,
+  scope: Scope,
+): Promise<ContainerState> {
+  const id = randomBytes(32).toString('hex');
+  const config = configOf(options, image.config);
+  const args = argsOf(config);
+  await ensureLayers(image.snapshot.layers, scope);
+  // Of two that are created at once with one name, one finds it taken.
+  await using _names = await containers.lockNames(scope.signal);
+  const name = nameFor(options.name, containers);
+  const state: ContainerState = {
+    id,
+    name,
+    image: options.image,
+    imageId: image.id,
+    manifest: image.manifest,
+    layers: image.snapshot.layers.map((layer) => layer.id),
+    config,
+    args,
+    hostname: options.hostname ?? id.slice(0, 12),
+    terminal: options.terminal,
+    openStdin: options.interactive,
+    autoRemove: options.remove,
+    network: options.network,
+    status: 'created',
+    exitCode: 0,
+    pid: 0,
+    created: new Date(now()).toISOString(),
+  };
+  for (const part of ['upper', 'work', 'root'])
+    mkdirSync(containers.path(id, part), { recursive: true, mode: 0o755 });
+  containers.save(state);
+  return state;
+}
+
+function nameFor(wanted: string | undefined, containers: ContainerStore): string {
+  const taken = new Map(containers.list().map(({ name, id }) => [name, id]));
+  if (wanted === undefined) return randomName(new Set(taken.keys()));
+  checkName(wanted, taken);
+  return wanted;
+}
+
+/** Throws BuildError `usage` on a malformed name, `conflict` on one that another container has. */
+export function checkName(wanted: string, taken: ReadonlyMap<string, string>): void {
+  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(wanted)) {
+    throw new BuildError(
+      'usage',
+      `Invalid container name (${wanted}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
+    );
+  }
+  const other = taken.get(wanted);
+  if (other === undefined) return;
+  throw new BuildError(
+    'conflict',
+    `Conflict. The container name "/${wanted}" is already in use by container "${other}". You have to remove (or rename) that container to be able to reuse that name.`,
+    {
+      hint: `stave rm ${wanted}`,
+    },
+  );
+}
+
+/** What docker keeps as the container's Config: an image committed from it starts the same. */
+function configOf(options: RunOptions, config: RunConfig): RunConfig {
+  const { entrypoint, command, user, workdir, labels, stopSignal } = options;
+  const own =
+    entrypoint === undefined ? config.Entrypoint : entrypoint === '' ? null : [entrypoint];
+  // A given entrypoint drops the image's CMD.
+  const cmd = command.length > 0 ? command : entrypoint === undefined ? config.Cmd : null;
+  return {
+    ...config,
+    ...(own === undefined ? {} : { Entrypoint: own }),
+    ...(cmd === undefined ? {} : { Cmd: cmd }),
+    ...(user === undefined ? {} : { User: user }),
+    ...(workdir === undefined ? {} : { WorkingDir: workdir }),
+    ...(labels === undefined ? {} : { Labels: { ...config.Labels, ...labels } }),
+    ...(stopSignal === undefined ? {} : { StopSignal: stopSignal }),
+    Env: mergeEnv(config.Env ?? [], options.env),
+  };
+}
+
+function argsOf({ Entrypoint, Cmd }: RunConfig): readonly string[] {
+  const args = [...(Entrypoint ?? []), ...(Cmd ?? [])];
+  if (args.length > 0) return args;
+  throw new BuildError('usage', 'No command specified', {
+    hint: 'the image has no CMD: name a command after it',
+  });
+}
+
+/** Later entries replace earlier ones of the same name, in their place. */
+export function mergeEnv(...lists: readonly (readonly string[])[]): string[] {
+  const merged = new Map<string, string>();
+  for (const entry of lists.flat()) merged.set(entry.slice(0, entry.indexOf('=')), entry);
+  return [...merged.values()];
+}

@@ -1,0 +1,62 @@
+import { mergedView } from '../cache/merged-view.js';
+import { userFiles } from '../cache/user-files.js';
+import type { ContainerState } from '../model/container.js';
+import type { ExitStatus, Monitor } from '../model/process.js';
+import type { Scope } from '../model/scope.js';
+import type { Snapshot } from '../model/stores.js';
+import { resolveUser } from '../runtime/users.js';
+import type { ContainerStore } from './container-store.js';
+import { mergeEnv } from './create-container.js';
+
+export interface ExecOptions {
+  readonly command: readonly string[];
+  readonly env: readonly string[];
+  readonly user?: string;
+  readonly workdir?: string;
+  readonly interactive: boolean;
+  readonly terminal: boolean;
+  readonly detach: boolean;
+}
+
+export interface ExecDeps {
+  readonly containers: ContainerStore;
+  readonly monitor: () => Promise<Monitor>;
+  readonly snapshot: Snapshot;
+}
+
+/** Runs one more process in a container that runs, with our streams, and gives how it ended. */
+export async function execInContainer(
+  state: ContainerState,
+  options: ExecOptions,
+  { containers, monitor, snapshot }: ExecDeps,
+  scope: Scope,
+): Promise<ExitStatus> {
+  const { config } = state;
+  // Users as the container sees them now: its layers and what it wrote on top.
+  const layers = [
+    ...snapshot.layers.map((layer) => layer.path),
+    containers.path(state.id, 'upper'),
+  ];
+  const user = resolveUser(userFiles(mergedView(layers)), options.user ?? config.User ?? '');
+  const own = config.WorkingDir === undefined || config.WorkingDir === '' ? '/' : config.WorkingDir;
+  const base = ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'].concat(
+    options.terminal ? ['TERM=xterm'] : [],
+    `HOSTNAME=${state.hostname}`,
+    `HOME=${user.home}`,
+  );
+  const running = await monitor();
+  return running.exec(
+    {
+      id: state.id,
+      args: options.command,
+      env: mergeEnv(base, config.Env ?? [], options.env),
+      cwd: options.workdir ?? own,
+      user,
+      terminal: options.terminal,
+      stdin: options.interactive,
+      detach: options.detach,
+    },
+    containers.path(state.id),
+    scope,
+  );
+}

@@ -1,0 +1,146 @@
+import { lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mergedView } from '../cache/merged-view.js';
+import { hostPath, resolveInside, type SourceTree, toBytes } from '../cache/source-tree.js';
+import { userFiles } from '../cache/user-files.js';
+import { type ContainerState, exitCodeOf } from '../model/container.js';
+import { BuildError } from '../model/error.js';
+import type { BindMount, Monitor, ProcessSpec, TerminalSize } from '../model/process.js';
+import type { Snapshot } from '../model/stores.js';
+import { hostsFile, resolvConf } from '../runtime/network-files.js';
+import { resolveUser } from '../runtime/users.js';
+import { sys } from '../sys/sys.js';
+import { checkProgram } from './check-program.js';
+import type { ContainerStore } from './container-store.js';
+import { mergeEnv } from './create-container.js';
+
+export interface StartDeps {
+  readonly containers: ContainerStore;
+  readonly monitor: () => Promise<Monitor>;
+  readonly now: () => number;
+  /** The image's layers. */
+  readonly snapshot: Snapshot;
+  /** Of our terminal, for its own to begin with. */
+  readonly size?: TerminalSize;
+  /** argv of what removes containers that ended and are to be removed; absent when this process does. */
+  readonly reaper?: readonly string[];
+  /** Called when the container is made and before its process begins: what attaches now misses nothing. */
+  readonly onCreated?: (bundle: string) => void;
+}
+
+/**
+ * Starts a container under a monitor of its own, which outlives this process. Resolves when its process runs. Starting
+ * one that runs does nothing. Throws what Monitor.create throws, with the exit code kept as docker keeps it.
+ */
+export async function startContainer(state: ContainerState, deps: StartDeps): Promise<void> {
+  const { containers, now } = deps;
+  using lock = await containers.lock(state.id);
+  if (lock === undefined) return;
+  const started = new Date(now()).toISOString();
+  try {
+    const spec = prepare(state, deps);
+    rmSync(containers.path(state.id, 'exit'), { recursive: true, force: true });
+    const monitor = await deps.monitor();
+    const dir = containers.path(state.id);
+    const onExit = state.autoRemove && deps.reaper !== undefined ? { onExit: deps.reaper } : {};
+    const place = { dir, lockFd: lock.fd, openStdin: state.openStdin, ...onExit };
+    const pid = await monitor.create(spec, place);
+    deps.onCreated?.(containers.path(state.id, 'bundle'));
+    containers.save({ ...state, status: 'running', exitCode: 0, pid, started });
+    await monitor.start(spec.id, dir);
+  } catch (error) {
+    const finished = new Date(now()).toISOString();
+    containers.save({ ...state, status: 'created', exitCode: exitCodeOf(error), pid: 0, finished });
+    throw error;
+  }
+}
+
+function prepare(state: ContainerState, deps: StartDeps): ProcessSpec {
+  const root = mountRoot(state, deps);
+  const tree = mergedView([root]);
+  const { config } = state;
+  const user = resolveUser(userFiles(tree), config.User ?? '');
+  const cwd = config.WorkingDir === undefined || config.WorkingDir === '' ? '/' : config.WorkingDir;
+  ensureWorkdir(tree, root, cwd);
+  const env = environment(state, user.home);
+  checkProgram(tree, { args: state.args, env, cwd, user });
+  return {
+    id: state.id,
+    root,
+    args: state.args,
+    env,
+    cwd,
+    user,
+    network: state.network,
+    hostname: state.hostname,
+    mounts: networkMounts(state, deps.containers),
+    stdio: {
+      kind: 'monitor',
+      terminal: state.terminal,
+      ...(deps.size === undefined ? {} : { size: deps.size }),
+    },
+  };
+}
+
+/** In this process' mount namespace, which the monitor shares: it goes with the last of the two. */
+function mountRoot({ id }: ContainerState, { containers, snapshot }: StartDeps): string {
+  const root = containers.path(id, 'root');
+  const lowers = snapshot.layers.map((layer) => layer.path).reverse();
+  const empty = containers.path(id, 'empty');
+  if (lowers.length === 0) mkdirSync(empty, { recursive: true });
+  // The kernel marks a work directory it could not finish with: each start begins with a clean one.
+  const work = containers.path(id, 'work');
+  rmSync(work, { recursive: true, force: true });
+  mkdirSync(work);
+  const upper = containers.path(id, 'upper');
+  sys().mountOverlay({ lowers: lowers.length === 0 ? [empty] : lowers, upper, work, target: root });
+  return root;
+}
+
+function environment({ config, hostname, terminal }: ContainerState, home: string): string[] {
+  const base = [
+    'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+    `HOSTNAME=${hostname}`,
+  ].concat(terminal ? ['TERM=xterm'] : [], `HOME=${home}`);
+  return mergeEnv(base, config.Env ?? []);
+}
+
+/** Made inside the root, through the mount; a path that leads below /proc is refused. */
+function ensureWorkdir(tree: SourceTree, root: string, cwd: string): void {
+  if (!cwd.startsWith('/')) {
+    throw new BuildError(
+      'usage',
+      `the working directory '${cwd}' is invalid, it needs to be an absolute path`,
+    );
+  }
+  const path = resolveInside(tree, toBytes(cwd), true) ?? '';
+  if (/^(proc|dev|sys)\//.test(path)) {
+    throw new BuildError('usage', `working directory ${cwd} is not inside the container's root`);
+  }
+  const full = hostPath(root, path);
+  if (lstatSync(full, { throwIfNoEntry: false }) === undefined)
+    mkdirSync(full, { recursive: true, mode: 0o755 });
+}
+
+/** Kept with the container, so that every start has the same. */
+function networkMounts(state: ContainerState, containers: ContainerStore): BindMount[] {
+  const { id, hostname, network } = state;
+  const host = readHostFile('/etc/resolv.conf');
+  const files = {
+    hosts: hostsFile(hostname),
+    'resolv.conf': resolvConf(host, network),
+    hostname: `${hostname}\n`,
+  };
+  return Object.entries(files).map(([name, text]) => {
+    const source = containers.path(id, name);
+    writeFileSync(source, text, { mode: 0o644 });
+    return { source, target: `/etc/${name}`, readonly: false };
+  });
+}
+
+function readHostFile(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return ''; // Without one the container has none either.
+  }
+}

@@ -1,0 +1,173 @@
+import { spawn } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { BuildError } from '../model/error.js';
+import type { ExecSpec, ExitStatus, Monitor, MonitorPlace, ProcessSpec } from '../model/process.js';
+import type { Scope } from '../model/scope.js';
+import { sys } from '../sys/sys.js';
+import { execProcess, ociJson } from './oci-spec.js';
+import { cannot, checkRoot, findProgram, type Prepared, prepareRuntime } from './prepare.js';
+import type { RuntimeOptions } from './prepare.js';
+import { runChild } from './process.js';
+import { throwRuntimeFailure } from './runtime-failure.js';
+
+const ENVIRONMENT = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
+
+/** conmon: a small process per container that keeps its terminal, its log and its exit code. */
+export function createMonitor(options: RuntimeOptions): Monitor {
+  let prepared: Promise<Prepared> | undefined;
+  const ready = (): Promise<Prepared> => (prepared ??= prepareRuntime(options));
+  return {
+    create: async (spec, place) => create(spec, place, { ...(await ready()), path: options.path }),
+    start: async (id, dir) => control(await ready(), dir, ['start', id]),
+    exec: async (spec, dir, scope) => exec(await ready(), spec, { dir, scope }),
+    [Symbol.asyncDispose]: async () => {
+      const made = await prepared?.catch(() => undefined);
+      prepared = undefined;
+      if (made !== undefined) sys().umount(made.dir);
+    },
+  };
+}
+
+interface Tools extends Prepared {
+  readonly path: string;
+}
+
+async function create(spec: ProcessSpec, place: MonitorPlace, tools: Tools): Promise<number> {
+  const conmon = findProgram('conmon', tools.path);
+  if (conmon === undefined) throw cannot('conmon is not installed', 'apt-get install conmon');
+  checkRoot(spec.root);
+  const { dir } = place;
+  for (const part of ['bundle', 'runtime', 'exit']) {
+    rmSync(join(dir, part), { recursive: true, force: true });
+    mkdirSync(join(dir, part), { mode: 0o700 });
+  }
+  writeFileSync(join(dir, 'bundle/config.json'), ociJson(spec, tools.seccomp), {
+    mode: 0o600,
+  });
+  const { pid = -1, message = '' } = await startConmon(
+    [conmon, ...monitorLine(spec, place, tools)],
+    place.lockFd,
+  );
+  if (pid > 0) return pid;
+  throwRuntimeFailure(join(dir, 'runtime.log'), spec);
+  throw new BuildError('runtime', `the container could not be started: ${message.trim()}`);
+}
+
+function monitorLine(spec: ProcessSpec, place: MonitorPlace, tools: Prepared): string[] {
+  const { dir, openStdin, onExit = [] } = place;
+  const { stdio, id } = spec;
+  const [command, ...args] = onExit;
+  return ['--api-version', '1', '-c', id, '-u', id, '-n', id, '-r', tools.program]
+    .concat(runtimeOptions(tools, dir).flatMap((option) => ['--runtime-arg', option]))
+    .concat(['-b', join(dir, 'bundle'), '-p', join(dir, 'pid'), '-P', join(dir, 'monitor.pid')])
+    .concat(['--exit-dir', join(dir, 'exit'), '-l', `k8s-file:${join(dir, 'log')}`])
+    .concat(['--full-attach', '--no-sync-log', '--log-level', 'error'])
+    .concat(stdio.kind === 'monitor' && stdio.terminal ? ['-t'] : [], openStdin ? ['-i'] : [])
+    .concat(command === undefined ? [] : ['--exit-command', command])
+    .concat(args.flatMap((arg) => ['--exit-command-arg', arg]));
+}
+
+/** State beside the container, so that another process finds it. */
+function runtimeOptions({ kind }: Prepared, dir: string): string[] {
+  const log = [`--log=${join(dir, 'runtime.log')}`, '--log-format=json'];
+  const cgroups = kind === 'crun' ? ['--cgroup-manager=disabled'] : [];
+  return [`--root=${join(dir, 'runtime')}`, ...log, ...cgroups];
+}
+
+interface Created {
+  /** Of the container's first process; -1 when it could not be made. */
+  readonly pid?: number;
+  readonly message?: string;
+}
+
+/** conmon daemonizes; it tells the pid through a pipe, and keeps the descriptor of the lock. */
+async function startConmon(argv: readonly string[], lockFd: number): Promise<Created> {
+  const [program = '', ...args] = argv;
+  const child = spawn(program, args, {
+    stdio: ['ignore', 'ignore', 'pipe', 'pipe', lockFd],
+    env: { ...ENVIRONMENT, _OCI_SYNCPIPE: '3' },
+  });
+  const [errors, sync] = [collect(child.stdio[2]), collect(child.stdio[3])];
+  await new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', resolve);
+  });
+  const line = await sync.line;
+  const message = line === undefined ? await errors.all : '';
+  // conmon keeps the pipe as long as it lives; we must not live as long for it.
+  for (const stream of [child.stdio[2], child.stdio[3]]) (stream as Readable | null)?.destroy();
+  if (line === undefined) return { pid: -1, message };
+  const answer = JSON.parse(line) as { data?: number; pid?: number; message?: string };
+  return { pid: answer.data ?? answer.pid ?? -1, message: answer.message ?? '' };
+}
+
+/** The first line of a stream, and all of it. */
+function collect(stream: unknown): {
+  readonly line: Promise<string | undefined>;
+  readonly all: Promise<string>;
+} {
+  const readable = stream as NodeJS.ReadableStream; // Both were asked for as pipes.
+  let text = '';
+  let first: (line: string | undefined) => void = () => undefined;
+  let whole: (text: string) => void = () => undefined;
+  const line = new Promise<string | undefined>((resolve) => (first = resolve));
+  const all = new Promise<string>((resolve) => (whole = resolve));
+  readable.on('data', (data: Buffer) => {
+    text += data.toString();
+    if (text.includes('\n')) first(text.slice(0, text.indexOf('\n')));
+  });
+  readable.on('close', () => {
+    first(text === '' ? undefined : text);
+    whole(text);
+  });
+  return { line, all };
+}
+
+async function control(prepared: Prepared, dir: string, command: readonly string[]): Promise<void> {
+  const argv = [prepared.program, ...runtimeOptions(prepared, dir), ...command];
+  const exit = await runChild(argv, {
+    stdio: { kind: 'pipe', onOutput: () => undefined },
+    env: ENVIRONMENT,
+    signal: new AbortController().signal,
+  });
+  if (exit.exitCode === 0) return;
+  const { process } = JSON.parse(readFileSync(join(dir, 'bundle/config.json'), 'utf8')) as {
+    process: { args: string[] };
+  };
+  throwRuntimeFailure(join(dir, 'runtime.log'), { args: process.args });
+  throw new BuildError('runtime', `${command.join(' ')} failed`);
+}
+
+interface ExecPlace {
+  readonly dir: string;
+  readonly scope: Scope;
+}
+
+async function exec(
+  prepared: Prepared,
+  spec: ExecSpec,
+  { dir, scope }: ExecPlace,
+): Promise<ExitStatus> {
+  const file = join(prepared.dir, 'process.json');
+  const log = join(prepared.dir, 'exec.log');
+  writeFileSync(file, JSON.stringify(execProcess(spec)), { mode: 0o600 });
+  const options = runtimeOptions(prepared, dir).filter((option) => !option.startsWith('--log='));
+  const detach = spec.detach ? ['--detach'] : [];
+  const argv = [prepared.program, ...options, `--log=${log}`, 'exec', ...detach].concat([
+    '--process',
+    file,
+    spec.id,
+  ]);
+  const exit = await runChild(argv, {
+    stdio: spec.detach
+      ? { kind: 'pipe', onOutput: () => undefined }
+      : { kind: 'inherit', stdin: spec.stdin, terminal: spec.terminal },
+    env: ENVIRONMENT,
+    signal: scope.signal,
+  });
+  const code = exit.exitCode ?? 128 + 9;
+  if (code !== 0) throwRuntimeFailure(log, spec);
+  return { code };
+}

@@ -1,0 +1,94 @@
+import { accessSync, constants, lstatSync, mkdirSync, statfsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { BuildError } from '../model/error.js';
+import { sys } from '../sys/sys.js';
+import { loadSeccomp } from './load-seccomp.js';
+import type { Seccomp } from './oci-spec.js';
+
+export interface RuntimeOptions {
+  /** A private directory that goes with the process. */
+  readonly temporary: () => Promise<string>;
+  /** For what is made once a machine (the compiled seccomp filter). */
+  readonly cacheDir: string;
+  readonly path: string;
+  /** True if this process has a mount namespace of its own (bin/stave made it). */
+  readonly privateMounts: boolean;
+  readonly uid: number;
+}
+
+/** What one process finds out once: which runtime, and its policy. */
+export interface Prepared {
+  readonly kind: 'crun' | 'runc';
+  readonly program: string;
+  readonly seccomp: Seccomp;
+  /** On a tmpfs of our own: bundles and the runtime's state. */
+  readonly dir: string;
+}
+
+/** Throws BuildError `runtime` with what is missing. */
+export async function prepareRuntime(options: RuntimeOptions): Promise<Prepared> {
+  if (options.uid !== 0)
+    throw cannot('RUN as an ordinary user is not supported yet', 'run stave as root');
+  if (!options.privateMounts) {
+    throw cannot(
+      'RUN needs a mount namespace of its own, and this process has none',
+      'start it by bin/stave; unshare(2) must be permitted (CAP_SYS_ADMIN)',
+    );
+  }
+  const [kind, program] = findRuntime(options.path);
+  if (kind === 'crun') hideHybridCgroups();
+  const dir = join(await options.temporary(), 'runtime');
+  mkdirSync(dir, { mode: 0o700 });
+  sys().mountTmpfs(dir, 'mode=0700,size=16m');
+  return { kind, program, seccomp: loadSeccomp(kind, options.cacheDir, dir), dir };
+}
+
+function findRuntime(path: string): ['crun' | 'runc', string] {
+  for (const kind of ['crun', 'runc'] as const) {
+    const found = findProgram(kind, path);
+    if (found !== undefined) return [kind, found];
+  }
+  throw cannot('neither crun nor runc is installed', 'apt-get install crun');
+}
+
+/** Where a program is on `path`. */
+export function findProgram(name: string, path: string): string | undefined {
+  return path
+    .split(delimiter)
+    .map((dir) => join(dir, name))
+    .find(isExecutable);
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const CGROUP2_MAGIC = 0x63677270;
+
+/** crun refuses a host with both cgroup versions; in our own mount namespace the second can be hidden. */
+function hideHybridCgroups(): void {
+  const unified = '/sys/fs/cgroup/unified';
+  if (lstatSync(unified, { throwIfNoEntry: false }) === undefined) return;
+  if (statfsSync(unified).type === CGROUP2_MAGIC) sys().umount(unified);
+}
+
+/** Mount points of the runtime must be directories: a symlink there lets an image write outside (CVE-2026-41579). */
+export function checkRoot(root: string): void {
+  for (const name of ['dev', 'proc', 'sys']) {
+    const stat = lstatSync(join(root, name), { throwIfNoEntry: false });
+    if (stat === undefined || stat.isDirectory()) continue;
+    throw cannot(
+      `/${name} of the image is not a directory`,
+      'the image is broken or hostile: it cannot be run',
+    );
+  }
+}
+
+export function cannot(message: string, hint: string): BuildError {
+  return new BuildError('runtime', message, { hint });
+}

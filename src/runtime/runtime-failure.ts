@@ -1,0 +1,31 @@
+import { lstatSync, readFileSync } from 'node:fs';
+import { BuildError } from '../model/error.js';
+import type { ProcessSpec } from '../model/process.js';
+import { programNotExecutable, programNotFound } from './exec-error.js';
+
+/** A process that ends with an error leaves no line here; a runtime that could not start it does. */
+export function throwRuntimeFailure(log: string, spec: Pick<ProcessSpec, 'args'>): void {
+  const lines =
+    lstatSync(log, { throwIfNoEntry: false }) === undefined
+      ? []
+      : readFileSync(log, 'utf8').split('\n');
+  const errors = lines.filter((line) => line.includes('"error"')).map(messageOf);
+  const [message] = errors;
+  if (message === undefined) return;
+  const program = spec.args[0] ?? '';
+  if (/not found|no such file/i.test(message)) throw programNotFound(program);
+  // crun opens what it will execute: a directory is refused with EPERM there.
+  if (/open executable: operation not permitted|is a directory/i.test(message))
+    throw programNotExecutable(program, 'is a directory');
+  if (/permission denied/i.test(message)) throw programNotExecutable(program, 'permission denied');
+  if (/exec format/i.test(message)) throw programNotExecutable(program, 'exec format error');
+  throw new BuildError('runtime', `the container could not be started: ${message}`);
+}
+
+function messageOf(line: string): string {
+  try {
+    return (JSON.parse(line) as { msg?: string }).msg ?? line;
+  } catch {
+    return line;
+  }
+}

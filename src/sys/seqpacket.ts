@@ -1,0 +1,83 @@
+import { createRequire } from 'node:module';
+import { closeSync, constants, openSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import type * as Koffi from 'koffi';
+import { hasCode } from '../model/has-code.js';
+import { errnoError } from './errno-error.js';
+
+/** A connected SOCK_SEQPACKET socket, which node:net does not know. */
+export interface PacketSocket extends Disposable {
+  /** The next packet; undefined when the other side closed. One at a time: it waits on a thread of libuv's pool. */
+  readonly receive: () => Promise<Buffer | undefined>;
+  /** A whole packet. False when the other side is gone. */
+  readonly send: (data: Uint8Array) => Promise<boolean>;
+  /** No more will be sent. */
+  readonly endSending: () => void;
+}
+
+const [AF_UNIX, SOCK_SEQPACKET, SOCK_CLOEXEC] = [1, 5, 0o2000000];
+const [SHUT_WR, SHUT_RDWR, MSG_NOSIGNAL] = [1, 2, 0x4000];
+const SUN_PATH = 108;
+/** conmon's packets are at most 8 KiB and one byte. */
+const LARGEST = 65_536;
+
+/** Connects to a socket in the filesystem. Throws an errno error (ENOENT, ECONNREFUSED). */
+export function connectPackets(path: string): PacketSocket {
+  const koffi = createRequire(import.meta.url)('koffi') as typeof Koffi;
+  const libc = koffi.load('libc.so.6');
+  const fail = (call: string): never => {
+    throw errnoError(koffi.errno(), call, path);
+  };
+  const socket = libc.func('int socket(int, int, int)') as (...args: number[]) => number;
+  const connect = libc.func('int connect(int, const uint8_t *, uint32_t)');
+  const recv = libc.func('long recv(int, uint8_t *, size_t, int)');
+  const send = libc.func('long send(int, const uint8_t *, size_t, int)');
+  const shutdown = libc.func('int shutdown(int, int)') as (fd: number, how: number) => number;
+  const fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+  if (fd < 0) fail('socket');
+  // The path may be longer than sun_path: it is named through its directory.
+  const directory = openSync(dirname(path), constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    const near = `/proc/self/fd/${String(directory)}/${basename(path)}`;
+    const address = Buffer.alloc(2 + SUN_PATH);
+    address.writeUInt16LE(AF_UNIX, 0);
+    address.write(near, 2);
+    if ((connect as (...args: unknown[]) => number)(fd, address, address.length) < 0) {
+      const error = errnoError(koffi.errno(), 'connect', path);
+      closeSync(fd);
+      throw error;
+    }
+  } finally {
+    closeSync(directory);
+  }
+  const later = (call: typeof recv, ...args: unknown[]): Promise<number> =>
+    new Promise((resolve, reject) => {
+      call.async(...args, (error: Error | null, result: number) => {
+        if (error === null) resolve(result);
+        else reject(error);
+      });
+    });
+  let open = true;
+  return {
+    receive: async () => {
+      const buffer = Buffer.allocUnsafe(LARGEST);
+      const length = await later(recv, fd, buffer, buffer.length, 0);
+      return length > 0 ? buffer.subarray(0, length) : undefined;
+    },
+    send: async (data) =>
+      (await later(send, fd, Buffer.from(data), data.length, MSG_NOSIGNAL)) >= 0,
+    endSending: () => {
+      shutdown(fd, SHUT_WR);
+    },
+    [Symbol.dispose]: () => {
+      if (!open) return;
+      open = false;
+      shutdown(fd, SHUT_RDWR); // Wakes a receive that waits.
+      try {
+        closeSync(fd);
+      } catch (error) {
+        if (!hasCode(error, 'EBADF')) throw error;
+      }
+    },
+  };
+}
