@@ -8,7 +8,7 @@ step() { printf '\n$ %s\n' "$*"; "$@"; }
 
 [ -d node_modules ] || npm ci --no-audit --no-fund --loglevel=error
 npm run --silent build
-need crun util-linux libseccomp2
+need crun conmon util-linux libseccomp2
 stave=$here/bin/stave
 "$stave" image inspect debian:bookworm-slim >/dev/null 2>&1 || sh scripts/base-image.sh
 

@@ -1,10 +1,6 @@
 import { attach as attachTo, type AttachEnd, type AttachStreams } from './container/attach.js';
-import {
-  deliver,
-  killContainer,
-  notRunning,
-  stopContainer,
-} from './container/container-signals.js';
+import { killContainer, notRunning, stopContainer } from './container/container-signals.js';
+import { deliver } from './container/deliver.js';
 import { checkName, createContainer, type RunOptions } from './container/create-container.js';
 import { execInContainer, type ExecOptions } from './container/exec-container.js';
 import { removeContainer as remove } from './container/remove-container.js';
@@ -93,14 +89,15 @@ export async function runAttached(
     ...workshop,
     snapshot,
     ...(size === undefined ? {} : { size }),
-    onCreated: (bundle) => {
+    onCreated: (bundle, pid) => {
       const { terminal } = state;
+      routeSignals(terminal, request, pid);
       pumping = attachTo(bundle, { ...request, terminal }).pump();
       pumping.catch(() => undefined); // Awaited below, unless the start failed.
     },
   });
   if (pumping === undefined) throw new BuildError('conflict', `${state.name} runs already`);
-  return await follow(state, pumping, request, workshop);
+  return await follow(state.id, pumping, workshop);
 }
 
 function sizeOf(stdout: NodeJS.WriteStream): TerminalSize | undefined {
@@ -124,27 +121,27 @@ export async function attachContainer(
   }
   using _kept = containers.keep(state.id);
   const { terminal } = state;
+  routeSignals(terminal, request, state.pid);
   const attachment = attachTo(containers.path(state.id, 'bundle'), { ...request, terminal });
-  return await follow(state, attachment.pump(), request, workshop);
+  return await follow(state.id, attachment.pump(), workshop);
 }
 
 async function follow(
-  { id, terminal }: ContainerState,
+  id: string,
   pumping: Promise<AttachEnd>,
-  request: AttachRequest,
   { containers }: Workshop,
 ): Promise<number | undefined> {
-  // A terminal sends its own; when it hangs up, we go and the container stays.
-  if (terminal) letSignalsEnd();
-  else if (request.proxySignals)
-    passSignals((signal) => deliver(containers.read(id)?.pid ?? 0, signal));
   if ((await pumping) === 'detached') return undefined;
   await containers.waitForEnd(id, forever.signal);
   return containers.read(id)?.exitCode ?? KILLED;
 }
 
+/** By way of exit, so that the terminal is put back as it was. */
 function letSignalsEnd(): void {
-  for (const name of ['SIGHUP', 'SIGINT', 'SIGTERM']) process.removeAllListeners(name);
+  for (const [name, number] of Object.entries({ SIGHUP: 1, SIGINT: 2, SIGTERM: 15 })) {
+    process.removeAllListeners(name);
+    process.once(name, () => process.exit(128 + number));
+  }
 }
 
 /** Listing containers removes those that are to be removed. */
@@ -153,6 +150,12 @@ function reaper({ store }: Workshop): readonly string[] {
 }
 
 const KILLED = 137;
+
+/** A terminal sends its own signals; when it hangs up, we go and the container stays. */
+function routeSignals(terminal: boolean, { proxySignals }: AttachRequest, pid: number): void {
+  if (terminal) letSignalsEnd();
+  else if (proxySignals) passSignals((signal) => deliver(pid, signal));
+}
 
 /** The container decides what a signal means; the second SIGINT or SIGTERM within it is its business too. */
 function passSignals(send: (signal: number) => void): void {

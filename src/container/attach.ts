@@ -1,6 +1,7 @@
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasCode } from '../model/has-code.js';
+import { rawTerminal } from '../sys/raw-terminal.js';
 import { connectPackets, type PacketSocket } from '../sys/seqpacket.js';
 import { detachFilter } from './detach-keys.js';
 
@@ -22,6 +23,7 @@ export interface AttachOptions {
 export type AttachEnd = 'closed' | 'detached';
 
 const [STDOUT, STDERR] = [2, 3];
+const STDIN = 0;
 
 export interface Attachment extends Disposable {
   /** Carries bytes both ways until the container's output ends or the detach keys are pressed. */
@@ -35,7 +37,11 @@ export interface Attachment extends Disposable {
 export function attach(bundle: string, options: AttachOptions): Attachment {
   const socket = connectPackets(join(bundle, 'attach'));
   return {
-    pump: () => pump(socket, bundle, options),
+    // The socket goes with it: a receive that waits would keep the process.
+    pump: async () => {
+      using _open = socket;
+      return await pump(socket, bundle, options);
+    },
     [Symbol.dispose]: () => {
       socket[Symbol.dispose]();
     },
@@ -53,10 +59,12 @@ async function pump(
   const resize = (): void => {
     tellSize(bundle, streams.stdout);
   };
+  using rawMode = raw ? rawTerminal(STDIN) : undefined;
+  const restore = (): void => rawMode?.[Symbol.dispose]();
   if (raw) {
-    stdin.setRawMode(true);
     resize();
     streams.stdout.on('resize', resize);
+    process.on('exit', restore); // Also when a signal ends us.
   }
   try {
     const detached = stdin === undefined ? undefined : forwardInput(socket, stdin, options);
@@ -65,7 +73,7 @@ async function pump(
   } finally {
     if (raw) {
       streams.stdout.off('resize', resize);
-      stdin.setRawMode(false);
+      process.off('exit', restore);
     }
     stdin?.pause();
     stdin?.removeAllListeners('data');

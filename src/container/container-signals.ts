@@ -1,9 +1,9 @@
 import { constants } from 'node:os';
 import type { ContainerState } from '../model/container.js';
 import { BuildError } from '../model/error.js';
-import { hasCode } from '../model/has-code.js';
 import { nearest } from '../model/nearest.js';
 import type { ContainerStore } from './container-store.js';
+import { deliver } from './deliver.js';
 
 /** `TERM`, `SIGTERM` or `15` as a number. Throws BuildError `usage`. */
 export function signalNumber(text: string): number {
@@ -25,17 +25,6 @@ export function killContainer(
 ): void {
   if (!containers.isRunning(state.id)) throw notRunning(state.id);
   deliver(state.pid, signal);
-}
-
-/** True if there was somebody to deliver to. */
-export function deliver(pid: number, signal: number): boolean {
-  if (pid <= 0) return false;
-  try {
-    return process.kill(pid, signal);
-  } catch (error) {
-    if (hasCode(error, 'ESRCH')) return false; // It ended meanwhile.
-    throw error;
-  }
 }
 
 export function notRunning(id: string): BuildError {

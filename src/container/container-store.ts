@@ -1,5 +1,14 @@
-import { closeSync, openSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { replaceDurably } from '../cache/durable.js';
 import { lockFile } from '../cache/lock-file.js';
 import type { ContainerState } from '../model/container.js';
@@ -7,6 +16,7 @@ import { BuildError } from '../model/error.js';
 import { hasCode } from '../model/has-code.js';
 import { nearest } from '../model/nearest.js';
 import { sys } from '../sys/sys.js';
+import { deliver } from './deliver.js';
 
 /** Containers on disk: `containers/<id>/state.json`, `upper/`, `work/`, `log`, `lock`. */
 export interface ContainerStore {
@@ -40,7 +50,10 @@ export function createContainerStore(directory: string, now: () => number): Cont
   const save = (state: ContainerState): void => {
     replaceDurably(path(state.id, 'state.json'), JSON.stringify(state));
   };
-  const isRunning = (id: string): boolean => isLocked(path(id, 'lock'), 'shared');
+  // conmon lets go of what it inherited just before it writes the exit code.
+  const isEnding = (id: string): boolean =>
+    !existsSync(path(id, 'exit', id)) && isMonitor(path(id, 'monitor.pid'), id);
+  const isRunning = (id: string): boolean => isLocked(path(id, 'lock'), 'shared') || isEnding(id);
   const remove = (id: string): void => {
     unmount(path(id, 'root'));
     rmSync(path(id), { recursive: true, force: true });
@@ -48,7 +61,9 @@ export function createContainerStore(directory: string, now: () => number): Cont
   const read = (id: string): ContainerState | undefined => {
     const state = readState(path(id, 'state.json'));
     if (state === undefined || !isAlive(state) || isRunning(id)) return state;
-    const ended = settled(state, exitOf(path(id, 'exit', id)), now());
+    const exit = exitOf(path(id, 'exit', id));
+    if (exit === undefined) killOrphan(state);
+    const ended = settled(state, exit, now());
     save(ended);
     return ended;
   };
@@ -78,7 +93,10 @@ export function createContainerStore(directory: string, now: () => number): Cont
     find: (text) => find(text, list()),
     lock: (id) => takeRunLock(path(id, 'lock')),
     keep: (id) => takeLock(path(id, 'keep'), 'shared') ?? { [Symbol.dispose]: () => undefined },
-    waitForEnd: (id, signal) => waitForLock(path(id, 'lock'), signal),
+    waitForEnd: async (id, signal) => {
+      await waitForLock(path(id, 'lock'), signal);
+      while (isEnding(id)) await delay(1, undefined, { signal });
+    },
     remove,
   };
 }
@@ -107,6 +125,17 @@ function readState(file: string): ContainerState | undefined {
 
 const KILLED = 137;
 
+/** Whether the process whose pid a file names is the monitor of this container. */
+function isMonitor(file: string, id: string): boolean {
+  try {
+    const pid = readFileSync(file, 'utf8').trim();
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(id);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'ESRCH', 'ENOTDIR')) return false;
+    throw error;
+  }
+}
+
 interface Exit {
   readonly code: number;
   readonly time: number;
@@ -118,6 +147,22 @@ function exitOf(file: string): Exit | undefined {
     return { code: Number(readFileSync(file, 'utf8')), time: statSync(file).mtimeMs };
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
+/** Its monitor was killed: nobody would ever tell how it ends. */
+function killOrphan({ pid, pidStart }: ContainerState): void {
+  if (pid > 0 && pidStart !== undefined && startOf(pid) === pidStart) deliver(pid, 9);
+}
+
+/** Field 22 of /proc/pid/stat (proc_pid_stat(5)): a pid may be another's by now, this may not. */
+export function startOf(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${String(pid)}/stat`, 'latin1');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'ESRCH')) return undefined;
     throw error;
   }
 }

@@ -10,7 +10,7 @@ import { hostsFile, resolvConf } from '../runtime/network-files.js';
 import { resolveUser } from '../runtime/users.js';
 import { sys } from '../sys/sys.js';
 import { checkProgram } from './check-program.js';
-import type { ContainerStore } from './container-store.js';
+import { type ContainerStore, startOf } from './container-store.js';
 import { mergeEnv } from './create-container.js';
 
 export interface StartDeps {
@@ -24,7 +24,7 @@ export interface StartDeps {
   /** argv of what removes containers that ended and are to be removed; absent when this process does. */
   readonly reaper?: readonly string[];
   /** Called when the container is made and before its process begins: what attaches now misses nothing. */
-  readonly onCreated?: (bundle: string) => void;
+  readonly onCreated?: (bundle: string, pid: number) => void;
 }
 
 /**
@@ -44,8 +44,10 @@ export async function startContainer(state: ContainerState, deps: StartDeps): Pr
     const onExit = state.autoRemove && deps.reaper !== undefined ? { onExit: deps.reaper } : {};
     const place = { dir, lockFd: lock.fd, openStdin: state.openStdin, ...onExit };
     const pid = await monitor.create(spec, place);
-    deps.onCreated?.(containers.path(state.id, 'bundle'));
-    containers.save({ ...state, status: 'running', exitCode: 0, pid, started });
+    deps.onCreated?.(containers.path(state.id, 'bundle'), pid);
+    const pidStart = startOf(pid);
+    const who = pidStart === undefined ? { pid } : { pid, pidStart };
+    containers.save({ ...state, status: 'running', exitCode: 0, ...who, started });
     await monitor.start(spec.id, dir);
   } catch (error) {
     const finished = new Date(now()).toISOString();

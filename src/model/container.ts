@@ -38,6 +38,8 @@ export interface ContainerState extends ContainerConfig {
   readonly exitCode: number;
   /** Of its first process on the host, while it runs; 0 else. */
   readonly pid: number;
+  /** When that process began, in clock ticks since boot: with the pid, who it is. */
+  readonly pidStart?: string;
   /** RFC 3339. */
   readonly started?: string;
   readonly finished?: string;

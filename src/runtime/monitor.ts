@@ -39,6 +39,7 @@ async function create(spec: ProcessSpec, place: MonitorPlace, tools: Tools): Pro
   if (conmon === undefined) throw cannot('conmon is not installed', 'apt-get install conmon');
   checkRoot(spec.root);
   const { dir } = place;
+  rmSync(join(dir, 'monitor.pid'), { force: true });
   for (const part of ['bundle', 'runtime', 'exit']) {
     rmSync(join(dir, part), { recursive: true, force: true });
     mkdirSync(join(dir, part), { mode: 0o700 });

@@ -72,7 +72,7 @@ describe('containers in the foreground', () => {
       [[], 125, /requires at least 1 argument/],
       [['--network=bridge', 'bb'], 125, /^ERROR: --network bridge is not supported yet/],
       [['--name=-x', 'bb'], 125, /^ERROR: Invalid container name \(-x\)/],
-      [['-t', 'bb', 'true'], 125, /^ERROR: the input device is not a TTY/],
+      [['-it', 'bb', 'true'], 125, /^ERROR: the input device is not a TTY/],
       [
         ['127.0.0.1:1/none', 'true'],
         125,
