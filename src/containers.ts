@@ -1,8 +1,14 @@
 import { attach as attachTo, type AttachEnd, type AttachStreams } from './container/attach.js';
-import { killContainer, notRunning, stopContainer } from './container/container-signals.js';
+import {
+  killContainer,
+  notRunning,
+  signalNumber,
+  stopContainer,
+} from './container/container-signals.js';
 import { deliver } from './container/deliver.js';
 import { checkName, createContainer, type RunOptions } from './container/create-container.js';
 import { execInContainer, type ExecOptions } from './container/exec-container.js';
+import { followLog, type FollowOptions } from './container/follow-log.js';
 import { removeContainer as remove } from './container/remove-container.js';
 import { startContainer as start } from './container/start-container.js';
 import { openLayers } from './commit.js';
@@ -10,6 +16,7 @@ import { launcher } from './launcher.js';
 import { openImage, resolveImage } from './image-source.js';
 import type { ContainerState } from './model/container.js';
 import { BuildError } from './model/error.js';
+import type { LogLine } from './model/log-lines.js';
 import type { ExitStatus, TerminalSize } from './model/process.js';
 import { canonicalName, familiarName, parseReference } from './model/reference.js';
 import type { Scope } from './model/scope.js';
@@ -169,7 +176,8 @@ function passSignals(send: (signal: number) => void): void {
 }
 
 export interface StopOptions {
-  readonly signal?: number;
+  /** Name or number; absent: what the image says. */
+  readonly signal?: string;
   /** Absent: 10 s, or what the image says. */
   readonly timeoutMs?: number;
 }
@@ -184,12 +192,15 @@ export async function stop(
   const state = containers.find(name);
   const own = state.config.StopTimeout;
   const wait = timeoutMs ?? (own === undefined ? STOP_MS : own * 1000);
-  const options = { timeoutMs: wait, ...(signal === undefined ? {} : { signal }) };
+  const options = {
+    timeoutMs: wait,
+    ...(signal === undefined ? {} : { signal: signalNumber(signal) }),
+  };
   await stopContainer(state, options, containers);
 }
 
-export function kill(name: string, signal: number, { containers }: Workshop): void {
-  killContainer(containers.find(name), signal, containers);
+export function kill(name: string, signal: string, { containers }: Workshop): void {
+  killContainer(containers.find(name), signalNumber(signal), containers);
 }
 
 /** Waits for a container's end and gives its exit code. */
@@ -266,4 +277,15 @@ export async function exec(
   const state = findRunning(name, workshop);
   const snapshot = await openLayers(state, workshop);
   return execInContainer(state, options, { ...workshop, snapshot }, forever);
+}
+
+/** What a container wrote, and with `follow` what it writes until it ends. */
+export function containerLog(
+  name: string,
+  options: Omit<FollowOptions, 'isRunning'>,
+  { containers }: Workshop,
+): AsyncIterable<readonly LogLine[]> {
+  const { id } = containers.find(name);
+  const isRunning = (): boolean => containers.isRunning(id);
+  return followLog(containers.path(id, 'log'), { ...options, isRunning });
 }

@@ -1,9 +1,9 @@
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { detachFilter } from '../model/detach-keys.js';
 import { hasCode } from '../model/has-code.js';
 import { rawTerminal } from '../sys/raw-terminal.js';
 import { connectPackets, type PacketSocket } from '../sys/seqpacket.js';
-import { detachFilter } from './detach-keys.js';
 
 export interface AttachStreams {
   readonly stdin?: NodeJS.ReadStream;

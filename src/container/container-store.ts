@@ -1,9 +1,11 @@
+import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   existsSync,
   openSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
 } from 'node:fs';
@@ -56,7 +58,7 @@ export function createContainerStore(directory: string, now: () => number): Cont
   const isRunning = (id: string): boolean => isLocked(path(id, 'lock'), 'shared') || isEnding(id);
   const remove = (id: string): void => {
     unmount(path(id, 'root'));
-    rmSync(path(id), { recursive: true, force: true });
+    discard(path(id), join(directory, '../trash'));
   };
   const read = (id: string): ContainerState | undefined => {
     const state = readState(path(id, 'state.json'));
@@ -99,6 +101,18 @@ export function createContainerStore(directory: string, now: () => number): Cont
     },
     remove,
   };
+}
+
+/** Out of sight first: of two that remove a container, and of a kill in between, nothing half of it is seen. */
+function discard(container: string, trash: string): void {
+  const going = join(trash, `container-${randomBytes(8).toString('hex')}`);
+  try {
+    renameSync(container, going);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return; // Another was first.
+    throw error;
+  }
+  rmSync(going, { recursive: true, force: true, maxRetries: 3 });
 }
 
 /** Its root may be mounted in this process' namespace: then it ran here. */

@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync, watch } from 'node:fs';
 import { hasCode } from '../model/has-code.js';
-import { type LogFilter, type LogLine, parseLog, selectLines } from './log-lines.js';
+import { type LogFilter, type LogLine, parseLog, selectLines } from '../model/log-lines.js';
 
 export interface FollowOptions extends LogFilter {
   /** Go on until the container ends. */

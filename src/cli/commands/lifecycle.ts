@@ -7,8 +7,7 @@ import {
   stop,
   waitForExit,
 } from '../../containers.js';
-import { signalNumber } from '../../container/container-signals.js';
-import { DEFAULT_DETACH_KEYS, parseDetachKeys } from '../../container/detach-keys.js';
+import { DEFAULT_DETACH_KEYS, parseDetachKeys } from '../../model/detach-keys.js';
 import { BuildError } from '../../model/error.js';
 import { openWorkshop, type Workshop } from '../../workshop.js';
 import { type Command, type CommandContext, say } from '../command.js';
@@ -143,7 +142,7 @@ export const restartCommand: Command = {
 /** Longer than any container lives: setTimeout takes no more. */
 const NEVER_MS = 2 ** 31 - 1;
 
-function stopOptions({ flags }: CommandContext): { signal?: number; timeoutMs?: number } {
+function stopOptions({ flags }: CommandContext): { signal?: string; timeoutMs?: number } {
   const [signal, given] = [flags.text('signal'), flags.text('timeout') ?? flags.text('time')];
   if (given !== undefined && !/^-?\d{1,6}$/.test(given))
     throw new BuildError('usage', `invalid --timeout ${JSON.stringify(given)}`, {
@@ -151,7 +150,7 @@ function stopOptions({ flags }: CommandContext): { signal?: number; timeoutMs?: 
     });
   const seconds = Number(given);
   return {
-    ...(signal === undefined ? {} : { signal: signalNumber(signal) }),
+    ...(signal === undefined ? {} : { signal }),
     ...(given === undefined ? {} : { timeoutMs: seconds < 0 ? NEVER_MS : seconds * 1000 }),
   };
 }
@@ -162,9 +161,9 @@ export const killCommand: Command = {
   summary: 'Send a signal to containers (default KILL)',
   flags: [SIGNAL],
   run: (context) => {
-    const number = signalNumber(context.flags.text('signal') ?? 'KILL');
+    const signal = context.flags.text('signal') ?? 'KILL';
     return each(context, 'stave kill [OPTIONS] CONTAINER...', (name, workshop) => {
-      kill(name, number, workshop);
+      kill(name, signal, workshop);
       return Promise.resolve(undefined);
     });
   },

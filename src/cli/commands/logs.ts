@@ -1,5 +1,5 @@
-import { followLog } from '../../container/follow-log.js';
-import type { LogFilter, LogLine } from '../../container/log-lines.js';
+import { containerLog } from '../../containers.js';
+import type { LogFilter, LogLine } from '../../model/log-lines.js';
 import { BuildError } from '../../model/error.js';
 import { openWorkshop } from '../../workshop.js';
 import { type Command, type CommandContext, say } from '../command.js';
@@ -21,17 +21,14 @@ export const logsCommand: Command = {
     const { flags, env, stdout, stderr, signal } = context;
     const [name = ''] = exactly(context, 1, 'stave logs [OPTIONS] CONTAINER');
     await using workshop = openWorkshop(undefined, env);
-    const { containers } = workshop;
-    const { id } = containers.find(name);
     const options = {
       ...filterOf(context, workshop.now()),
       follow: flags.bool('follow'),
-      isRunning: () => containers.isRunning(id),
       signal,
     };
     const timestamps = flags.bool('timestamps');
     let fresh = true;
-    for await (const lines of followLog(containers.path(id, 'log'), options)) {
+    for await (const lines of containerLog(name, options, workshop)) {
       for (const line of lines) {
         const time = timestamps && fresh ? `${line.time.replace('+00:00', 'Z')} ` : '';
         write(line.stream === 'stderr' ? stderr : stdout, time, line);

@@ -1,5 +1,5 @@
 import { createFromImage, runAttached, startContainer } from '../../containers.js';
-import { DEFAULT_DETACH_KEYS, parseDetachKeys } from '../../container/detach-keys.js';
+import { DEFAULT_DETACH_KEYS, parseDetachKeys } from '../../model/detach-keys.js';
 import { exitCodeOf } from '../../model/container.js';
 import { BuildError } from '../../model/error.js';
 import { openWorkshop } from '../../workshop.js';

@@ -1,4 +1,4 @@
-import { BuildError } from '../model/error.js';
+import { BuildError } from './error.js';
 
 /** docker's default: Ctrl-P, Ctrl-Q. */
 export const DEFAULT_DETACH_KEYS = 'ctrl-p,ctrl-q';
