@@ -22,6 +22,7 @@ import {
 } from './exec-mounts.js';
 import { secretFile, secretValue, secretVariable } from './exec-secrets.js';
 import { sshSocket } from './exec-ssh.js';
+import { exitHint } from './exit-hint.js';
 import type { ExecutorDeps } from './executor-deps.js';
 import { LogTail } from './log-tail.js';
 import { MountStubs } from './mount-stubs.js';
@@ -276,9 +277,10 @@ function failure({ spec, vertex }: StepJob, exit: ExitStatus, tail: LogTail): Bu
   const how =
     exit.signal === undefined ? `exit code: ${String(exit.code)}` : `killed by ${exit.signal}`;
   const command = spec.args.join(' ');
+  const hint = exitHint(exit, spec.args);
   return new BuildError(
     'run-failed',
     `process ${JSON.stringify(command)} did not complete successfully: ${how}`,
-    { range: vertex.range, details: tail.lines() },
+    { range: vertex.range, details: tail.lines(), ...(hint === undefined ? {} : { hint }) },
   );
 }

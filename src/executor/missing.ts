@@ -31,13 +31,24 @@ export function missingInContext(
       { hint: 'copy the directory that holds the link to copy the link itself' },
     );
   }
-  const near = nearPath(context, bytes);
-  const hint = near === undefined ? `the build context is ${context.dir}` : `did you mean ${near}?`;
+  const hint = missingHint(source, bytes, context);
   return new BuildError(
     'not-found',
     `${instruction} ${source}: ${path} is not in the build context`,
     { hint },
   );
+}
+
+function missingHint(source: string, path: string, context: BuildContext): string {
+  if (source.startsWith('-')) return 'flags stand before the sources, and begin with --';
+  const near = nearPath(context, path);
+  if (near !== undefined) return `did you mean ${near}?`;
+  if (source.split('/').includes('..')) {
+    return `nothing above the build context ${context.dir} can be copied: build from a directory above it, with -f`;
+  }
+  if (source.startsWith('/'))
+    return `/ is the build context, ${context.dir}; a file of a stage needs --from`;
+  return `the build context is ${context.dir}`;
 }
 
 /** A source that is not in the tree of another stage or image. */

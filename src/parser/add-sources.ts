@@ -44,8 +44,12 @@ export function addSources(
 
 /** COPY takes nothing from afar. */
 export function refuseRemote(source: string): void {
-  if (git(source) !== undefined) throw new Problem(`source can't be a git ref for COPY: ${source}`);
-  if (isUrl(source)) throw new Problem(`source can't be a URL for COPY: ${source}`);
+  if (git(source) !== undefined)
+    throw new Problem(`source can't be a git ref for COPY: ${source}`, {
+      hint: 'ADD takes git repositories',
+    });
+  if (isUrl(source))
+    throw new Problem(`source can't be a URL for COPY: ${source}`, { hint: 'ADD takes URLs' });
 }
 
 function isUrl(source: string): boolean {

@@ -144,6 +144,17 @@ export class Lowering {
     };
   }
 
+  /** FROM knows the ARGs before the first FROM, and nothing else. */
+  #blankHint(base: string): string {
+    const name = /\$\{?(\w+)/.exec(base)?.[1] ?? 'NAME';
+    const names = [...this.#globals.names()];
+    if (names.includes(name)) return `give --build-arg ${name}=image, or ARG ${name} a value`;
+    const near = nearest(name, names);
+    return near === undefined
+      ? `put ARG ${name}=image before the first FROM`
+      : `did you mean ${near}?`;
+  }
+
   #filtered({ name }: Stage): boolean {
     const filter = this.#options.noCacheFilter ?? [];
     return name !== undefined && filter.some((each) => each.toLowerCase() === name);
@@ -156,6 +167,7 @@ export class Lowering {
     if (base.trim() === '') {
       throw new BuildError('syntax', `base name (${from.base}) should not be blank`, {
         range: from.range,
+        hint: this.#blankHint(from.base),
       });
     }
     const platform = this.#platform(from);
@@ -365,7 +377,7 @@ export class Lowering {
     if (named !== undefined || !/^\d+$/.test(from)) return named;
     if (Number(from) < this.#stages.length) return Number(from);
     throw new Problem(
-      `invalid stage index ${from}: there are ${String(this.#stages.length)} stages, counted from 0`,
+      `invalid stage index ${from}: stages are counted from 0, the last is ${String(this.#stages.length - 1)}`,
     );
   }
 

@@ -1,4 +1,3 @@
-import { nearest } from '../model/nearest.js';
 import { type FlagSyntax, readFlags } from './flags.js';
 import type { Instruction, InstructionBody } from './instruction.js';
 import { type LogicalLine, logicalLine } from './logical-lines.js';
@@ -9,6 +8,7 @@ import { readHealthcheck } from './read-healthcheck.js';
 import { readRun } from './read-run.js';
 import { single, some, type Source } from './source-text.js';
 import { argDeclarations, BLANKS, formOf, jsonArray, namedValues } from './split.js';
+import { unknownInstruction } from './unknown-instruction.js';
 
 interface Reader {
   readonly syntax?: FlagSyntax;
@@ -91,20 +91,12 @@ function readLine(
   const keyword = word.toUpperCase();
   const after = line.text.slice(word.length).trim();
   const reader = Object.hasOwn(READERS, keyword) ? READERS[keyword] : undefined;
-  if (reader === undefined) throw unknownInstruction(word);
+  if (reader === undefined) throw unknownInstruction(word, Object.keys(READERS));
   const { flags, rest } = readFlags(after, keyword, reader.syntax ?? NO_FLAGS, escape);
   return {
     ...reader.read({ keyword, text: rest, flags, escape, heredocs: line.heredocs }),
     text: `${keyword} ${after}`.trim(),
   };
-}
-
-function unknownInstruction(word: string): Problem {
-  const near = nearest(word.toUpperCase(), Object.keys(READERS));
-  return new Problem(
-    `unknown instruction: ${word}`,
-    near === undefined ? {} : { hint: `did you mean ${near}?` },
-  );
 }
 
 function readVolume(source: Source): InstructionBody {

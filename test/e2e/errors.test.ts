@@ -8,7 +8,7 @@ import { staveWorld } from '../helpers/stave.js';
 /** Each folder of fixtures/errors is a mistake; error.txt is what a person sees. UPDATE=1 rewrites them. */
 const ERRORS = 'fixtures/errors';
 
-describe('bad input gets one clear error', { concurrency: 2 }, () => {
+describe('bad input gets one clear error (testErrorsSourceMap)', { concurrency: 2 }, () => {
   const world = staveWorld();
   before(() => {
     world.ok('build', '-q', '-t', 'bb', busyboxContext(world.dir));

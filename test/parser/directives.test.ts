@@ -61,7 +61,7 @@ describe('directives', () => {
   });
 });
 
-describe('D2 frontends', () => {
+describe('D2 frontends (TestDetectSyntax, TestDetectSyntaxBOM)', () => {
   const builtIn = [
     'docker/dockerfile',
     'docker/dockerfile:1',

@@ -34,7 +34,7 @@ const HEREDOCS: Readonly<
   '': { name: '' },
 };
 
-describe('H2 a word that begins a here-document', () => {
+describe('H2 a word that begins a here-document (TestParseHeredocHelpers)', () => {
   for (const [text, expected] of Object.entries(HEREDOCS)) {
     test(text, () => {
       const { name = 'EOF', ...rest } = expected;
@@ -44,7 +44,7 @@ describe('H2 a word that begins a here-document', () => {
   }
 });
 
-test('H2 those of a line, in order', () => {
+test('H2 those of a line, in order (TestHeredocsFromLine)', () => {
   const rows: Readonly<Record<string, readonly string[]>> = {
     'RUN <<EOF': ['EOF'],
     'RUN << EOF >x': ['EOF'],
@@ -150,6 +150,7 @@ const FILES: Readonly<Record<string, readonly [text: string, ...shown: string[]]
   ],
 };
 
+// BuildKit's TestParseExtractsHeredoc, TestHeredocChomp, TestParseJSONHeredoc, TestErrorCasesHeredoc
 describe('here-documents of a file', () => {
   for (const [name, [text, ...expected]] of Object.entries(FILES)) {
     test(name, () => {
@@ -158,7 +159,7 @@ describe('here-documents of a file', () => {
   }
 });
 
-test('H5 H6 what the shell gets', () => {
+test('H5 H6 what the shell gets (TestRunHeredoc)', () => {
   const script = (text: string) => {
     const [, run] = parseDockerfile(`FROM a\n${text}`, 'Dockerfile').instructions;
     assert.ok(run?.kind === 'run' && !run.form.json);

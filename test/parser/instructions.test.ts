@@ -191,7 +191,7 @@ describe('instructions', () => {
   }
 });
 
-test('P10 words, with their quotes and escapes', () => {
+test('P10 words, with their quotes and escapes (TestParseWords)', () => {
   const rows: Readonly<Record<string, readonly string[]>> = {
     '': [],
     '  a\tb  ': ['a', 'b'],

@@ -22,6 +22,7 @@ const RULES: Readonly<Record<string, readonly Row[]>> = {
     ['without a name', 'FROM scratch\n', []],
     ['skipped above', 'FROM scratch AS a\n# check=skip=FromAsCasing\nFROM scratch as b\n', []],
   ],
+  // and TestParseWarnsOnEmptyContinutationLine
   'NoEmptyContinuation (testNoEmptyContinuation)': [
     [
       'a blank line',

@@ -48,7 +48,7 @@ const ROWS: readonly (readonly [name: string, text: string, ...expected: string[
   ['C5 a NUL byte', 'FROM a\nRUN a\0b', '2 ! the line holds a NUL byte'],
 ];
 
-describe('logical lines', () => {
+describe('logical lines (TestParseIncludesLineNumbers)', () => {
   for (const [name, text, ...expected] of ROWS) {
     test(name, () => {
       assert.deepEqual(shown(text), expected);

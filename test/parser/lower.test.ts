@@ -14,7 +14,7 @@ async function graph(text: string, options = {}): Promise<string> {
   return `\n${graphText(await planOf(text, options))}\n`;
 }
 
-describe('the graph of a Dockerfile', () => {
+describe('the graph of a Dockerfile (TestDockerfileParsing)', () => {
   test('several stages: what the target reaches, inputs first', async () => {
     const resolved: string[] = [];
     const text = `FROM golang AS build
@@ -126,7 +126,7 @@ target 6
   });
 });
 
-describe('N2 titles', () => {
+describe('N2 titles (testStepNames)', () => {
   test('the index is as wide as the total', async () => {
     const runs = Array.from({ length: 9 }, (_, i) => `RUN ${String(i)}`).join('\n');
     const got = await titles(`FROM a\n${runs}`);
@@ -272,7 +272,7 @@ describe('F2-F5 F11 names of stages', () => {
       'FROM ${NO} AS bad\nCOPY --from=later / /\nENV X=${\nFROM a\nRUN x\nFROM a AS later';
     await planOf(text, { target: 'later' });
     assert.deepEqual(await failure(text, { target: 'bad' }), [
-      '1: base name (${NO}) should not be blank',
+      '1: base name (${NO}) should not be blank (put ARG NO=image before the first FROM)',
     ]);
   });
   test('a later stage as base is an image', async () => {
@@ -317,8 +317,8 @@ COPY --from=last / /`;
       '8: no stage "biuld" (did you mean --from=build?)',
       '10: circular dependency detected on stage: stage',
       '11: cannot copy from stage "last", it needs to be defined before current stage "stage"',
-      '12: invalid stage index 7: there are 4 stages, counted from 0',
-      '13: base name (${NO}) should not be blank',
+      '12: invalid stage index 7: stages are counted from 0, the last is 3',
+      '13: base name (${NO}) should not be blank (put ARG NO=image before the first FROM)',
     ]);
   });
   test('what follows from a variable that failed is not', async () => {

@@ -12,7 +12,7 @@ const shown = ({ name, value, description, range }: OutlineArg): unknown[] => [
   range.startLine,
 ];
 
-test('used ARGs with default, description and place (testOutlineArgs)', async () => {
+test('used ARGs with default, description and place (testOutlineArgs, TestCommentsDetection)', async () => {
   const text = `
 ARG inherited=box
 ARG inherited2=box2

@@ -97,7 +97,7 @@ const ERRORS: readonly (readonly [text: string, message: RegExp])[] = [
   ['${NO:?set it to an $A}', /^NO: set it to an apple$/],
 ];
 
-describe('a word with variables', () => {
+describe('a word with variables (TestShellParser4EnvVars, TestProcessWithMatches)', () => {
   for (const [row, text, expected] of WORDS) {
     test(`${row} ${text}`, () => {
       assert.equal(word(text), expected);
@@ -139,7 +139,7 @@ describe('a word with variables', () => {
   });
 });
 
-test('X11 words of EXPOSE: blanks of an unquoted value split', () => {
+test('X11 words of EXPOSE: blanks of an unquoted value split (TestShellParser4Words)', () => {
   const rows: readonly (readonly [string, readonly string[]])[] = [
     ['a b', ['a', 'b']],
     ['a\\ b', ['a b']],
