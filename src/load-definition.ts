@@ -44,7 +44,7 @@ export async function loadDefinition(
   scope: Scope,
 ): Promise<Definition> {
   const platforms = targetPlatforms(options, workshop);
-  const remote = createRemoteSources(workshop);
+  const remote = createRemoteSources(workshop, options.secrets ?? []);
   const { stdin } = options;
   const keepGitDir = isTrue(options.buildArgs?.['BUILDKIT_CONTEXT_KEEP_GIT_DIR']);
   const source = await openContextSource(

@@ -1,10 +1,16 @@
 import type { RemoteSources } from './executor/remote-sources.js';
+import { Secrets } from './executor/secrets.js';
+import type { SecretSource } from './model/run-settings.js';
 import type { Http } from './registry/http.js';
 import type { Workshop } from './workshop.js';
 
 /** The web and git as this build reaches them: nothing is loaded before something is fetched. */
-export function createRemoteSources(workshop: Workshop): RemoteSources {
+export function createRemoteSources(
+  workshop: Workshop,
+  given: readonly SecretSource[],
+): RemoteSources {
   const { env } = workshop;
+  const secrets = new Secrets(given);
   let http: Promise<Http> | undefined;
   const makeHttp = async (): Promise<Http> => {
     const { createHttp } = await import('./registry/http.js');
@@ -15,7 +21,7 @@ export function createRemoteSources(workshop: Workshop): RemoteSources {
     get known() {
       return workshop.store.sources; // Asked only at a fetch: a check opens no store.
     },
-    secret: () => Promise.resolve(undefined),
+    secret: (id) => Promise.resolve(secrets.get(id)?.toString()),
     env,
     temporary: async () => (await workshop.store.lease()).dir,
   };

@@ -164,6 +164,19 @@ describe('ADD of a URL', () => {
     await fails(/broke off/, `FROM scratch\nADD ${web.url}/cut /\n`);
   });
 
+  test('a secret is the token of its host, and is kept nowhere', async () => {
+    const file = join(world.dir, 'token');
+    writeFileSync(file, 't0ken-of-the-host\n');
+    const context = mkdtempSync(join(world.dir, 'token-'));
+    writeFileSync(join(context, 'Dockerfile'), `FROM scratch\nADD ${web.url}/secret /by-token\n`);
+    const secret = `id=HTTP_AUTH_TOKEN_${web.host},src=${file}`;
+    const outcome = await world.start(['build', '--secret', secret, context]);
+    assert.equal(outcome.status, 0, outcome.stderr);
+    assert.equal(web.headers.at(-1)?.authorization, 'Bearer t0ken-of-the-host');
+    assert.throws(() => execFileSync('grep', ['-r', 't0ken-of', world.root]), /Command failed/);
+    assert.doesNotMatch(outcome.stderr, /t0ken-of/);
+  });
+
   test('credentials in a URL reach its server and nothing else', async () => {
     const url = `http://user:t0psecret@${web.host}/secret`;
     const outcome = await works(`FROM scratch\nADD ${url} /\n`);

@@ -35,7 +35,7 @@ const TIMEOUT: FlagSpec = {
   value: 'SECONDS',
   help: 'Until SIGKILL (default 10; -1: never)',
 };
-const TIME: FlagSpec = { ...TIMEOUT, name: 'time', short: '', help: 'The same' };
+const TIME: FlagSpec = { name: 'time', kind: 'text', value: 'SECONDS', help: 'As --timeout' };
 
 /** Does the same to each container named, prints its name; the first failure is thrown when all had their turn. */
 async function each(
