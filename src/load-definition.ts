@@ -5,6 +5,7 @@ import type { BuildContext } from './executor/build-context.js';
 import type { IgnoreRules } from './executor/match.js';
 import type { RemoteSources } from './executor/remote-sources.js';
 import { noIgnoreRules, readIgnoreFile } from './ignore-file.js';
+import { timeOfSource } from './epoch-source.js';
 import { resolveImage } from './image-source.js';
 import { internalVertex } from './internal-vertex.js';
 import type { BuildOptions } from './model/build-options.js';
@@ -15,7 +16,7 @@ import { type NamedContexts, namedContexts } from './named-contexts.js';
 import { openContexts } from './open-contexts.js';
 import type { ParsedDockerfile } from './parser/instruction.js';
 import type { IgnoreFacts } from './parser/lint/ignore-facts.js';
-import type { LowerOptions, Warning } from './parser/lower-options.js';
+import type { EpochSource, LowerOptions, Warning } from './parser/lower-options.js';
 import { parseDockerfile } from './parser/parse.js';
 import { withProxyArgs } from './proxy-args.js';
 import { createRemoteSources } from './remote-sources.js';
@@ -70,7 +71,11 @@ export async function loadDefinition(
   return {
     dockerfile,
     platforms,
-    lowering: lowerOptions(options, { place, platforms, workshop, named }, scope),
+    lowering: lowerOptions(
+      options,
+      { place, platforms, workshop, named, local: source.local },
+      scope,
+    ),
     context: contexts.open,
     saveContext: contexts.save,
     vertex,
@@ -91,13 +96,15 @@ function shortName({ dockerfile }: BuildOptions): string {
 interface Lowered {
   readonly place: string;
   readonly named: NamedContexts;
+  /** The build context is a directory of this machine. */
+  readonly local: boolean;
   readonly platforms: TargetPlatforms;
   readonly workshop: Workshop;
 }
 
 function lowerOptions(
   options: BuildOptions,
-  { place, platforms, workshop, named }: Lowered,
+  { place, platforms, workshop, named, local }: Lowered,
   scope: Scope,
 ): Definition['lowering'] {
   const pull = options.pull ?? false;
@@ -116,6 +123,7 @@ function lowerOptions(
     place,
     namedContext: named.find,
     namedContexts: named.names,
+    sourceTime: (asked: EpochSource) => timeOfSource(asked, { local, named }),
     // Each platform lowers the same file.
     warn: (warning: Warning): void => {
       const { message, range } = warning;
