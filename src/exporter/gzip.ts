@@ -4,13 +4,14 @@ import type { Bytes } from '../model/stores.js';
 
 const BLOCK = 1 << 20;
 const IN_FLIGHT = 4;
-const gzipBlock = promisify<Uint8Array, { level: number }, Buffer>(gzip);
 
 /**
  * gzip in members of 1 MiB, several at a time on Node's thread pool (RFC 1952 allows concatenated members; every
  * reader of layers takes them). Same bytes in, same bytes out: no time, no name, fixed blocks.
  */
 export async function* gzipParallel(bytes: Bytes, level = 6): Bytes {
+  // Here, so that zlib is not loaded by a build that compresses nothing.
+  const gzipBlock = promisify<Uint8Array, { level: number }, Buffer>(gzip);
   const running: Promise<Buffer>[] = [];
   for await (const block of blocks(bytes)) {
     const started = gzipBlock(block, { level });

@@ -12,29 +12,36 @@ export function isLoopback(hostname: string): boolean {
   return (isIPv4(bare) && bare.startsWith('127.')) || (isIPv6(bare) && bare === '::1');
 }
 
-const PRIVATE = new BlockList();
-for (const [network, prefix] of [
-  ['0.0.0.0', 8],
-  ['10.0.0.0', 8],
-  ['100.64.0.0', 10],
-  ['127.0.0.0', 8],
-  ['169.254.0.0', 16],
-  ['172.16.0.0', 12],
-  ['192.168.0.0', 16],
-] as const)
-  PRIVATE.addSubnet(network, prefix, 'ipv4');
-for (const [network, prefix] of [
-  ['::', 127],
-  ['fc00::', 7],
-  ['fe80::', 10],
-] as const)
-  PRIVATE.addSubnet(network, prefix, 'ipv6');
+/** Made at first use: most builds meet no such address, and node's net takes 3 ms to load. */
+let privateList: BlockList | undefined;
+
+function privateNetworks(): BlockList {
+  if (privateList !== undefined) return privateList;
+  const list = new BlockList();
+  for (const [network, prefix] of [
+    ['0.0.0.0', 8],
+    ['10.0.0.0', 8],
+    ['100.64.0.0', 10],
+    ['127.0.0.0', 8],
+    ['169.254.0.0', 16],
+    ['172.16.0.0', 12],
+    ['192.168.0.0', 16],
+  ] as const)
+    list.addSubnet(network, prefix, 'ipv4');
+  for (const [network, prefix] of [
+    ['::', 127],
+    ['fc00::', 7],
+    ['fe80::', 10],
+  ] as const)
+    list.addSubnet(network, prefix, 'ipv6');
+  return (privateList = list);
+}
 
 /** True for a literal address no public host may send us to: private, link-local, loopback, unspecified. */
 export function isPrivateAddress(hostname: string): boolean {
   const bare = bareHost(hostname);
-  if (isIPv4(bare)) return PRIVATE.check(bare, 'ipv4');
-  return isIPv6(bare) ? PRIVATE.check(bare, 'ipv6') : bare === 'localhost';
+  if (isIPv4(bare)) return privateNetworks().check(bare, 'ipv4');
+  return isIPv6(bare) ? privateNetworks().check(bare, 'ipv6') : bare === 'localhost';
 }
 
 /**
