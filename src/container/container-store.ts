@@ -97,7 +97,10 @@ export function createContainerStore(directory: string, now: () => number): Cont
     keep: (id) => takeLock(path(id, 'keep'), 'shared') ?? { [Symbol.dispose]: () => undefined },
     waitForEnd: async (id, signal) => {
       await waitForLock(path(id, 'lock'), signal);
-      while (isEnding(id)) await delay(1, undefined, { signal });
+      while (isEnding(id)) {
+        signal.throwIfAborted(); // Its reason: what delay throws is another error.
+        await delay(1);
+      }
     },
     remove,
   };
