@@ -19,6 +19,8 @@ export interface ContextSource {
   readonly shown: string;
   /** What came instead of a context: the Dockerfile itself. */
   readonly dockerfile?: Buffer;
+  /** When it was made, in seconds, if it says so (`SOURCE_DATE_EPOCH=context`). */
+  readonly time?: number | undefined;
 }
 
 export interface ContextRequest {
@@ -80,9 +82,11 @@ async function fromWeb(
     throw new BuildError('usage', `unable to prepare context: ${JSON.stringify(shown)} is no URL`);
   return internalVertex('[internal] load remote build context', scope, async (inner) => {
     const { download } = await import('./executor/download.js');
-    const { path } = await download({ url: new URL(context), bytes: true }, remote, inner);
+    const wanted = { url: new URL(context), bytes: true };
+    const { path, modified } = await download(wanted, remote, inner);
     if (path === undefined) throw new Error('a download without bytes');
-    return unpackOrRead(createReadStream(path), shown, remote, inner);
+    const opened = await unpackOrRead(createReadStream(path), shown, remote, inner);
+    return modified === undefined ? opened : { ...opened, time: Math.floor(modified / 1000) };
   });
 }
 
@@ -101,8 +105,8 @@ async function unpackOrRead(
     return { dir, local: false, shown, dockerfile };
   }
   const { unpackContext } = await import('./executor/context-archive.js');
-  await unpackContext(opened.tar, dir, scope.signal);
-  return { dir, local: false, shown };
+  const time = await unpackContext(opened.tar, dir, scope.signal);
+  return { dir, local: false, shown, time };
 }
 
 async function fromGit(
@@ -120,7 +124,8 @@ async function fromGit(
   return internalVertex(`[internal] load git source ${shown}`, scope, async (inner) => {
     const { gitTree, resolveGit } = await import('./executor/git-tree.js');
     const found = await resolveGit(spec, remote, inner);
-    const { directory, root } = await gitTree(spec, found, remote, inner);
-    return { dir: join(directory, Buffer.from(root, 'latin1').toString()), local: false, shown };
+    const { directory, root, time } = await gitTree(spec, found, remote, inner);
+    const dir = join(directory, Buffer.from(root, 'latin1').toString());
+    return { dir, local: false, shown, time };
   });
 }

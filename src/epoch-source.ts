@@ -1,28 +1,46 @@
-import { BuildError } from './model/error.js';
+import type { ContextSource } from './context-source.js';
+import type { RemoteSources } from './executor/remote-sources.js';
+import { internalVertex } from './internal-vertex.js';
+import { canonicalDigest } from './model/canonical.js';
+import type { GitSpec, HttpSpec } from './model/graph.js';
+import type { Scope } from './model/scope.js';
 import type { NamedContexts } from './named-contexts.js';
 import type { EpochSource } from './parser/lower-options.js';
 
-/**
- * The time SOURCE_DATE_EPOCH asks of a source. A directory or an image has none, as in BuildKit; what has one is
- * refused until it is asked for it, for an image without the wanted time must not pass for one with it.
- */
-export async function timeOfSource(
-  asked: EpochSource,
-  { local, named }: { readonly local: boolean; readonly named: NamedContexts },
-): Promise<undefined> {
-  if (asked.kind === 'context' && local) return undefined;
-  if (asked.kind === 'named-context' && (await named.find(asked.name))?.kind !== 'source')
-    return undefined;
-  throw new BuildError(
-    'unsupported',
-    `SOURCE_DATE_EPOCH from ${nameOf(asked)} is not supported yet`,
-    {
-      hint: 'give the time in seconds: of a commit, git log -1 --format=%ct',
-    },
-  );
+interface Sources {
+  readonly context: ContextSource;
+  readonly named: NamedContexts;
+  readonly remote: RemoteSources;
 }
 
-function nameOf(asked: EpochSource): string {
-  if (asked.kind === 'context') return 'a context that is no directory';
-  return asked.kind === 'add' ? 'a remote ADD' : `the context ${asked.name}`;
+/** The time SOURCE_DATE_EPOCH asks of a source, asked once however many platforms are built. */
+export function epochSources(
+  sources: Sources,
+  scope: Scope,
+): (asked: EpochSource) => Promise<number | undefined> {
+  const known = new Map<string, Promise<number | undefined>>();
+  return (asked) => {
+    // Plain data, as canonicalDigest wants.
+    const key = canonicalDigest(asked as never);
+    const time = known.get(key) ?? timeOf(asked, sources, scope);
+    known.set(key, time);
+    return time;
+  };
+}
+
+/** A directory or an image has none, as in BuildKit. */
+async function timeOf(
+  asked: EpochSource,
+  { context, named, remote }: Sources,
+  scope: Scope,
+): Promise<number | undefined> {
+  const ask = (op: HttpSpec | GitSpec, of: string): Promise<number | undefined> =>
+    internalVertex(`[internal] resolve SOURCE_DATE_EPOCH of ${of}`, scope, async (inner) => {
+      const { sourceTime } = await import('./executor/source-time.js');
+      return sourceTime(op, remote, inner);
+    });
+  if (asked.kind === 'context') return context.time;
+  if (asked.kind === 'add') return ask(asked.op, `stage ${asked.stage}`);
+  const source = await named.find(asked.name);
+  return source?.kind === 'source' ? ask(source.op, `context ${asked.name}`) : undefined;
 }

@@ -5,7 +5,7 @@ import type { BuildContext } from './executor/build-context.js';
 import type { IgnoreRules } from './executor/match.js';
 import type { RemoteSources } from './executor/remote-sources.js';
 import { noIgnoreRules, readIgnoreFile } from './ignore-file.js';
-import { timeOfSource } from './epoch-source.js';
+import { epochSources } from './epoch-source.js';
 import { resolveImage } from './image-source.js';
 import { internalVertex } from './internal-vertex.js';
 import type { BuildOptions } from './model/build-options.js';
@@ -16,7 +16,7 @@ import { type NamedContexts, namedContexts } from './named-contexts.js';
 import { openContexts } from './open-contexts.js';
 import type { ParsedDockerfile } from './parser/instruction.js';
 import type { IgnoreFacts } from './parser/lint/ignore-facts.js';
-import type { EpochSource, LowerOptions, Warning } from './parser/lower-options.js';
+import type { LowerOptions, Warning } from './parser/lower-options.js';
 import { parseDockerfile } from './parser/parse.js';
 import { withProxyArgs } from './proxy-args.js';
 import { createRemoteSources } from './remote-sources.js';
@@ -73,7 +73,13 @@ export async function loadDefinition(
     platforms,
     lowering: lowerOptions(
       options,
-      { place, platforms, workshop, named, local: source.local },
+      {
+        place,
+        platforms,
+        workshop,
+        named,
+        sourceTime: epochSources({ context: source, named, remote }, scope),
+      },
       scope,
     ),
     context: contexts.open,
@@ -96,15 +102,14 @@ function shortName({ dockerfile }: BuildOptions): string {
 interface Lowered {
   readonly place: string;
   readonly named: NamedContexts;
-  /** The build context is a directory of this machine. */
-  readonly local: boolean;
+  readonly sourceTime: NonNullable<LowerOptions['sourceTime']>;
   readonly platforms: TargetPlatforms;
   readonly workshop: Workshop;
 }
 
 function lowerOptions(
   options: BuildOptions,
-  { place, platforms, workshop, named, local }: Lowered,
+  { place, platforms, workshop, named, sourceTime }: Lowered,
   scope: Scope,
 ): Definition['lowering'] {
   const pull = options.pull ?? false;
@@ -123,7 +128,7 @@ function lowerOptions(
     place,
     namedContext: named.find,
     namedContexts: named.names,
-    sourceTime: (asked: EpochSource) => timeOfSource(asked, { local, named }),
+    sourceTime,
     // Each platform lowers the same file.
     warn: (warning: Warning): void => {
       const { message, range } = warning;

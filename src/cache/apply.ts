@@ -31,6 +31,8 @@ export interface ApplyOptions {
   readonly locate?: (parent: string) => string;
   /** Finds a hard link's target outside of what the archive holds (latin1, as written): where it is now, below the root. */
   readonly linkTarget?: (path: string) => string | undefined;
+  /** Told of each entry. */
+  readonly onEntry?: (header: TarHeader) => void;
 }
 
 const MAX_ENTRIES = 2_000_000;
@@ -47,7 +49,10 @@ const S_IFIFO = 0o010000;
  */
 export async function applyTar(bytes: Bytes, root: string, options: ApplyOptions): Promise<void> {
   const state: State = { root, options, safe: new Set(['']), times: [], entries: 0 };
-  for await (const entry of tarEntries(bytes)) await applyEntry(state, entry);
+  for await (const entry of tarEntries(bytes)) {
+    await applyEntry(state, entry);
+    options.onEntry?.(entry.header);
+  }
   // Children change their directory's mtime, so directories get theirs last.
   for (const { path, mtimeNs } of state.times.reverse()) {
     sys().utimens(bytesUnder(root, path), mtimeNs, mtimeNs);

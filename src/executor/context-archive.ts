@@ -1,7 +1,9 @@
 import { applyTar } from '../cache/apply.js';
 import { decompress } from '../cache/decompress.js';
+import type { TarHeader } from '../cache/tar.js';
 import { BuildError } from '../model/error.js';
 import type { Bytes } from '../model/stores.js';
+import { NewestFile } from './newest-file.js';
 
 const BLOCK = 512;
 /** First bytes of gzip, bzip2, xz and zstd. */
@@ -53,11 +55,23 @@ function isTarHeader(head: Uint8Array): boolean {
   return sum === stored;
 }
 
-/** Unpacks a tar as a build context: its files are ours, whoever it says they belong to. */
-export async function unpackContext(tar: Bytes, dir: string, signal: AbortSignal): Promise<void> {
+/**
+ * Unpacks a tar as a build context: its files are ours, whoever it says they belong to. Gives the newest file's time in
+ * seconds.
+ */
+export async function unpackContext(
+  tar: Bytes,
+  dir: string,
+  signal: AbortSignal,
+): Promise<number | undefined> {
   const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+  const newest = new NewestFile();
+  const onEntry = (header: TarHeader): void => {
+    newest.see(header);
+  };
   try {
-    await applyTar(stoppable(tar, signal), dir, { whiteouts: false, owner });
+    await applyTar(stoppable(tar, signal), dir, { whiteouts: false, owner, onEntry });
+    return newest.seconds;
   } catch (error) {
     if (error instanceof BuildError || signal.aborted || !(error instanceof Error)) throw error;
     if ('code' in error) throw error;

@@ -14,27 +14,54 @@ import type { GitSpec } from '../model/graph.js';
 import { sys } from '../sys/sys.js';
 import { type GitRepository, isHash, type ResolvedRef } from './git-repository.js';
 
+export interface CheckedOut {
+  /** The latin1 path of `spec.subdir`: '' for all. */
+  readonly root: string;
+  /** The committer's, in seconds. */
+  readonly time: number;
+}
+
 /**
- * Checks a commit out into `directory`, which must not exist, and gives the latin1 path of `spec.subdir` in it: '' for
- * all. Files become 0644 or 0755 and ours; `.git` goes unless it is asked for.
+ * Checks a commit out into `directory`, which must not exist. Files become 0644 or 0755 and ours; `.git` goes unless it
+ * is asked for.
  */
 export async function checkOut(
   repository: GitRepository,
   spec: GitSpec,
   { found, directory }: { found: ResolvedRef; directory: string },
-): Promise<string> {
-  mkdirSync(directory, { mode: 0o755 });
+): Promise<CheckedOut> {
   const { commit } = found;
-  const format = commit.length === 64 ? ['--object-format=sha256'] : [];
-  await repository.must(['init', '--quiet', '--template=', ...format], directory);
-  await fetchCommit(repository, found, directory);
+  await fetchInto(repository, found, directory);
   await repository.must(['checkout', '--quiet', '--force', '--detach', commit], directory);
   if (spec.submodules) await updateSubmodules(repository, directory);
-  const time = spec.mtime === 'commit' ? await commitTime(repository, directory) : undefined;
+  const seconds = await commitTime(repository, found, directory);
+  const time = spec.mtime === 'commit' ? BigInt(seconds) * 1_000_000_000n : undefined;
   if (spec.keepGitDir) await tidyGitDirectory(repository, found, directory);
   const root = findSubdir(spec, repository, directory);
   normalize(directory, root, { keepGit: spec.keepGitDir, time });
-  return root;
+  return { root, time: seconds };
+}
+
+/** A commit in a new repository at `directory`, which must not exist; nothing is checked out. */
+export async function fetchInto(
+  repository: GitRepository,
+  found: ResolvedRef,
+  directory: string,
+): Promise<void> {
+  mkdirSync(directory, { mode: 0o755 });
+  const format = found.commit.length === 64 ? ['--object-format=sha256'] : [];
+  await repository.must(['init', '--quiet', '--template=', ...format], directory);
+  await fetchCommit(repository, found, directory);
+}
+
+/** The committer's time of a commit that was fetched, in seconds. */
+export async function commitTime(
+  repository: GitRepository,
+  { commit }: ResolvedRef,
+  directory: string,
+): Promise<number> {
+  const args = ['show', '--no-patch', '--format=%ct', `${commit}^{commit}`];
+  return Number((await repository.must(args, directory)).trim());
 }
 
 /** The ref alone and without its past; servers that cannot (dumb http, no hashes) are asked for more. */
@@ -76,11 +103,6 @@ async function updateSubmodules(repository: GitRepository, directory: string): P
   const args = ['submodule', '--quiet', 'update', '--init', '--recursive'];
   const shallow = await repository.run([...args, '--depth=1'], directory);
   if (!shallow.ok) await repository.must(args, directory);
-}
-
-async function commitTime(repository: GitRepository, directory: string): Promise<bigint> {
-  const text = await repository.must(['show', '--no-patch', '--format=%ct', 'HEAD'], directory);
-  return BigInt(text.trim()) * 1_000_000_000n;
 }
 
 /** What a clone would have, without what tells when and how it was made. */

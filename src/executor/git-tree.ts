@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { GitSpec } from '../model/graph.js';
 import type { Scope } from '../model/scope.js';
-import { checkOut } from './git-checkout.js';
+import { type CheckedOut, checkOut, commitTime, fetchInto } from './git-checkout.js';
 import { GitRepository, type ResolvedRef } from './git-repository.js';
 import type { RemoteSources } from './remote-sources.js';
 
@@ -22,9 +23,25 @@ export async function gitTree(
   found: ResolvedRef,
   remote: RemoteSources,
   scope: Scope,
-): Promise<{ readonly directory: string; readonly root: string }> {
-  const directory = join(await remote.temporary(), `git-${randomBytes(8).toString('hex')}`);
+): Promise<CheckedOut & { readonly directory: string }> {
+  const directory = await newDirectory(remote);
   const repository = await GitRepository.open(spec.remote, remote, scope);
-  const root = await checkOut(repository, spec, { found, directory });
-  return { directory, root };
+  return { directory, ...(await checkOut(repository, spec, { found, directory })) };
+}
+
+/** When the commit that a spec means was made, in seconds; nothing is checked out. */
+export async function gitTime(spec: GitSpec, remote: RemoteSources, scope: Scope): Promise<number> {
+  const repository = await GitRepository.open(spec.remote, remote, scope);
+  const found = await repository.resolve(spec);
+  const directory = await newDirectory(remote);
+  try {
+    await fetchInto(repository, found, directory);
+    return await commitTime(repository, found, directory);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+async function newDirectory(remote: RemoteSources): Promise<string> {
+  return join(await remote.temporary(), `git-${randomBytes(8).toString('hex')}`);
 }

@@ -72,7 +72,8 @@ interface Options {
   readonly body: CopyBody;
 }
 
-function remoteSpec(source: string, options: Options): HttpSpec | GitSpec | undefined {
+/** What ADD's source stands for if it is not local. Throws Problem on one that is neither right nor local. */
+export function remoteSpec(source: string, options: Options): HttpSpec | GitSpec | undefined {
   const reference = git(source);
   if (reference !== undefined) return gitSpec(reference, options);
   if (!isUrl(source)) return undefined;

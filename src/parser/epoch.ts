@@ -1,8 +1,11 @@
 import { BuildError } from '../model/error.js';
+import type { GitSpec, HttpSpec } from '../model/graph.js';
 import { nearest } from '../model/nearest.js';
+import { remoteSpec } from './add-sources.js';
 import type { GlobalArgs } from './globals.js';
-import type { Instruction } from './instruction.js';
+import type { CopyBody, Instruction } from './instruction.js';
 import type { LowerOptions } from './lower-options.js';
+import { at } from './placed.js';
 import type { Stage } from './stages.js';
 import { expandWord } from './words.js';
 
@@ -45,26 +48,25 @@ export async function resolveEpoch(input: EpochInput): Promise<ResolvedEpoch> {
 }
 
 async function timeOf(value: string, input: EpochInput): Promise<number | undefined> {
-  if (/^[+-]?\d+$/.test(value)) return secondsOf(value);
+  if (/^[+-]?\d+$/.test(value)) return inRange(Number(value), value);
+  const seconds = await timeOfSource(value, input);
+  return seconds === undefined ? undefined : inRange(seconds, `${value} is of ${String(seconds)}`);
+}
+
+async function timeOfSource(value: string, input: EpochInput): Promise<number | undefined> {
   const { options, stages } = input;
   if (value === 'context') return options.sourceTime?.({ kind: 'context' });
   if (options.namedContexts?.has(value) === true)
     return options.sourceTime?.({ kind: 'named-context', name: value });
   const stage = stages.find(({ name }) => name === value.toLowerCase());
   if (stage === undefined) throw invalid(value, stages);
-  const url = addOf(stage, input);
-  if (options.sourceTime === undefined) {
-    throw new BuildError('unsupported', `${NAME} from stage ${value} is not supported yet`, {
-      hint: 'give the time in seconds',
-    });
-  }
-  return options.sourceTime({ kind: 'add', url });
+  const op = at(() => addOf(stage, input), stage.from.range);
+  return options.sourceTime?.({ kind: 'add', op, stage: value });
 }
 
-function secondsOf(value: string): number {
-  const seconds = Number(value);
+function inRange(seconds: number, shown: string): number {
   if (seconds >= 0 && seconds <= LAST) return seconds;
-  throw new BuildError('usage', `invalid ${NAME}: ${value}`, {
+  throw new BuildError('usage', `invalid ${NAME}: ${shown}`, {
     hint: `seconds since 1970, at most ${String(LAST)}`,
   });
 }
@@ -80,14 +82,15 @@ function invalid(value: string, stages: readonly Stage[]): BuildError {
   });
 }
 
-/** The URL of a stage that is nothing but FROM scratch and one remote ADD. */
-function addOf(stage: Stage, { globals, escape, options }: EpochInput): string {
+/** The source of a stage that is nothing but FROM scratch and one remote ADD. */
+function addOf(stage: Stage, { globals, escape, options }: EpochInput): HttpSpec | GitSpec {
   const values = new Map<string, string>();
-  const lookup = (name: string): string | undefined => values.get(name) ?? globals.get(name);
+  const lookup = (name: string): string | undefined =>
+    values.get(name) ?? (name === NAME ? undefined : globals.get(name));
   const expand = (word: string): string => expandWord(word, lookup, escape);
   if (expand(stage.from.base) !== 'scratch')
     throw refused(`${NAME} stage must use FROM scratch`, stage.from);
-  const urls: string[] = [];
+  const found: (HttpSpec | GitSpec | undefined)[] = [];
   for (const instruction of stage.body) {
     if (instruction.kind === 'arg') {
       for (const { name, value } of instruction.args) {
@@ -96,15 +99,25 @@ function addOf(stage: Stage, { globals, escape, options }: EpochInput): string {
       }
     } else if (instruction.kind !== 'copy' || instruction.instruction !== 'ADD') {
       throw refused(`${NAME} stage may hold only ARG and one remote ADD`, instruction);
-    } else urls.push(...instruction.sources.map(expand));
+    } else found.push(...sourcesOf(instruction, expand));
   }
-  const [url, ...more] = urls;
-  if (url === undefined || more.length > 0 || !REMOTE.test(url))
+  const [op] = found;
+  if (op === undefined || found.length > 1)
     throw refused(`${NAME} stage must contain exactly one remote ADD`, stage.from);
-  return url;
+  return op;
 }
 
-const REMOTE = /^(https?|git|ssh):\/\/|^git@/;
+/** What is not remote is undefined. */
+function sourcesOf(
+  instruction: CopyBody & Instruction,
+  expand: (word: string) => string,
+): (HttpSpec | GitSpec | undefined)[] {
+  const checksum = instruction.checksum === undefined ? undefined : expand(instruction.checksum);
+  const remote = instruction.sources.map((source) =>
+    at(() => remoteSpec(expand(source), { checksum, body: instruction }), instruction.range),
+  );
+  return [...remote, ...instruction.heredocs.map(() => undefined)];
+}
 
 function refused(message: string, { range }: Pick<Instruction, 'range'>): BuildError {
   return new BuildError('syntax', message, { range, hint: `${NAME} names this stage` });

@@ -1,5 +1,5 @@
 import type { SourceRange } from '../model/error.js';
-import type { NamedSource, NetworkMode, ResolvedImage } from '../model/graph.js';
+import type { GitSpec, HttpSpec, NamedSource, NetworkMode, ResolvedImage } from '../model/graph.js';
 import type { LintOptions } from './lint/lint-options.js';
 import type { OutlineCapture } from './lint/outline.js';
 import type { Platform } from '../model/oci.js';
@@ -15,7 +15,7 @@ export type EpochSource =
   | { readonly kind: 'context' }
   | { readonly kind: 'named-context'; readonly name: string }
   /** The one remote source of a stage of one ADD. */
-  | { readonly kind: 'add'; readonly url: string };
+  | { readonly kind: 'add'; readonly op: HttpSpec | GitSpec; readonly stage: string };
 
 export interface LowerOptions {
   readonly buildArgs: Readonly<Record<string, string>>;

@@ -241,7 +241,7 @@ describe('SOURCE_DATE_EPOCH', () => {
     assert.match(history()[1] ?? '', / ARG SOURCE_DATE_EPOCH$/);
   });
 
-  test('what it cannot be is refused (testSourceDateEpochDockerfileDefaultInvalid)', () => {
+  test('what it cannot be is refused (testSourceDateEpochDockerfileDefaultInvalid, TestResolveSourceDateEpochValue)', () => {
     for (const value of ['soon', '-1', '999999999999999']) {
       const { status, stderr } = build(`ARG SOURCE_DATE_EPOCH=${value}\nFROM bb\n`);
       assert.equal(status, 1);
@@ -255,20 +255,7 @@ describe('SOURCE_DATE_EPOCH', () => {
     assert.notEqual(inspect('{{.Created}}'), TIME);
   });
 
-  test('a source that has a time is refused, never taken for one without', () => {
-    const file = 'FROM bb\n';
-    const url = '--build-context=src=https://127.0.0.1:1/a.tar.gz';
-    assert.match(build(file, url, arg('src')).stderr, /from the context src is not supported yet/);
-    assert.equal(build(file, `--build-context=src=${context}`, arg('src')).status, 0);
-    const stage = 'FROM scratch AS src\nADD http://127.0.0.1:1/a /\nFROM bb\n';
-    assert.match(build(stage, arg('src')).stderr, /from a remote ADD is not supported yet/);
-    const tar = spawnSync('tar', ['-cC', world.dir, 'Dockerfile']).stdout;
-    const stdin = { env: world.env, input: tar, encoding: 'utf8' } as const;
-    const { stderr } = spawnSync('bin/stave', ['build', '-q', arg('context'), '-'], stdin);
-    assert.match(stderr, /from a context that is no directory is not supported yet/);
-  });
-
-  test('a stage that is more than one remote ADD is refused (testSourceDateEpochStageInvalid)', () => {
+  test('a stage that is more than one remote ADD is refused (testSourceDateEpochStageInvalid, TestResolveSourceDateEpochValueStageInvalid, TestSourceDateEpochStageSourceRequiresScratch)', () => {
     const stages = [
       ['FROM bb AS src\nADD http://127.0.0.1:1/a /\n', /must use FROM scratch/],
       ['FROM scratch AS src\nCOPY new /\n', /only ARG and one remote ADD/],
