@@ -6,7 +6,7 @@ import {
   stopContainer,
 } from './container/container-signals.js';
 import { deliver } from './container/deliver.js';
-import { checkName, createContainer, type RunOptions } from './container/create-container.js';
+import { checkName, createContainer } from './container/create-container.js';
 import { execInContainer, type ExecOptions } from './container/exec-container.js';
 import { followLog, type FollowOptions } from './container/follow-log.js';
 import { removeContainer as remove } from './container/remove-container.js';
@@ -16,6 +16,7 @@ import { launcher } from './launcher.js';
 import { openImage, resolveImage } from './image-source.js';
 import type { ContainerState } from './model/container.js';
 import { BuildError } from './model/error.js';
+import type { RunOptions } from './model/run-options.js';
 import type { LogLine } from './model/log-lines.js';
 import type { ExitStatus, TerminalSize } from './model/process.js';
 import { canonicalName, familiarName, parseReference } from './model/reference.js';
@@ -257,7 +258,7 @@ export function inspectContainer(name: string, { containers }: Workshop): Record
     Image: state.imageId,
     Name: `/${state.name}`,
     LogPath: containers.path(state.id, 'log'),
-    HostConfig: { NetworkMode: state.network, AutoRemove: state.autoRemove },
+    HostConfig: state.hostConfig,
     Config: {
       Hostname: state.hostname,
       Tty: state.terminal,

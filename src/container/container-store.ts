@@ -15,6 +15,7 @@ import { replaceDurably } from '../cache/durable.js';
 import { lockFile } from '../cache/lock-file.js';
 import type { ContainerState } from '../model/container.js';
 import { BuildError } from '../model/error.js';
+import { DEFAULT_HOST_CONFIG } from '../model/host-config.js';
 import { hasCode } from '../model/has-code.js';
 import { nearest } from '../model/nearest.js';
 import { sys } from '../sys/sys.js';
@@ -133,7 +134,11 @@ function isAlive({ status }: ContainerState): boolean {
 
 function readState(file: string): ContainerState | undefined {
   try {
-    return JSON.parse(readFileSync(file, 'utf8')) as ContainerState; // Written whole by replaceDurably.
+    // Written whole by replaceDurably, but maybe by a stave that knew less of containers.
+    const state = JSON.parse(readFileSync(file, 'utf8')) as ContainerState;
+    const { network, autoRemove, hostConfig } = state;
+    const old = { ...DEFAULT_HOST_CONFIG, NetworkMode: network, AutoRemove: autoRemove };
+    return { ...state, hostConfig: { ...old, ...hostConfig } };
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return undefined; // Killed between its directory and its state.
     throw error;

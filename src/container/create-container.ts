@@ -4,30 +4,13 @@ import { ensureLayers } from '../cache/ensure-layers.js';
 import type { ContainerState } from '../model/container.js';
 import type { Digest } from '../model/digest.js';
 import { BuildError } from '../model/error.js';
+import { DEFAULT_HOST_CONFIG } from '../model/host-config.js';
 import type { RunConfig } from '../model/oci.js';
+import type { RunOptions } from '../model/run-options.js';
 import type { Scope } from '../model/scope.js';
 import type { Snapshot } from '../model/stores.js';
 import type { ContainerStore } from './container-store.js';
 import { randomName } from './names.js';
-
-export interface RunOptions {
-  readonly image: string;
-  /** After the image: replaces CMD. */
-  readonly command: readonly string[];
-  readonly name?: string;
-  readonly env: readonly string[];
-  readonly workdir?: string;
-  readonly user?: string;
-  /** '' clears. */
-  readonly entrypoint?: string;
-  readonly hostname?: string;
-  readonly labels?: Readonly<Record<string, string>>;
-  readonly stopSignal?: string;
-  readonly interactive: boolean;
-  readonly terminal: boolean;
-  readonly remove: boolean;
-  readonly network: 'host' | 'none';
-}
 
 export interface RunImage {
   readonly id: Digest;
@@ -69,6 +52,7 @@ export async function createContainer(
     openStdin: options.interactive,
     autoRemove: options.remove,
     network: options.network,
+    hostConfig: { ...DEFAULT_HOST_CONFIG, ...options.host, AutoRemove: options.remove },
     status: 'created',
     exitCode: 0,
     pid: 0,
@@ -121,6 +105,7 @@ function configOf(options: RunOptions, config: RunConfig): RunConfig {
     ...(workdir === undefined ? {} : { WorkingDir: workdir }),
     ...(labels === undefined ? {} : { Labels: { ...config.Labels, ...labels } }),
     ...(stopSignal === undefined ? {} : { StopSignal: stopSignal }),
+    ...options.config,
     Env: mergeEnv(config.Env ?? [], options.env),
   };
 }

@@ -1,5 +1,6 @@
 import type { Digest } from './digest.js';
 import { BuildError } from './error.js';
+import type { HostConfig } from './host-config.js';
 import type { RunConfig } from './oci.js';
 
 export type ContainerStatus = 'created' | 'running' | 'paused' | 'exited';
@@ -28,6 +29,7 @@ export interface ContainerConfig {
   /** Removed when it ends. */
   readonly autoRemove: boolean;
   readonly network: 'host' | 'none';
+  readonly hostConfig: HostConfig;
   /** RFC 3339. */
   readonly created: string;
 }

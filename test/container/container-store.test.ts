@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { createContainerStore } from '../../src/container/container-store.js';
+import { DEFAULT_HOST_CONFIG } from '../../src/model/host-config.js';
 
 test('a wait that is out of time while the monitor is ending rejects with the reason it was given', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'stave-containers-'));
@@ -20,4 +21,21 @@ test('a wait that is out of time while the monitor is ending rejects with the re
   const containers = createContainerStore(directory, Date.now);
   assert.ok(containers.isRunning(id));
   await assert.rejects(containers.waitForEnd(id, AbortSignal.timeout(1)), { name: 'TimeoutError' });
+});
+
+test('a state that a stave wrote before there was a HostConfig reads as one without flags', (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'stave-containers-'));
+  t.after(() => {
+    rmSync(directory, { recursive: true });
+  });
+  const id = 'd'.repeat(64);
+  mkdirSync(join(directory, id));
+  const old = { id, name: 'old', status: 'created', network: 'none', autoRemove: true };
+  writeFileSync(join(directory, id, 'state.json'), JSON.stringify(old));
+  const containers = createContainerStore(directory, Date.now);
+  assert.deepEqual(containers.find('old').hostConfig, {
+    ...DEFAULT_HOST_CONFIG,
+    NetworkMode: 'none',
+    AutoRemove: true,
+  });
 });

@@ -4,7 +4,7 @@ import { BuildError } from '../../model/error.js';
 import { openWorkshop } from '../../workshop.js';
 import { type Command, say } from '../command.js';
 import { errorText } from '../print-error.js';
-import { environment } from './run.js';
+import { environment } from '../run-flags/identity.js';
 
 export const execCommand: Command = {
   names: ['exec', 'container exec'],

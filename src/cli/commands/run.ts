@@ -4,108 +4,8 @@ import { exitCodeOf } from '../../model/container.js';
 import { BuildError } from '../../model/error.js';
 import { openWorkshop } from '../../workshop.js';
 import { type Command, type CommandContext, say } from '../command.js';
-import type { FlagSpec } from '../flags.js';
 import { errorText } from '../print-error.js';
-
-const LATER = [
-  'add-host',
-  'attach',
-  'cap-add',
-  'cap-drop',
-  'cgroup-parent',
-  'cidfile',
-  'cpus',
-  'cpu-shares',
-  'cpuset-cpus',
-]
-  .concat([
-    'device',
-    'dns',
-    'domainname',
-    'env-file',
-    'expose',
-    'gpus',
-    'group-add',
-    'health-cmd',
-    'init',
-  ])
-  .concat([
-    'ip',
-    'ipc',
-    'link',
-    'log-driver',
-    'log-opt',
-    'memory',
-    'memory-swap',
-    'mount',
-    'network-alias',
-    'pid',
-  ])
-  .concat([
-    'pids-limit',
-    'platform',
-    'privileged',
-    'publish',
-    'publish-all',
-    'pull',
-    'read-only',
-    'restart',
-    'runtime',
-  ])
-  .concat([
-    'security-opt',
-    'shm-size',
-    'stop-timeout',
-    'sysctl',
-    'tmpfs',
-    'ulimit',
-    'userns',
-    'uts',
-  ])
-  .concat(['volume', 'volumes-from'])
-  .map((name): FlagSpec => ({ name, kind: 'text', help: '', later: true }));
-
-const LATER_SHORT: readonly FlagSpec[] = [
-  ...[
-    ['p', 'publish'],
-    ['v', 'volume'],
-    ['m', 'memory'],
-    ['P', 'publish-all'],
-  ].map(([short = '', name = '']): FlagSpec => ({
-    name: `${name}!`,
-    short,
-    kind: 'text',
-    help: '',
-    later: true,
-  })),
-];
-
-/** Flags of `run` and `create`. */
-const FLAGS: readonly FlagSpec[] = [
-  { name: 'entrypoint', kind: 'text', value: 'COMMAND', help: "Instead of the image's entrypoint" },
-  {
-    name: 'env',
-    short: 'e',
-    kind: 'list',
-    value: 'NAME[=VALUE]',
-    help: 'Set an environment variable',
-  },
-  { name: 'hostname', short: 'h', kind: 'text', value: 'NAME', help: 'Host name of the container' },
-  { name: 'interactive', short: 'i', kind: 'bool', help: 'Keep stdin open' },
-  { name: 'label', short: 'l', kind: 'list', value: 'NAME[=VALUE]', help: 'Set metadata' },
-  { name: 'name', kind: 'text', value: 'NAME', help: 'Name of the container' },
-  {
-    name: 'network',
-    kind: 'text',
-    value: 'MODE',
-    help: 'host (the default, until there is a bridge) or none',
-  },
-  { name: 'rm', kind: 'bool', help: 'Remove the container when it ends' },
-  { name: 'stop-signal', kind: 'text', value: 'SIGNAL', help: 'What stop sends' },
-  { name: 'tty', short: 't', kind: 'bool', help: 'Give it a terminal' },
-  { name: 'user', short: 'u', kind: 'text', value: 'USER[:GROUP]', help: 'Who runs it' },
-  { name: 'workdir', short: 'w', kind: 'text', value: 'DIR', help: 'Working directory' },
-];
+import { RUN_FLAGS, runOptions } from '../run-flags/run-options.js';
 
 export const runCommand: Command = {
   names: ['run', 'container run'],
@@ -122,9 +22,7 @@ export const runCommand: Command = {
       help: 'Keys that leave it running (ctrl-p,ctrl-q)',
     },
     { name: 'sig-proxy', kind: 'bool', help: 'Pass signals on (default true)' },
-    ...FLAGS,
-    ...LATER,
-    ...LATER_SHORT,
+    ...RUN_FLAGS,
   ],
   run: async (context) => {
     try {
@@ -173,7 +71,7 @@ export const createCommand: Command = {
   usage: '[OPTIONS] IMAGE [COMMAND] [ARG...]',
   summary: 'Create a container without starting it',
   interspersed: false,
-  flags: [...FLAGS, ...LATER, ...LATER_SHORT],
+  flags: RUN_FLAGS,
   run: async (context) => {
     const options = runOptions(context, 'create');
     await using workshop = openWorkshop(undefined, context.env);
@@ -182,57 +80,3 @@ export const createCommand: Command = {
     return 0;
   },
 };
-
-function runOptions({ flags, env }: CommandContext, command: string) {
-  const [image, ...rest] = flags.rest;
-  if (image === undefined)
-    throw new BuildError('usage', `"stave ${command}" requires at least 1 argument`, {
-      hint: `usage: stave ${command} [OPTIONS] IMAGE [COMMAND] [ARG...]`,
-    });
-  const texts = {
-    name: flags.text('name'),
-    workdir: flags.text('workdir'),
-    user: flags.text('user'),
-    entrypoint: flags.text('entrypoint'),
-    hostname: flags.text('hostname'),
-    stopSignal: flags.text('stop-signal'),
-  };
-  return {
-    image,
-    command: rest,
-    env: environment(flags.list('env'), env),
-    interactive: flags.bool('interactive'),
-    terminal: flags.bool('tty'),
-    remove: flags.bool('rm'),
-    network: networkOf(flags.text('network')),
-    labels: labelsOf(flags.list('label')),
-    ...(Object.fromEntries(Object.entries(texts).filter(([, text]) => text !== undefined)) as {
-      [K in keyof typeof texts]?: string; // What was not given is left out.
-    }),
-  };
-}
-
-/** `NAME=VALUE`, or `NAME` with the value it has here. */
-export function environment(given: readonly string[], env: NodeJS.ProcessEnv): string[] {
-  return given.flatMap((entry) => {
-    if (entry.includes('=')) return [entry];
-    return env[entry] === undefined ? [] : [`${entry}=${env[entry]}`];
-  });
-}
-
-function labelsOf(list: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    list.map((label) => {
-      const cut = label.indexOf('=');
-      return cut === -1 ? [label, ''] : [label.slice(0, cut), label.slice(cut + 1)];
-    }),
-  );
-}
-
-function networkOf(value: string | undefined): 'host' | 'none' {
-  if (value === undefined || value === 'host' || value === 'default') return 'host';
-  if (value === 'none') return 'none';
-  throw new BuildError('unsupported', `--network ${value} is not supported yet`, {
-    hint: 'use host or none',
-  });
-}

@@ -1,0 +1,45 @@
+import { BuildError } from '../../model/error.js';
+import type { RunOptions } from '../../model/run-options.js';
+import type { CommandContext } from '../command.js';
+import type { FlagSpec } from '../flags.js';
+import type { FlagFamily } from './flag-family.js';
+import { IDENTITY } from './identity.js';
+import { NETWORK } from './network.js';
+import { REFUSED_FLAGS } from './refused.js';
+
+const FAMILIES: readonly FlagFamily[] = [IDENTITY, NETWORK];
+
+/** Flags of `run` and `create`. */
+export const RUN_FLAGS: readonly FlagSpec[] = [
+  ...FAMILIES.flatMap(({ flags }) => flags),
+  ...REFUSED_FLAGS,
+];
+
+/** What was given, checked. Throws BuildError `usage`. */
+export function runOptions({ flags, env }: CommandContext, command: string): RunOptions {
+  const [image, ...rest] = flags.rest;
+  if (image === undefined)
+    throw new BuildError('usage', `"stave ${command}" requires at least 1 argument`, {
+      hint: `usage: stave ${command} [OPTIONS] IMAGE [COMMAND] [ARG...]`,
+    });
+  const nothing: RunOptions = {
+    image,
+    command: rest,
+    env: [],
+    interactive: false,
+    terminal: false,
+    remove: false,
+    network: 'host',
+    host: {},
+    config: {},
+  };
+  return FAMILIES.map(({ read }) => read(flags, env)).reduce<RunOptions>(
+    (all, part) => ({
+      ...all,
+      ...part,
+      host: { ...all.host, ...part.host },
+      config: { ...all.config, ...part.config },
+    }),
+    nothing,
+  );
+}

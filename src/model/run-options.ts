@@ -1,0 +1,27 @@
+import type { HostConfig } from './host-config.js';
+import type { RunConfig } from './oci.js';
+
+/** What `run` and `create` ask for. */
+export interface RunOptions {
+  readonly image: string;
+  /** After the image: replaces CMD. */
+  readonly command: readonly string[];
+  readonly name?: string;
+  readonly env: readonly string[];
+  readonly workdir?: string;
+  readonly user?: string;
+  /** '' clears. */
+  readonly entrypoint?: string;
+  readonly hostname?: string;
+  readonly domainname?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly stopSignal?: string;
+  readonly interactive: boolean;
+  readonly terminal: boolean;
+  readonly remove: boolean;
+  readonly network: 'host' | 'none';
+  /** What was given of it; the rest is as DEFAULT_HOST_CONFIG says. */
+  readonly host: Partial<HostConfig>;
+  /** Replaces what the image's config says. */
+  readonly config: Partial<RunConfig>;
+}
