@@ -2,7 +2,7 @@ import { closeSync, openSync } from 'node:fs';
 import { applyChanges } from './config-changes.js';
 import { type Change, type ChangedTree, containerChanges } from './container/changes.js';
 import { writeChangeLayer } from './container/change-layer.js';
-import { freezeContainer } from './container/freeze.js';
+import { frozen } from './container/freeze.js';
 import type { ContainerState } from './model/container.js';
 import type { Digest } from './model/digest.js';
 import { BuildError } from './model/error.js';
@@ -87,7 +87,7 @@ async function writeLayer(
   const tree = treeOf(state, snapshot, workshop);
   {
     const freezes = pause && state.status === 'running' && containers.isRunning(state.id);
-    using _frozen = freezes ? freezeContainer(state.pid) : undefined;
+    using _frozen = freezes ? await frozen(state) : undefined;
     const changes = containerChanges(tree);
     if (changes.length === 0) return undefined;
     writeChangeLayer(changes, tree, layer.upper);

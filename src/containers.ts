@@ -9,6 +9,7 @@ import { deliver } from './container/deliver.js';
 import { checkName, createContainer } from './container/create-container.js';
 import { execInContainer, type ExecOptions } from './container/exec-container.js';
 import { followLog, type FollowOptions } from './container/follow-log.js';
+import { pauseContainer, refusePaused, unpauseContainer } from './container/pause-container.js';
 import { removeContainer as remove } from './container/remove-container.js';
 import { startContainer as start } from './container/start-container.js';
 import { openLayers } from './commit.js';
@@ -127,6 +128,7 @@ export async function attachContainer(
       hint: `stave start ${state.name}`,
     });
   }
+  refusePaused(state, 'You cannot attach to a paused container, unpause it first');
   using _kept = containers.keep(state.id);
   const { terminal } = state;
   routeSignals(terminal, request, state.pid);
@@ -198,6 +200,15 @@ export async function stop(
     ...(signal === undefined ? {} : { signal: signalNumber(signal) }),
   };
   await stopContainer(state, options, containers);
+}
+
+/** Stops a container's processes where they are. Throws BuildError `conflict` in docker's words. */
+export function pause(name: string, { containers }: Workshop): Promise<void> {
+  return pauseContainer(containers.find(name), containers);
+}
+
+export function unpause(name: string, { containers }: Workshop): void {
+  unpauseContainer(containers.find(name), containers);
 }
 
 export function kill(name: string, signal: string, { containers }: Workshop): void {
@@ -276,6 +287,7 @@ export async function exec(
   workshop: Workshop,
 ): Promise<ExitStatus> {
   const state = findRunning(name, workshop);
+  refusePaused(state, `Container ${name} is paused, unpause the container before exec`);
   const snapshot = await openLayers(state, workshop);
   return execInContainer(state, options, { ...workshop, snapshot }, forever);
 }

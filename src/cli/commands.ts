@@ -27,8 +27,11 @@ import {
   waitCommand,
 } from './commands/lifecycle.js';
 import { logsCommand } from './commands/logs.js';
+import { pauseCommand, unpauseCommand } from './commands/pause.js';
 import { pullCommand } from './commands/pull.js';
 import { createCommand, runCommand } from './commands/run.js';
+import { statsCommand } from './commands/stats.js';
+import { topCommand } from './commands/top.js';
 import { versionCommand } from './commands/version.js';
 
 /** Every command, in the order the help shows them. */
@@ -46,8 +49,12 @@ export const commands: readonly Command[] = [
   stopCommand,
   killCommand,
   restartCommand,
+  pauseCommand,
+  unpauseCommand,
   waitCommand,
   renameCommand,
+  topCommand,
+  statsCommand,
   rmCommand,
   diffCommand,
   commitCommand,

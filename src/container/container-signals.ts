@@ -4,6 +4,7 @@ import { BuildError } from '../model/error.js';
 import { nearest } from '../model/nearest.js';
 import type { ContainerStore } from './container-store.js';
 import { deliver } from './deliver.js';
+import { unpauseContainer } from './pause-container.js';
 
 /** `TERM`, `SIGTERM` or `15` as a number. Throws BuildError `usage`. */
 export function signalNumber(text: string): number {
@@ -24,7 +25,15 @@ export function killContainer(
   containers: ContainerStore,
 ): void {
   if (!containers.isRunning(state.id)) throw notRunning(state.id);
+  signalContainer(state, signal, containers);
+}
+
+/** A paused container goes on with what ends it, as docker's: else it would never see it. */
+function signalContainer(state: ContainerState, signal: number, containers: ContainerStore): void {
   deliver(state.pid, signal);
+  const { StopSignal } = state.config;
+  const ends = StopSignal === undefined || signal === KILL || signal === signalNumber(StopSignal);
+  if (state.status === 'paused' && ends) unpauseContainer(state, containers);
 }
 
 export function notRunning(id: string): BuildError {
@@ -42,8 +51,7 @@ export async function stopContainer(
   containers: ContainerStore,
 ): Promise<void> {
   if (!containers.isRunning(state.id)) return;
-  const stop = signal ?? signalNumber(state.config.StopSignal ?? 'SIGTERM');
-  deliver(state.pid, stop);
+  signalContainer(state, signal ?? signalNumber(state.config.StopSignal ?? 'SIGTERM'), containers);
   try {
     await containers.waitForEnd(state.id, AbortSignal.timeout(Math.max(1, timeoutMs)));
   } catch (error) {

@@ -23,6 +23,10 @@ export async function removeContainer(
 }
 
 function running({ name, status }: ContainerState): BuildError {
-  const message = `cannot remove container "/${name}": container is ${status}: stop the container before removing or force remove`;
+  const why =
+    status === 'paused'
+      ? 'container is paused and must be unpaused first'
+      : `container is ${status}: stop the container before removing or force remove`;
+  const message = `cannot remove container "/${name}": ${why}`;
   return new BuildError('conflict', message, { hint: `stave rm --force ${name}` });
 }

@@ -12,6 +12,7 @@ import { sys } from '../sys/sys.js';
 import { checkProgram } from './check-program.js';
 import { type ContainerStore, startOf } from './container-store.js';
 import { mergeEnv } from './create-container.js';
+import { refusePaused } from './pause-container.js';
 
 export interface StartDeps {
   readonly containers: ContainerStore;
@@ -33,6 +34,7 @@ export interface StartDeps {
  */
 export async function startContainer(state: ContainerState, deps: StartDeps): Promise<void> {
   const { containers, now } = deps;
+  refusePaused(state, 'cannot start a paused container, try unpause instead');
   using lock = await containers.lock(state.id);
   if (lock === undefined) return;
   const started = new Date(now()).toISOString();

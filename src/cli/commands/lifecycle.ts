@@ -38,7 +38,7 @@ const TIMEOUT: FlagSpec = {
 const TIME: FlagSpec = { name: 'time', kind: 'text', value: 'SECONDS', help: 'As --timeout' };
 
 /** Does the same to each container named, prints its name; the first failure is thrown when all had their turn. */
-async function each(
+export async function each(
   context: CommandContext,
   usage: string,
   work: (name: string, workshop: Workshop) => Promise<string | undefined>,

@@ -7,6 +7,15 @@ export function humanSize(bytes: number): string {
   return `${String(Number(value.toPrecision(3)))}${SIZES[unit] ?? ''}`;
 }
 
+const BINARY = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'];
+
+/** Binary size with four significant digits: `504KiB`, `23.54GiB` (docker/go-units BytesSize). */
+export function binarySize(bytes: number): string {
+  let [value, unit] = [bytes, 0];
+  while (value >= 1024 && unit < BINARY.length - 1) [value, unit] = [value / 1024, unit + 1];
+  return `${String(Number(value.toPrecision(4)))}${BINARY[unit] ?? ''}`;
+}
+
 /** `About an hour`, `5 seconds`, `2 weeks` (docker/go-units HumanDuration). */
 export function humanDuration(ms: number): string {
   const seconds = Math.floor(ms / 1000);
