@@ -28,6 +28,8 @@ export interface SourceTree {
   readonly contentHash: (entry: SourceEntry) => string;
   /** Digest of the extended attributes a copy keeps; '' for none. */
   readonly xattrDigest: (entry: SourceEntry) => string;
+  /** The bytes `contentHash` is of, where they were kept when it was made; given once. */
+  readonly takeContent?: (entry: SourceEntry) => Buffer | undefined;
 }
 
 /** A host path for latin1 bytes: plain ASCII goes as text, which Node handles faster. */

@@ -1,5 +1,5 @@
 import { type BigIntStats, lstatSync, readdirSync, readlinkSync } from 'node:fs';
-import { hashFile } from '../cache/file-hash.js';
+import { readFile } from '../cache/file-hash.js';
 import { typeOf } from '../cache/merged-view.js';
 import { hostPath, joinPath, type SourceEntry, type SourceTree } from '../cache/source-tree.js';
 import { openStatCache, type StatCache } from '../cache/stat-cache.js';
@@ -27,6 +27,10 @@ export interface ContextOptions {
   readonly now: bigint;
 }
 
+/** Small files read for their hash are kept for the copy that likely follows, up to this much in all. */
+const KEEP_FILE = 64 << 10;
+const KEEP_ALL = 64 << 20;
+
 /** Beside a file's hash in the stat cache: the digest of its extended attributes. */
 const XATTRS = '\0xattrs';
 
@@ -35,6 +39,7 @@ export function openContext({ dir, ignore, statCacheFile, now }: ContextOptions)
   const stats = new Map<string, BigIntStats>();
   const listed = new Map<string, readonly SourceEntry[]>();
   const read = new Map<string, FileFacts & { readonly stat: BigIntStats }>();
+  const contents = keptContents();
   let cache: StatCache | undefined;
   const statCache = (): StatCache | undefined =>
     statCacheFile === undefined ? undefined : (cache ??= openStatCache(statCacheFile, now));
@@ -70,11 +75,9 @@ export function openContext({ dir, ignore, statCacheFile, now }: ContextOptions)
   const facts = ({ path, file }: SourceEntry): FileFacts => {
     const stat = stats.get(path) ?? lstatSync(file, { bigint: true });
     const last = read.get(path);
-    if (last?.stat === stat) return last;
-    const found = {
-      stat,
-      ...(recall(statCache(), path, stat) ?? learn(statCache(), path, file, stat)),
-    };
+    if (last !== undefined && isSame(last.stat, stat)) return last;
+    const known = recall(statCache(), path, stat);
+    const found = { stat, ...(known ?? learn(statCache(), { path, file, stat }, contents)) };
     read.set(path, found);
     return found;
   };
@@ -86,8 +89,32 @@ export function openContext({ dir, ignore, statCacheFile, now }: ContextOptions)
     unfiltered,
     verdict: (path) => ignore.verdict(path),
     contentHash: (of) => facts(of).hash,
+    takeContent: ({ path }) => contents.take(path),
     xattrDigest: (of) => (of.type === 'file' ? facts(of).xattrs : xattrDigest(of.file)),
     save: () => cache?.save(),
+  };
+}
+
+interface KeptContents {
+  readonly keep: (path: string, content: Buffer) => void;
+  readonly take: (path: string) => Buffer | undefined;
+}
+
+function keptContents(): KeptContents {
+  const contents = new Map<string, Buffer>();
+  let room = KEEP_ALL;
+  return {
+    keep: (path, content) => {
+      if (content.length > room) return;
+      room -= content.length;
+      contents.set(path, content);
+    },
+    take: (path) => {
+      const content = contents.get(path);
+      contents.delete(path);
+      room += content?.length ?? 0;
+      return content;
+    },
   };
 }
 
@@ -108,16 +135,29 @@ function recall(
   return { hash, xattrs: cache.hasNotes() ? (cache.get(`${path}${XATTRS}`, stat) ?? '') : '' };
 }
 
+/** The same file, unchanged, looked at twice. */
+function isSame(a: BigIntStats, b: BigIntStats): boolean {
+  if (a === b) return true;
+  return a.ino === b.ino && a.size === b.size && a.mtimeNs === b.mtimeNs && a.ctimeNs === b.ctimeNs;
+}
+
+interface Unread {
+  readonly path: string;
+  readonly file: string | Buffer;
+  readonly stat: BigIntStats;
+}
+
 function learn(
   cache: StatCache | undefined,
-  path: string,
-  file: string | Buffer,
-  stat: BigIntStats,
+  { path, file, stat }: Unread,
+  contents: KeptContents,
 ): FileFacts {
-  const found = { hash: hashFile(file), xattrs: xattrDigest(file) };
-  cache?.set(path, stat, found.hash);
-  if (found.xattrs !== '') cache?.set(`${path}${XATTRS}`, stat, found.xattrs);
-  return found;
+  const { hash, hasXattrs, content } = readFile(file, KEEP_FILE);
+  if (content !== undefined) contents.keep(path, content);
+  const xattrs = hasXattrs ? xattrDigest(file) : '';
+  cache?.set(path, stat, hash);
+  if (xattrs !== '') cache?.set(`${path}${XATTRS}`, stat, xattrs);
+  return { hash, xattrs };
 }
 
 function describe(path: string, file: string | Buffer, stat: BigIntStats): SourceEntry {

@@ -21,61 +21,79 @@ const EXCLUSIVE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
 const buffer = Buffer.allocUnsafe(1 << 20);
 
 /**
- * A new file with a source's bytes: small ones through memory, large ones by the kernel (reflink or copy_file_range),
- * sparse ones by extents. Throws BuildError `not-found` when the source is not what it was when it was looked at: its
+ * A new file with a source's bytes and time: small ones through memory, large ones by the kernel (reflink or
+ * copy_file_range), sparse ones by extents. `content`: the bytes, if they were read before. Throws BuildError `not-found` when the source is not what it was when it was looked at: its
  * digest is in the key already. EEXIST when there is a file.
  */
-export function copyContent(entry: SourceEntry, to: string | Buffer, access: Access): void {
-  if (entry.size === 0 && entry.live === undefined) {
-    withFile(to, access, () => undefined);
+export function copyContent(entry: SourceEntry, copy: Copy, content?: Buffer): void {
+  if (content !== undefined && content.length !== entry.size) throw changed(entry.path);
+  if (content !== undefined || (entry.size === 0 && entry.live === undefined)) {
+    withFile(copy, (fd) => {
+      if (content !== undefined) writeAll(fd, content, content.length);
+    });
     return;
   }
   const from = openSource(entry.file, entry.path);
   try {
-    if (entry.size <= SMALL) copySmall(from, entry, to, access);
-    else copyLarge(from, entry, to, access);
+    if (entry.size <= SMALL) copySmall(from, entry, copy);
+    else copyLarge(from, entry, copy);
   } finally {
     closeSync(from);
   }
 }
 
-function withFile(to: string | Buffer, { owner, mode }: Access, write: (fd: number) => void): void {
-  const fd = openSync(to, EXCLUSIVE, 0o600);
+/** The file to make. */
+export interface Copy {
+  readonly to: string | Buffer;
+  readonly access: Access;
+  readonly mtimeNs: bigint;
+}
+
+function withFile(copy: Copy, write: (fd: number) => void): void {
+  const fd = openSync(copy.to, EXCLUSIVE, 0o600);
   try {
     write(fd);
-    fchownSync(fd, owner.uid, owner.gid);
-    fchmodSync(fd, mode);
+    finish(fd, copy);
   } finally {
     closeSync(fd);
   }
 }
 
-function copySmall(from: number, entry: SourceEntry, to: string | Buffer, access: Access): void {
+function finish(fd: number, { access: { owner, mode }, mtimeNs }: Copy): void {
+  fchownSync(fd, owner.uid, owner.gid);
+  fchmodSync(fd, mode);
+  sys().futimens(fd, mtimeNs, mtimeNs);
+}
+
+function writeAll(fd: number, bytes: Buffer, length: number): void {
+  for (let at = 0; at < length;) at += writeSync(fd, bytes, at, length - at);
+}
+
+function copySmall(from: number, entry: SourceEntry, copy: Copy): void {
   let length = 0;
   for (let read = -1; read !== 0 && length <= entry.size; length += read) {
     read = readSync(from, buffer, length, entry.size + 1 - length, null);
   }
   if (length !== entry.size) throw changed(entry.path);
   checkUnchanged(from, entry);
-  withFile(to, access, (fd) => {
-    for (let at = 0; at < length;) at += writeSync(fd, buffer, at, length - at);
+  withFile(copy, (fd) => {
+    writeAll(fd, buffer, length);
   });
 }
 
-function copyLarge(from: number, entry: SourceEntry, to: string | Buffer, access: Access): void {
+function copyLarge(from: number, entry: SourceEntry, copy: Copy): void {
   const stat = fstatSync(from, { bigint: true });
   if (stat.blocks * 512n < stat.size) {
-    withFile(to, access, (fd) => {
+    withFile(copy, (fd) => {
       copyExtents(from, fd, stat);
     });
   } else {
     // By descriptor: a link put in its place meanwhile is not followed.
     const flags = constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL;
-    copyFileSync(`/proc/self/fd/${String(from)}`, to, flags);
-    const fd = openSync(to, constants.O_WRONLY | constants.O_NOFOLLOW);
+    copyFileSync(`/proc/self/fd/${String(from)}`, copy.to, flags);
+    const fd = openSync(copy.to, constants.O_WRONLY | constants.O_NOFOLLOW);
     try {
-      fchownSync(fd, access.owner.uid, access.owner.gid);
-      fchmodSync(fd, access.mode);
+      finish(fd, copy);
     } finally {
       closeSync(fd);
     }

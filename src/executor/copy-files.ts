@@ -142,7 +142,7 @@ function copyEntry(copier: Copier, source: Source, entry: SourceEntry, target: s
     copyChildren(copier, source, entry, target);
     return;
   }
-  writer.file(target, entry, as);
+  writer.file(target, entry, as, tree.takeContent?.(entry));
   if (entry.type !== 'file' || entry.inode !== undefined) return;
   copyXattrs(writer, tree, entry, target);
   if (source.hashed) copier.known.set(target, tree.contentHash(entry));

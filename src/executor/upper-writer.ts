@@ -96,18 +96,21 @@ export class UpperWriter {
     this.#times.set(path, mtimeNs);
   }
 
-  /** Anything but a directory; its parent must have been ensured. False if it became a hard link to one before. */
-  file(path: string, entry: SourceEntry, access: Access): boolean {
+  /**
+   * Anything but a directory; its parent must have been ensured. False if it became a hard link to one before.
+   * `content`: a file's bytes, if they were read before.
+   */
+  file(path: string, entry: SourceEntry, access: Access, content?: Buffer): boolean {
     refuseWhiteout(path);
     if (!this.#fresh.has(parentOf(path)) || entry.inode !== undefined) this.#makeRoom(path);
     if (entry.inode !== undefined && this.#linkedBefore(entry.inode, path)) return false;
     try {
-      this.#create(path, entry, access);
+      this.#create(path, entry, access, content);
     } catch (error) {
       if (!hasCode(error, 'EEXIST')) throw noSpace(error, this.upper);
       // Only in a fresh directory: two sources have the name, the later one wins.
       this.#makeRoom(path);
-      this.#create(path, entry, access);
+      this.#create(path, entry, access, content);
     }
     return true;
   }
@@ -208,12 +211,12 @@ export class UpperWriter {
     return true;
   }
 
-  #create(path: string, entry: SourceEntry, access: Access): void {
+  #create(path: string, entry: SourceEntry, access: Access, content?: Buffer): void {
     const full = this.#full(path);
     switch (entry.type) {
       case 'file':
-        copyContent(entry, full, access);
-        break;
+        copyContent(entry, { to: full, access, mtimeNs: entry.mtimeNs }, content);
+        return;
       case 'symlink':
         symlinkSync(Buffer.from(entry.link ?? '', 'latin1'), full);
         lchownSync(full, access.owner.uid, access.owner.gid);

@@ -21,12 +21,16 @@ export interface Sys {
   readonly lgetxattr: (path: Path, name: string) => Buffer | undefined;
   /** Names as latin1; empty where the filesystem has none. */
   readonly llistxattr: (path: Path) => readonly string[];
+  /** Whether an open file has any extended attribute. */
+  readonly hasXattrs: (fd: number) => boolean;
   readonly lsetxattr: (path: Path, name: string, value: Buffer) => void;
   readonly lremovexattr: (path: Path, name: string) => void;
   /** `mode` with its type bits (S_IFCHR, S_IFBLK, S_IFIFO). */
   readonly mknod: (path: Path, mode: number, major: number, minor: number) => void;
   /** Sets both times in nanoseconds, not following a final symlink. */
   readonly utimens: (path: Path, atimeNs: bigint, mtimeNs: bigint) => void;
+  /** The same of an open file. */
+  readonly futimens: (fd: number, atimeNs: bigint, mtimeNs: bigint) => void;
   /** Writes a whole filesystem's dirty pages to disk and waits. */
   readonly syncfs: (fd: number) => void;
   /** Offset of the next data or hole at or after `offset` (lseek(2)); undefined when there is none. */
@@ -53,12 +57,15 @@ const SEEK = { data: 3, hole: 4 } as const;
 const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 
-function fileCalls(): Pick<Sys, 'flock' | 'flockAsync' | 'mknod' | 'utimens' | 'syncfs' | 'seek'> {
+type FileCalls = 'flock' | 'flockAsync' | 'mknod' | 'utimens' | 'futimens' | 'syncfs' | 'seek';
+
+function fileCalls(): Pick<Sys, FileCalls> {
   const c = libc();
   const flockCall = c.declare('int flock(int, int)');
   const mknodCall = c.declare('int mknod(const uint8_t *, unsigned int, uint64_t)');
   const lseek = c.declare('int64_t lseek(int, int64_t, int)');
   const utimensat = c.declare('int utimensat(int, const uint8_t *, const int64_t *, int)');
+  const futimens = c.declare('int futimens(int, const int64_t *)');
   const flock: Sys['flock'] = (fd, mode, wait) => {
     if (flockCall(fd, LOCK[mode] | (wait ? 0 : LOCK_NB)) === 0) return true;
     const error = errnoError(c.errno(), 'flock');
@@ -86,6 +93,10 @@ function fileCalls(): Pick<Sys, 'flock' | 'flockAsync' | 'mknod' | 'utimens' | '
       const done = utimensat(AT_FDCWD, cstring(path), times, AT_SYMLINK_NOFOLLOW);
       if (done !== 0) c.fail('utimensat', path);
     },
+    futimens: (fd, atimeNs, mtimeNs) => {
+      const times = BigInt64Array.from([...seconds(atimeNs), ...seconds(mtimeNs)]);
+      if (futimens(fd, times) !== 0) c.fail('futimens', String(fd));
+    },
   };
 }
 
@@ -111,10 +122,13 @@ function deviceNumber(major: number, minor: number): bigint {
   );
 }
 
-function xattrCalls(): Pick<Sys, 'lgetxattr' | 'llistxattr' | 'lsetxattr' | 'lremovexattr'> {
+type XattrCalls = 'lgetxattr' | 'llistxattr' | 'hasXattrs' | 'lsetxattr' | 'lremovexattr';
+
+function xattrCalls(): Pick<Sys, XattrCalls> {
   const c = libc();
   const get = c.declare('long lgetxattr(const uint8_t *, const char *, uint8_t *, size_t)');
   const list = c.declare('long llistxattr(const uint8_t *, uint8_t *, size_t)');
+  const count = c.declare('long flistxattr(int, uint8_t *, size_t)');
   const set = c.declare(
     'int lsetxattr(const uint8_t *, const char *, const uint8_t *, size_t, int)',
   );
@@ -124,6 +138,13 @@ function xattrCalls(): Pick<Sys, 'lgetxattr' | 'llistxattr' | 'lsetxattr' | 'lre
     llistxattr: (path) => {
       const names = read(list, 'llistxattr', path, [cstring(path)]);
       return names === undefined ? [] : names.toString('latin1').split('\0').slice(0, -1);
+    },
+    hasXattrs: (fd) => {
+      const length = count(fd, null, 0);
+      if (length >= 0) return length > 0;
+      const error = errnoError(c.errno(), 'flistxattr');
+      if (hasCode(error, 'ENOTSUP', 'EOPNOTSUPP')) return false;
+      throw error;
     },
     lsetxattr: (path, name, value) => {
       if (set(cstring(path), name, value, value.length, 0) !== 0) c.fail('lsetxattr', path);

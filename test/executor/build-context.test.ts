@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { openContext } from '../../src/executor/build-context.js';
+import { compileIgnore } from '../../src/executor/match.js';
+
+test('a file is read once for its hash, and its bytes are handed out once', (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'stave-context-'));
+  t.after(() => {
+    rmSync(dir, { recursive: true });
+  });
+  writeFileSync(join(dir, 'f'), 'hello');
+  const context = openContext({ dir, ignore: compileIgnore('', 'none'), now: 0n });
+  const hash = (): string => {
+    const entry = context.entry('f');
+    assert.ok(entry !== undefined);
+    return context.contentHash(entry);
+  };
+  const first = hash();
+  const entry = context.entry('f');
+  assert.ok(entry !== undefined);
+  assert.equal(context.takeContent?.(entry)?.toString(), 'hello');
+  assert.equal(hash(), first);
+  assert.equal(context.takeContent?.(entry), undefined, 'it was read again');
+  writeFileSync(join(dir, 'f'), 'other');
+  assert.notEqual(hash(), first);
+});
