@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/.."
 . scripts/debian-packages.sh
 [ -d node_modules ] || npm ci --no-audit --no-fund --loglevel=error
-need crun runc conmon util-linux libseccomp2 busybox-static mmdebstrap skopeo umoci docker-registry docker.io buildah podman \
+need crun runc conmon uidmap util-linux libseccomp2 busybox-static mmdebstrap skopeo umoci docker-registry docker.io buildah podman \
   tar tmux strace python3 procps
 npm run --silent format:check
 npm run --silent types

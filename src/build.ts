@@ -17,6 +17,7 @@ import type { Scope } from './model/scope.js';
 import type { Snapshot } from './model/stores.js';
 import { lower } from './parser/lower.js';
 import { solveAll } from './solver/solve.js';
+import { privileges } from './sys/privileges.js';
 import type { Workshop } from './workshop.js';
 
 /** Steps of one build that may run at once. */
@@ -50,6 +51,7 @@ async function runBuild(
   scope: Scope,
 ): Promise<BuildResult> {
   const tags = (options.tags ?? []).map(parseReference);
+  warnOfLimits(options, scope);
   const definition = await loadDefinition(options, workshop, scope);
   const { platforms } = definition;
   const plans = await withWarnings(definition, scope, (lint) =>
@@ -76,6 +78,14 @@ async function runBuild(
   return internalVertex('exporting to image', scope, (inner) =>
     exportBuild({ options, tags, finished, index: platforms.index }, workshop, inner),
   );
+}
+
+/** A limit that holds nobody is worse than none. */
+function warnOfLimits({ resources, cgroupParent }: BuildOptions, { emit }: Scope): void {
+  const limited = cgroupParent !== undefined || Object.keys(resources ?? {}).length > 0;
+  if (!limited || !privileges().userNamespace) return;
+  const message = 'limits of memory and CPU are not enforced: cgroups need root here';
+  emit({ type: 'warning', message });
 }
 
 /** Who asks for the host's network for every RUN allows it for each. */

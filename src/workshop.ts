@@ -32,14 +32,14 @@ export function openWorkshop(root: string | undefined, env: NodeJS.ProcessEnv): 
   let opened: Store | undefined;
   const store = (): Store =>
     (opened ??= openStore({
-      root: root ?? storeRoot(env, uid, home),
+      root: root ?? storeRoot(env, isRootless(env) ? ORDINARY : uid, home),
       now: () => new Date(now()),
     }));
   let containers: ContainerStore | undefined;
   const temporary = async (): Promise<string> => (await store().lease()).dir;
   const cacheDir = join(env['XDG_CACHE_HOME'] ?? join(home, '.cache'), 'stave');
   const path = env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin';
-  const options = { temporary, cacheDir, path, privateMounts: hasPrivateMounts(env), uid };
+  const options = { temporary, cacheDir, path, privateMounts: hasPrivateMounts(env) };
   let runtime: Promise<Runtime> | undefined;
   let monitor: Promise<Monitor> | undefined;
   const makeRuntime = async (): Promise<Runtime> => {
@@ -71,6 +71,14 @@ export function openWorkshop(root: string | undefined, env: NodeJS.ProcessEnv): 
     },
   };
 }
+
+/** Root only in a user namespace that bin/stave made. */
+function isRootless(env: NodeJS.ProcessEnv): boolean {
+  return hasPrivateMounts(env) && env['STAVE_ROOTLESS'] !== undefined;
+}
+
+/** Any uid but root's: whose store is in their home. */
+const ORDINARY = 65_534;
 
 /** bin/stave leaves its pid, which exec keeps, after it entered a mount namespace of its own. */
 export function hasPrivateMounts(env: NodeJS.ProcessEnv): boolean {

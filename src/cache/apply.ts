@@ -4,8 +4,6 @@ import {
   closeSync,
   constants,
   fchmodSync,
-  fchownSync,
-  lchownSync,
   linkSync,
   lstatSync,
   mkdirSync,
@@ -18,7 +16,9 @@ import {
 import { BuildError } from '../model/error.js';
 import type { Bytes } from '../model/stores.js';
 import { hasCode } from '../model/has-code.js';
+import { opaqueXattr } from '../sys/privileges.js';
 import { sys } from '../sys/sys.js';
+import { giveOwner, giveOwnerOf } from './give-owner.js';
 import { bytesUnder, OPAQUE_MARKER, WHITEOUT_PREFIX } from './layer-walk.js';
 import { type TarEntry, tarEntries, type TarHeader } from './tar.js';
 
@@ -132,7 +132,7 @@ function ensureParents(state: State, parts: readonly string[], header: TarHeader
 function applyWhiteout(state: State, parent: string, name: string, header: TarHeader): void {
   const directory = bytesUnder(state.root, parent);
   if (name === OPAQUE_MARKER) {
-    sys().lsetxattr(directory, 'trusted.overlay.opaque', Buffer.from('y'));
+    sys().lsetxattr(directory, opaqueXattr(), Buffer.from('y'));
     return;
   }
   const hidden = name.slice(WHITEOUT_PREFIX.length);
@@ -242,7 +242,7 @@ async function writeFile(full: Buffer, header: TarHeader, body: Bytes): Promise<
       for (let at = 0; at < chunk.length;) at += writeSync(fd, chunk, at);
     }
     const mode = header.mode & 0o1777;
-    fchownSync(fd, header.uid, header.gid);
+    giveOwnerOf(fd, header.uid, header.gid);
     fchmodSync(fd, mode);
   } catch (error) {
     throw noSpace(error) ?? error;
@@ -262,7 +262,7 @@ function noSpace(error: unknown): BuildError | undefined {
 function setMetadata(state: State, path: string, header: TarHeader): void {
   const full = bytesUnder(state.root, path);
   const { uid, gid } = state.options.owner ?? header;
-  lchownSync(full, uid, gid);
+  giveOwner(full, uid, gid);
   if (header.type !== 'symlink') chmodSync(full, header.mode);
   for (const [name, value] of Object.entries(header.xattrs ?? {})) {
     if (/^(trusted|system)\.|^user\.overlay\./.test(name)) continue;

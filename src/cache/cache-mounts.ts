@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
-  chownSync,
   closeSync,
   futimesSync,
   mkdirSync,
@@ -20,6 +19,7 @@ import type { FileOwner } from '../model/graph.js';
 import { hasCode } from '../model/has-code.js';
 import { sys } from '../sys/sys.js';
 import { noSpace } from './durable.js';
+import { giveOwner } from './give-owner.js';
 import { isNamed } from './lock-file.js';
 import { removeTree } from './remove-tree.js';
 
@@ -195,7 +195,7 @@ export class CacheMounts {
     await request.populate?.(fs);
     const { owner } = request;
     if (owner !== undefined) {
-      chownSync(fs, owner.uid, owner.gid);
+      giveOwner(fs, owner.uid, owner.gid);
       chmodSync(fs, owner.mode);
     }
     const { namespace, id } = request;

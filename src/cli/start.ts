@@ -2,6 +2,10 @@ import { main } from './main.js';
 
 /** Entry of the bundle: the exit code is set, not forced, so that output still on its way gets out. */
 async function start(args: readonly string[]): Promise<number> {
+  if (process.env['STAVE_USER_NAMESPACES'] !== undefined) {
+    const { joinUserNamespace } = await import('../user-namespaces.js');
+    joinUserNamespace(process.env);
+  }
   if (args[0] === '__reap') return reap(args[1] ?? '');
   if (args[0] !== '__engine') return main(args);
   const { runEngine } = await import('../engine-process.js');

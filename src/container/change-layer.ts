@@ -2,7 +2,6 @@ import {
   chmodSync,
   constants,
   copyFileSync,
-  lchownSync,
   linkSync,
   lstatSync,
   mkdirSync,
@@ -10,6 +9,7 @@ import {
   symlinkSync,
 } from 'node:fs';
 import { deviceNumbers } from '../cache/device-number.js';
+import { giveOwner } from '../cache/give-owner.js';
 import { bytesUnder } from '../cache/layer-walk.js';
 import { sys } from '../sys/sys.js';
 import type { Change, ChangedTree } from './changes.js';
@@ -61,7 +61,7 @@ function copyEntry(from: Buffer, to: Buffer, links: Map<string, Buffer>): void {
 /** chown drops set-id bits and capabilities, so it comes first. */
 function copyFacts(from: Buffer, to: Buffer): void {
   const stat = lstatSync(from, { bigint: true });
-  lchownSync(to, Number(stat.uid), Number(stat.gid));
+  giveOwner(to, Number(stat.uid), Number(stat.gid));
   if (!stat.isSymbolicLink()) chmodSync(to, Number(stat.mode & 0o7777n));
   for (const name of sys().llistxattr(from)) {
     if (name !== 'security.capability' && !/^user\.(?!overlay\.)/.test(name)) continue;

@@ -4,13 +4,13 @@ import {
   constants,
   copyFileSync,
   fchmodSync,
-  fchownSync,
   fstatSync,
   ftruncateSync,
   openSync,
   readSync,
   writeSync,
 } from 'node:fs';
+import { giveOwnerOf } from '../cache/give-owner.js';
 import { changed, openSource } from '../cache/open-source.js';
 import type { SourceEntry } from '../cache/source-tree.js';
 import { sys } from '../sys/sys.js';
@@ -60,7 +60,7 @@ function withFile(copy: Copy, write: (fd: number) => void): void {
 }
 
 function finish(fd: number, { access: { owner, mode }, mtimeNs }: Copy): void {
-  fchownSync(fd, owner.uid, owner.gid);
+  giveOwnerOf(fd, owner.uid, owner.gid);
   fchmodSync(fd, mode);
   sys().futimens(fd, mtimeNs, mtimeNs);
 }

@@ -1,4 +1,5 @@
-import { chmodSync, chownSync, renameSync } from 'node:fs';
+import { chmodSync, renameSync } from 'node:fs';
+import { giveOwner } from '../cache/give-owner.js';
 import { bytesUnder } from '../cache/layer-walk.js';
 import { toBytes } from '../cache/source-tree.js';
 import { BuildError } from '../model/error.js';
@@ -43,7 +44,7 @@ export function httpOp(spec: HttpSpec, vertex: Vertex, deps: ExecutorDeps): Op<S
       const path = toBytes(spec.filename);
       const full = bytesUnder(layer.upper, path);
       renameSync(file.path, full);
-      chownSync(full, ...OWNER);
+      giveOwner(full, ...OWNER);
       chmodSync(full, 0o600);
       const mtimeNs = BigInt(known.modified ?? 0) * 1_000_000n;
       sys().utimens(full, mtimeNs, mtimeNs);

@@ -1,5 +1,5 @@
 import { closeSync, lstatSync, openSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs';
-import { bytesUnder } from '../cache/layer-walk.js';
+import { bytesUnder, OPAQUE_XATTRS } from '../cache/layer-walk.js';
 import type { SourceTree } from '../cache/source-tree.js';
 import { sys } from '../sys/sys.js';
 import type { UpperWriter } from './upper-writer.js';
@@ -79,7 +79,7 @@ function isDirectory(path: Buffer): boolean {
 }
 
 function isOpaque(path: Buffer): boolean {
-  return sys().lgetxattr(path, 'trusted.overlay.opaque') !== undefined;
+  return OPAQUE_XATTRS.some((name) => sys().lgetxattr(path, name) !== undefined);
 }
 
 function keepingTimes(directory: Buffer, work: () => void): void {

@@ -1,6 +1,5 @@
 import {
   chmodSync,
-  lchownSync,
   linkSync,
   lstatSync,
   mkdirSync,
@@ -9,6 +8,7 @@ import {
   unlinkSync,
 } from 'node:fs';
 import { noSpace } from '../cache/durable.js';
+import { giveOwner } from '../cache/give-owner.js';
 import { deviceOf, WHITEOUT_PREFIX } from '../cache/layer-walk.js';
 import { typeOf } from '../cache/merged-view.js';
 import {
@@ -219,7 +219,7 @@ export class UpperWriter {
         return;
       case 'symlink':
         symlinkSync(Buffer.from(entry.link ?? '', 'latin1'), full);
-        lchownSync(full, access.owner.uid, access.owner.gid);
+        giveOwner(full, access.owner.uid, access.owner.gid);
         break;
       case 'fifo':
       case 'character-device':
@@ -248,7 +248,7 @@ export class UpperWriter {
   }
 
   #setAccess(path: string, { owner, mode }: Access): void {
-    lchownSync(this.#full(path), owner.uid, owner.gid);
+    giveOwner(this.#full(path), owner.uid, owner.gid);
     chmodSync(this.#full(path), mode);
   }
 }

@@ -23,6 +23,7 @@ import { BuildError } from '../model/error.js';
 import { hasCode } from '../model/has-code.js';
 import type { Scope } from '../model/scope.js';
 import type { Bytes, Snapshot, Snapshotter } from '../model/stores.js';
+import { privileges } from '../sys/privileges.js';
 import { sys } from '../sys/sys.js';
 
 /** A filesystem and the directory it goes to, '' for the top. */
@@ -68,7 +69,7 @@ export async function filesystemDirectory(
   makeRoot(dest);
   const tree = mergedView(snapshot.layers.map((layer) => layer.path));
   const temporary = `.stave-${randomBytes(6).toString('hex')}`;
-  const root = process.getuid?.() === 0;
+  const root = process.getuid?.() === 0 && !privileges().userNamespace;
   const mtimeNs = epoch === undefined ? undefined : BigInt(epoch) * 1_000_000_000n;
   const writer: Writer = { tree, dest, temporary, mtimeNs, links: new Map(), root };
   let entries = 0;

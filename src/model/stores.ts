@@ -49,7 +49,7 @@ export interface LayerMeta {
 
 /**
  * One layer of a snapshot: a directory with overlay upper semantics (whiteouts are char 0:0, opaque
- * directories carry the xattr trusted.overlay.opaque=y).
+ * directories carry the xattr trusted.overlay.opaque=y, or user.overlay.opaque=y in a user namespace).
  */
 export interface Layer {
   /** Name of the tree in the store; a pulled layer's is known before it is unpacked. */

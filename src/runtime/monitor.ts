@@ -5,6 +5,7 @@ import type { Readable } from 'node:stream';
 import { BuildError } from '../model/error.js';
 import type { ExecSpec, ExitStatus, Monitor, MonitorPlace, ProcessSpec } from '../model/process.js';
 import type { Scope } from '../model/scope.js';
+import { privileges, userNamespaceName } from '../sys/privileges.js';
 import { sys } from '../sys/sys.js';
 import { execProcess, ociJson } from './oci-spec.js';
 import { cannot, checkRoot, findProgram, type Prepared, prepareRuntime } from './prepare.js';
@@ -44,6 +45,10 @@ async function create(spec: ProcessSpec, place: MonitorPlace, tools: Tools): Pro
     rmSync(join(dir, part), { recursive: true, force: true });
     mkdirSync(join(dir, part), { mode: 0o700 });
   }
+  // Whoever shall enter or signal the container must join its user namespace (bin/rootless.sh); before the monitor is
+  // there, so that it is found whenever we are killed.
+  if (privileges().userNamespace)
+    writeFileSync(join(dir, 'userns'), `${userNamespaceName()}\n`, { mode: 0o600 });
   writeFileSync(join(dir, 'bundle/config.json'), ociJson(spec, tools.seccomp), {
     mode: 0o600,
   });

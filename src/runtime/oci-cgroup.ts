@@ -1,8 +1,11 @@
 import type { ProcessSpec } from '../model/process.js';
 import type { RunResources } from '../model/run-settings.js';
+import { privileges } from '../sys/privileges.js';
 
 /** True for a container that needs a cgroup of its own; others are spared the time it takes. */
 export function needsCgroup({ confinement }: ProcessSpec): boolean {
+  // Whose cgroups are the machine's: `build` says that limits are not enforced.
+  if (privileges().userNamespace) return false;
   const { cgroupParent, resources } = confinement ?? {};
   return cgroupParent !== undefined || Object.keys(resources ?? {}).length > 0;
 }
@@ -15,7 +18,7 @@ export function cgroup(process: ProcessSpec): { readonly cgroupsPath?: string } 
 
 /** Limits in the words of the runtime-spec (config-linux.md). */
 export function limits(resources: RunResources | undefined): object {
-  if (resources === undefined) return {};
+  if (resources === undefined || privileges().userNamespace) return {};
   const { memory, memorySwap, cpuShares, cpuPeriod, cpuQuota, cpusetCpus, cpusetMems } = resources;
   const group = { limit: memory, swap: memorySwap };
   const cpu = {

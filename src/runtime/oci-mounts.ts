@@ -1,4 +1,5 @@
-import type { Confinement } from '../model/process.js';
+import type { ProcessSpec } from '../model/process.js';
+import { privileges } from '../sys/privileges.js';
 
 interface SystemMount {
   readonly destination: string;
@@ -8,7 +9,10 @@ interface SystemMount {
 }
 
 /** Docker's mounts of every container; /dev/shm as large as was asked for, sysfs writable only for an insecure one. */
-export function systemMounts(confinement: Confinement | undefined): readonly SystemMount[] {
+export function systemMounts({
+  confinement,
+  network,
+}: Pick<ProcessSpec, 'confinement' | 'network'>): readonly SystemMount[] {
   const sysfs = ['nosuid', 'noexec', 'nodev', confinement?.insecure === true ? 'rw' : 'ro'];
   const { shmSize } = confinement ?? {};
   const shm = shmSize === undefined ? '65536k' : String(shmSize);
@@ -24,7 +28,7 @@ export function systemMounts(confinement: Confinement | undefined): readonly Sys
       destination: '/dev/pts',
       type: 'devpts',
       source: 'devpts',
-      options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
+      options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', ...terminals()],
     },
     {
       destination: '/dev/shm',
@@ -38,11 +42,18 @@ export function systemMounts(confinement: Confinement | undefined): readonly Sys
       source: 'mqueue',
       options: ['nosuid', 'noexec', 'nodev'],
     },
-    {
-      destination: '/sys',
-      type: 'sysfs',
-      source: 'sysfs',
-      options: sysfs,
-    },
+    sharesSysfs(network)
+      ? { destination: '/sys', type: 'bind', source: '/sys', options: ['rbind', ...sysfs] }
+      : { destination: '/sys', type: 'sysfs', source: 'sysfs', options: sysfs },
   ];
+}
+
+/** A sysfs shows a network namespace: who does not own that may not mount one, and gets the machine's. */
+export function sharesSysfs(network: ProcessSpec['network']): boolean {
+  return privileges().userNamespace && network === 'host';
+}
+
+/** The group tty; where only one id is mapped, our own group stands for it. */
+function terminals(): string[] {
+  return privileges().ids === 'own' ? [] : ['gid=5'];
 }

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import type { Confinement, DeviceNode, ExecSpec, ProcessSpec } from '../model/process.js';
 import type { Ulimit } from '../model/run-settings.js';
+import { privileges } from '../sys/privileges.js';
 import { DEFAULT_CAPABILITIES, everyCapability } from './capabilities.js';
 import { maskedPaths } from './masked-paths.js';
 import { cgroup, limits } from './oci-cgroup.js';
-import { systemMounts } from './oci-mounts.js';
+import { sharesSysfs, systemMounts } from './oci-mounts.js';
 import type { SeccompProfile } from './seccomp-profile.js';
 
 /** RLIM_INFINITY, which JSON can hold as text and Node cannot as a number: a word nobody else writes stands for it. */
@@ -45,14 +46,17 @@ export function ociSpec(process: ProcessSpec, seccomp: Seccomp): unknown {
     },
     root: { path: process.root, readonly: false },
     hostname: process.hostname,
-    ...(insecure ? {} : { hooks: { createContainer: [closeDevices(process.root)] } }),
-    mounts: [...systemMounts(confinement), ...process.mounts.map(bind)],
+    // In a user namespace device nodes are only names anyhow.
+    ...(insecure || privileges().userNamespace
+      ? {}
+      : { hooks: { createContainer: [closeDevices(process.root)] } }),
+    mounts: [...systemMounts(process), ...process.mounts.map(bind)],
     ...('bpf' in seccomp && !insecure
       ? { annotations: { 'run.oci.seccomp_bpf_data': seccomp.bpf } }
       : {}),
     linux: {
       namespaces: namespacesOf(process).map((type) => ({ type })),
-      ...(insecure ? {} : { maskedPaths: maskedPaths(), readonlyPaths: READONLY }),
+      ...(insecure ? {} : { maskedPaths: masked(process), readonlyPaths: READONLY }),
       ...deviceNodes(confinement),
       ...cgroup(process),
       resources: {
@@ -62,6 +66,11 @@ export function ociSpec(process: ProcessSpec, seccomp: Seccomp): unknown {
       ...('profile' in seccomp && !insecure ? { seccomp: seccomp.profile } : {}),
     },
   };
+}
+
+/** The machine's own sysfs has its cgroups below it. */
+function masked({ network }: ProcessSpec): string[] {
+  return [...maskedPaths(), ...(sharesSysfs(network) ? ['/sys/fs/cgroup'] : [])];
 }
 
 function terminalOf(stdio: ProcessSpec['stdio']) {

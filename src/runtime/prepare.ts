@@ -1,6 +1,7 @@
 import { accessSync, constants, lstatSync, mkdirSync, statfsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { BuildError } from '../model/error.js';
+import { privileges } from '../sys/privileges.js';
 import { sys } from '../sys/sys.js';
 import { loadSeccomp } from './load-seccomp.js';
 import type { Seccomp } from './oci-spec.js';
@@ -13,7 +14,6 @@ export interface RuntimeOptions {
   readonly path: string;
   /** True if this process has a mount namespace of its own (bin/stave made it). */
   readonly privateMounts: boolean;
-  readonly uid: number;
 }
 
 /** What one process finds out once: which runtime, and its policy. */
@@ -27,8 +27,6 @@ export interface Prepared {
 
 /** Throws BuildError `runtime` with what is missing. */
 export async function prepareRuntime(options: RuntimeOptions): Promise<Prepared> {
-  if (options.uid !== 0)
-    throw cannot('RUN as an ordinary user is not supported yet', 'run stave as root');
   if (!options.privateMounts) {
     throw cannot(
       'RUN needs a mount namespace of its own, and this process has none',
@@ -74,7 +72,10 @@ const CGROUP2_MAGIC = 0x63677270;
 function hideHybridCgroups(): void {
   const unified = '/sys/fs/cgroup/unified';
   if (lstatSync(unified, { throwIfNoEntry: false }) === undefined) return;
-  if (statfsSync(unified).type === CGROUP2_MAGIC) sys().umount(unified);
+  if (statfsSync(unified).type !== CGROUP2_MAGIC) return;
+  // A user namespace may not take away what it inherited, only cover it.
+  if (privileges().userNamespace) sys().mountTmpfs(unified, 'mode=0755,size=4k');
+  else sys().umount(unified);
 }
 
 /** Mount points of the runtime must be directories: a symlink there lets an image write outside (CVE-2026-41579). */

@@ -1,5 +1,6 @@
 import { closeSync } from 'node:fs';
 import { cstring, libc } from './libc.js';
+import { privileges } from './privileges.js';
 
 export interface OverlayOptions {
   /** Top layer first; 1 to 499 directories. */
@@ -65,14 +66,18 @@ function configure(context: number, options: OverlayOptions): void {
     );
     if (done < 0) c.fail(`fsconfig ${key}`, value);
   };
+  const setFlag = (flag: string): void => {
+    const done = c.syscall('fsconfig', context, FSCONFIG_SET_FLAG, cstring(flag), null, 0);
+    if (done < 0) c.fail(`fsconfig ${flag}`, options.target);
+  };
   // Two layers that are one tree (two steps that changed nothing): the upper one hides all of the lower; ELOOP else.
   for (const lower of new Set(options.lowers)) set('lowerdir+', lower);
   if (options.upper !== undefined) set('upperdir', options.upper);
   if (options.work !== undefined) {
     set('workdir', options.work);
-    const done = c.syscall('fsconfig', context, FSCONFIG_SET_FLAG, cstring('volatile'), null, 0);
-    if (done < 0) c.fail('fsconfig volatile', options.target);
+    setFlag('volatile');
   }
+  if (privileges().userNamespace) setFlag('userxattr');
   if (c.syscall('fsconfig', context, FSCONFIG_CMD_CREATE, null, null, 0) < 0) {
     c.fail('fsconfig create', options.target);
   }

@@ -1,0 +1,47 @@
+import { readFileSync, readlinkSync } from 'node:fs';
+
+/** What the kernel lets this process do, whatever its uid. */
+export interface Privileges {
+  /**
+   * Ids files can be given: every one (root of the machine), those a user namespace maps, or none but our own. A user
+   * namespace also means: devices are only names, no `trusted.` attributes, no cgroups, no sysfs of the host's network.
+   */
+  readonly ids: 'all' | 'mapped' | 'own';
+  /** In a user namespace that is not the machine's. */
+  readonly userNamespace: boolean;
+  /** CAP_SYS_ADMIN in our user namespace. */
+  readonly admin: boolean;
+}
+
+let found: Privileges | undefined;
+
+export function privileges(): Privileges {
+  found ??= read();
+  return found;
+}
+
+const CAP_CHOWN = 0n;
+const CAP_SYS_ADMIN = 21n;
+
+function read(): Privileges {
+  const map = readFileSync('/proc/self/uid_map', 'utf8').trim().split(/\s+/).map(Number);
+  const status = readFileSync('/proc/self/status', 'latin1');
+  const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'}`);
+  const has = (capability: bigint): boolean => (effective & (1n << capability)) !== 0n;
+  const userNamespace = map.join(' ') !== '0 0 4294967295';
+  const count = map.filter((_, i) => i % 3 === 2).reduce((sum, length) => sum + length, 0);
+  const mapped = count > 1 ? 'mapped' : 'own';
+  const given = userNamespace ? mapped : 'all';
+  return { ids: has(CAP_CHOWN) ? given : 'own', userNamespace, admin: has(CAP_SYS_ADMIN) };
+}
+
+/** Overlay's mark of an opaque directory: in a user namespace it reads another than the machine's root may set. */
+export function opaqueXattr(): 'trusted.overlay.opaque' | 'user.overlay.opaque' {
+  const { admin, userNamespace } = privileges();
+  return admin && !userNamespace ? 'trusted.overlay.opaque' : 'user.overlay.opaque';
+}
+
+/** `user:[4026531837]`: which user namespace this is. */
+export function userNamespaceName(): string {
+  return readlinkSync('/proc/self/ns/user');
+}
