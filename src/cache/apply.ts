@@ -4,6 +4,7 @@ import {
   closeSync,
   constants,
   fchmodSync,
+  fstatSync,
   linkSync,
   lstatSync,
   mkdirSync,
@@ -31,6 +32,12 @@ export interface ApplyOptions {
   readonly locate?: (parent: string) => string;
   /** Finds a hard link's target outside of what the archive holds (latin1, as written): where it is now, below the root. */
   readonly linkTarget?: (path: string) => string | undefined;
+  /**
+   * The tree is in use, perhaps by a process that means harm: nothing is looked up twice by a name that could become a
+   * link, a directory is not replaced by another type of entry nor the other way round, `.wh.` names are plain, and
+   * attributes the filesystem has none of are left out. `locate` is asked again for directories' times.
+   */
+  readonly live?: boolean;
   /** Told of each entry. */
   readonly onEntry?: (header: TarHeader) => void;
 }
@@ -54,8 +61,22 @@ export async function applyTar(bytes: Bytes, root: string, options: ApplyOptions
     options.onEntry?.(entry.header);
   }
   // Children change their directory's mtime, so directories get theirs last.
-  for (const { path, mtimeNs } of state.times.reverse()) {
+  for (const { path, name, mtimeNs } of state.times.reverse()) {
+    if (options.live === true) setTimeAgain(state, name, mtimeNs);
+    else sys().utimens(bytesUnder(root, path), mtimeNs, mtimeNs);
+  }
+}
+
+/** A directory that was unpacked before: `locate` gives names that hold only until it is asked again. */
+function setTimeAgain({ root, options }: State, name: string, mtimeNs: bigint): void {
+  const at = name.lastIndexOf('/');
+  const parent = at === -1 ? '' : name.slice(0, at);
+  const found = options.locate === undefined ? parent : options.locate(parent);
+  const path = found === '' ? name.slice(at + 1) : `${found}/${name.slice(at + 1)}`;
+  try {
     sys().utimens(bytesUnder(root, path), mtimeNs, mtimeNs);
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) throw error; // Whoever uses the tree removed it.
   }
 }
 
@@ -64,7 +85,7 @@ interface State {
   readonly options: ApplyOptions;
   /** Directories known to be real ones, so that no parent is looked at twice. */
   readonly safe: Set<string>;
-  readonly times: { readonly path: string; readonly mtimeNs: bigint }[];
+  readonly times: { readonly path: string; readonly name: string; readonly mtimeNs: bigint }[];
   entries: number;
 }
 
@@ -75,7 +96,8 @@ async function applyEntry(state: State, { header, body }: TarEntry): Promise<voi
   if (parts.length === 0) {
     if (header.type !== 'directory') throw hostile(header, 'the root must be a directory');
     // An archive is unpacked into a directory that is there: it keeps what it has.
-    if (state.options.locate === undefined) setMetadata(state, '', header);
+    if (state.options.locate === undefined && state.options.live !== true)
+      setMetadata(state, '', header);
     return;
   }
   const name = parts[parts.length - 1] ?? '';
@@ -84,10 +106,11 @@ async function applyEntry(state: State, { header, body }: TarEntry): Promise<voi
     applyWhiteout(state, parent, name, header);
     return;
   }
-  if (name.startsWith(WHITEOUT_PREFIX)) {
+  if (name.startsWith(WHITEOUT_PREFIX) && state.options.live !== true) {
     throw hostile(header, 'in an image its name would mean a deletion');
   }
   const path = parent === '' ? name : `${parent}/${name}`;
+  if (state.options.live === true) refuseOtherType(state, path, header);
   if (header.type === 'directory') makeDirectory(state, path);
   else await makeOther(state, path, header, body);
   if (header.type !== 'link') setMetadata(state, path, header);
@@ -142,6 +165,28 @@ function applyWhiteout(state: State, parent: string, name: string, header: TarHe
   // A layer that hides and adds the same name means the addition.
   if (lstatSync(full, { throwIfNoEntry: false }) === undefined) sys().mknod(full, S_IFCHR, 0, 0);
 }
+
+/** moby's NoOverwriteDirNonDir, and its words. */
+function refuseOtherType({ root }: State, path: string, { type, name }: TarHeader): void {
+  const stat = lstatSync(bytesUnder(root, path), { throwIfNoEntry: false });
+  if (stat === undefined) return;
+  const parent = path.slice(0, Math.max(0, path.lastIndexOf('/')));
+  // Unlinking what is mounted on in another mount namespace takes that mount off.
+  if (!stat.isDirectory() && lstatSync(bytesUnder(root, `${parent}/.`)).dev !== stat.dev) {
+    throw new BuildError('archive', `cannot overwrite ${shown(name)}: something is mounted there`, {
+      hint: 'write into it instead: stave exec -i CONTAINER sh -c "cat > FILE" < FILE',
+    });
+  }
+  if (stat.isDirectory() === (type === 'directory')) return;
+  const [old, fresh] = stat.isDirectory() ? [DIRECTORY, OTHER] : [OTHER, DIRECTORY];
+  throw new BuildError(
+    'archive',
+    `cannot overwrite ${old} ${shown(name)} with ${fresh} ${shown(name)}`,
+  );
+}
+
+const DIRECTORY = 'directory';
+const OTHER = 'non-directory';
 
 function makeDirectory(state: State, path: string): void {
   const full = bytesUnder(state.root, path);
@@ -263,13 +308,41 @@ function setMetadata(state: State, path: string, header: TarHeader): void {
   const full = bytesUnder(state.root, path);
   const { uid, gid } = state.options.owner ?? header;
   giveOwner(full, uid, gid);
-  if (header.type !== 'symlink') chmodSync(full, header.mode);
-  for (const [name, value] of Object.entries(header.xattrs ?? {})) {
-    if (/^(trusted|system)\.|^user\.overlay\./.test(name)) continue;
-    sys().lsetxattr(full, name, Buffer.from(value, 'latin1'));
+  if (header.type !== 'symlink') {
+    if (state.options.live === true) chmodUnfollowed(full, header.mode);
+    else chmodSync(full, header.mode);
   }
-  if (header.type === 'directory') state.times.push({ path, mtimeNs: header.mtimeNs });
+  setXattrs(state, full, header);
+  if (header.type === 'directory')
+    state.times.push({
+      path,
+      name: safeParts(header, header.name).join('/'),
+      mtimeNs: header.mtimeNs,
+    });
   else sys().utimens(full, header.mtimeNs, header.mtimeNs);
+}
+
+function setXattrs({ options }: State, full: Buffer, { xattrs }: TarHeader): void {
+  for (const [name, value] of Object.entries(xattrs ?? {})) {
+    if (/^(trusted|system)\.|^user\.overlay\./.test(name)) continue;
+    try {
+      sys().lsetxattr(full, name, Buffer.from(value, 'latin1'));
+    } catch (error) {
+      if (options.live !== true || !hasCode(error, 'ENOTSUP', 'EOPNOTSUPP', 'EPERM')) throw error;
+    }
+  }
+}
+
+const O_PATH = 0o10000000;
+
+/** chmod(2) follows a link; a descriptor of what is there now is no name that could become one. */
+function chmodUnfollowed(full: Buffer, mode: number): void {
+  const fd = openSync(full, O_PATH | constants.O_NOFOLLOW);
+  try {
+    if (!fstatSync(fd).isSymbolicLink()) chmodSync(`/proc/self/fd/${String(fd)}`, mode);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 function hostile(header: TarHeader, why: string): BuildError {

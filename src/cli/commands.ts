@@ -9,6 +9,7 @@ import {
   psCommand,
   rmCommand,
 } from './commands/containers.js';
+import { copyCommand, exportCommand } from './commands/copy.js';
 import { execCommand } from './commands/exec.js';
 import {
   historyCommand,
@@ -56,6 +57,8 @@ export const commands: readonly Command[] = [
   topCommand,
   statsCommand,
   rmCommand,
+  copyCommand,
+  exportCommand,
   diffCommand,
   commitCommand,
   inspectContainerCommand,

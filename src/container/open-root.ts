@@ -1,0 +1,126 @@
+import {
+  closeSync,
+  constants,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  statSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import type { ContainerState } from '../model/container.js';
+import { BuildError } from '../model/error.js';
+import { hasCode } from '../model/has-code.js';
+import type { Snapshot } from '../model/stores.js';
+import { sys } from '../sys/sys.js';
+import { type ContainerStore, startOf } from './container-store.js';
+
+/** A container's filesystem, held by a descriptor: what is looked up in it cannot lead out of it. */
+export interface ContainerRoot extends AsyncDisposable {
+  readonly fd: number;
+  /** Device numbers of what is not the container's: its /proc, /sys and /dev while it runs. */
+  readonly hidden: ReadonlySet<number>;
+}
+
+export interface RootDeps {
+  readonly containers: ContainerStore;
+  /** The image's layers. */
+  readonly snapshot: Snapshot;
+  /** A private directory on the store's filesystem that goes with the process. */
+  readonly temporary: () => Promise<string>;
+}
+
+const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY;
+
+/**
+ * Opens the filesystem as the container's processes see it, volumes included; of one that does not run, its layers with
+ * what it wrote. With `write` a stopped one is locked meanwhile, so that it cannot start under our hands.
+ */
+export async function openContainerRoot(
+  state: ContainerState,
+  write: boolean,
+  deps: RootDeps,
+): Promise<ContainerRoot> {
+  if (!deps.containers.isRunning(state.id)) {
+    const lock = write ? await deps.containers.lock(state.id) : undefined;
+    if (!write || lock !== undefined) {
+      return mountStopped(state, deps, lock).catch((error: unknown) => {
+        lock?.[Symbol.dispose]();
+        throw error;
+      });
+    }
+  }
+  const fd = openDirectory(`/proc/${String(state.pid)}/root`, state);
+  if (state.pidStart !== undefined && startOf(state.pid) !== state.pidStart) {
+    closeSync(fd);
+    throw justEnded(state);
+  }
+  const hidden = ['dev', 'proc', 'sys'].map((name) => deviceOf(fd, name));
+  const own = deviceOf(fd, '.');
+  return held(fd, new Set(hidden.filter((device) => device !== undefined && device !== own)));
+}
+
+/** The layers of a container with what it wrote, without what is mounted in it: what `export` shows. */
+export async function openContainerLayers(
+  state: ContainerState,
+  deps: RootDeps,
+): Promise<ContainerRoot> {
+  const { containers } = deps;
+  if (!containers.isRunning(state.id)) return mountStopped(state, deps, undefined);
+  const monitor = readFileSync(containers.path(state.id, 'monitor.pid'), 'utf8').trim();
+  // Mounted in the namespace of whoever started it, which its monitor keeps.
+  return held(openDirectory(`/proc/${monitor}/root${containers.path(state.id, 'root')}`, state));
+}
+
+/** An overlay of our own, in our mount namespace; without `lock` it is read-only. */
+async function mountStopped(
+  state: ContainerState,
+  { containers, snapshot, temporary }: RootDeps,
+  lock: Disposable | undefined,
+): Promise<ContainerRoot> {
+  const directory = mkdtempSync(join(await temporary(), 'root-'));
+  const [root, work, empty] = ['root', 'work', 'empty'].map((name) => join(directory, name));
+  if (root === undefined || work === undefined || empty === undefined) throw new Error('no paths');
+  for (const made of [root, work, empty]) mkdirSync(made);
+  const upper = containers.path(state.id, 'upper');
+  const lowers = [...snapshot.layers.map((layer) => layer.path).reverse(), empty];
+  if (lock === undefined) sys().mountOverlay({ lowers: [upper, ...lowers], target: root });
+  else sys().mountOverlay({ lowers, upper, work, target: root });
+  const opened = held(openDirectory(root, state));
+  return {
+    ...opened,
+    [Symbol.asyncDispose]: async () => {
+      await opened[Symbol.asyncDispose]();
+      sys().umount(root);
+      lock?.[Symbol.dispose]();
+    },
+  };
+}
+
+function held(fd: number, hidden: ReadonlySet<number | undefined> = new Set()): ContainerRoot {
+  return {
+    fd,
+    hidden: new Set([...hidden].filter((device) => device !== undefined)),
+    [Symbol.asyncDispose]: () => {
+      closeSync(fd);
+      return Promise.resolve();
+    },
+  };
+}
+
+function openDirectory(path: string, state: ContainerState): number {
+  try {
+    return openSync(path, DIRECTORY);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'ESRCH')) throw justEnded(state);
+    throw error;
+  }
+}
+
+function justEnded({ name }: ContainerState): BuildError {
+  return new BuildError('conflict', `container ${name} ended meanwhile`, { hint: 'try again' });
+}
+
+function deviceOf(root: number, name: string): number | undefined {
+  return statSync(`/proc/self/fd/${String(root)}/${name}`, { throwIfNoEntry: false })?.dev;
+}
