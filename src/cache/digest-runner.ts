@@ -1,9 +1,8 @@
-import { existsSync, lstatSync, readdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { lstatSync, readdirSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { bytesUnder } from './layer-walk.js';
 import { digestLayer, type KnownContents, type LayerFacts } from './layer-digest.js';
+import { layerWorkerFile } from './layer-worker-file.js';
 
 /** A worker costs 20 ms to start: layers below these are hashed in place. */
 const SMALL_ENTRIES = 1000;
@@ -16,7 +15,7 @@ export async function runDigest(
   epoch?: number,
 ): Promise<LayerFacts> {
   if (isSmall(root)) return digestLayer(root, known, epoch);
-  const worker = new Worker(workerFile(), { workerData: { root, known, epoch } });
+  const worker = new Worker(layerWorkerFile(), { workerData: { root, known, epoch } });
   return new Promise((resolve, reject) => {
     worker.once('message', (facts: LayerFacts) => {
       resolve(facts);
@@ -42,11 +41,4 @@ function isSmall(root: string): boolean {
     return true;
   };
   return within('');
-}
-
-/** Beside this file when it runs unbundled, beside the bundle (`dist/worker.cjs`) else. */
-function workerFile(): string {
-  const here = dirname(fileURLToPath(import.meta.url));
-  const bundled = join(here, 'worker.cjs');
-  return existsSync(bundled) ? bundled : join(here, 'layer-worker.js');
 }

@@ -18,29 +18,46 @@ const CHUNK = 1 << 20;
  * layer is large.
  */
 export function digestLayer(root: string, known: KnownContents, epoch?: number): LayerFacts {
-  const tar = createHash('sha256');
-  const content = new ContentHash();
-  const facts = { tarBytes: 0, fileBytes: 0, entries: 0 };
+  const digest = new LayerDigest();
   const buffer = Buffer.allocUnsafe(CHUNK);
-  const put = (bytes: Uint8Array): void => {
-    tar.update(bytes);
-    facts.tarBytes += bytes.length;
-  };
   for (const entry of walkLayer(root, epoch)) {
-    put(encodeHeader(entry.header));
-    facts.entries++;
-    facts.fileBytes += entry.header.size;
-    const given = known.get(entry.header.name);
-    const own = entry.file !== undefined && given === undefined ? createHash('sha256') : undefined;
-    for (const bytes of fileChunks(entry, buffer)) {
-      put(bytes);
+    // A whiteout is no file: nothing of it is hashed.
+    const hex = entry.file === undefined ? '' : known.get(entry.header.name);
+    digest.add(entry.header, fileChunks(entry, buffer), hex);
+  }
+  return digest.finish();
+}
+
+/** The facts of a layer from its entries, in the order of its tar. */
+export class LayerDigest {
+  readonly #tar = createHash('sha256');
+  readonly #content = new ContentHash();
+  readonly #facts = { tarBytes: 0, fileBytes: 0, entries: 0 };
+
+  /** `chunks`: a file's bytes, `header.size` of them; `hex`: their sha256, if it is known. */
+  add(header: TarHeader, chunks: Iterable<Uint8Array>, hex?: string): void {
+    this.#put(encodeHeader(header));
+    this.#facts.entries++;
+    this.#facts.fileBytes += header.size;
+    const own = header.type === 'file' && hex === undefined ? createHash('sha256') : undefined;
+    for (const bytes of chunks) {
+      this.#put(bytes);
       own?.update(bytes);
     }
-    put(padding(entry.header.size));
-    content.add(entry.header, own?.digest('hex') ?? given);
+    this.#put(padding(header.size));
+    this.#content.add(header, own?.digest('hex') ?? hex);
   }
-  put(tarEnd());
-  return { diffID: digestFromHex(tar.digest('hex')), content: content.digest(), ...facts };
+
+  finish(): LayerFacts {
+    this.#put(tarEnd());
+    const diffID = digestFromHex(this.#tar.digest('hex'));
+    return { diffID, content: this.#content.digest(), ...this.#facts };
+  }
+
+  #put(bytes: Uint8Array): void {
+    this.#tar.update(bytes);
+    this.#facts.tarBytes += bytes.length;
+  }
 }
 
 /** The bytes whose digest is the layer's diffID (the one it has at `epoch`, if that is given). */

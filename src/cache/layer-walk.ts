@@ -86,8 +86,16 @@ function metadata({ epoch }: Walk, stat: Stats) {
     mode: stat.mode & 0o7777,
     uid: stat.uid,
     gid: stat.gid,
-    mtimeNs: BigInt(Math.min(Math.floor(stat.mtimeMs / 1000), epoch)) * 1_000_000_000n,
+    mtimeNs: BigInt(Math.min(Math.floor(stat.mtimeMs / 1000), epoch)) * NS,
   };
+}
+
+const NS = 1_000_000_000n;
+
+/** A time in whole seconds, cut as the walk cuts what stat(2) says of it. */
+export function wholeSeconds(mtimeNs: bigint): bigint {
+  const ms = Number(mtimeNs / NS) * 1000 + Number(mtimeNs % NS) / 1e6;
+  return BigInt(Math.floor(ms / 1000)) * NS;
 }
 
 function typeOf(stat: Stats): TarType {
@@ -119,7 +127,7 @@ function isOpaque(path: Buffer): boolean {
 }
 
 /** What belongs to the file: capabilities and user attributes; not overlay's marks, labels or ACL caches. */
-function xattrsOf(path: Buffer): Record<string, string> | undefined {
+export function xattrsOf(path: Buffer): Record<string, string> | undefined {
   const names = sys()
     .llistxattr(path)
     .filter(

@@ -1,10 +1,15 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { digestLayer, type KnownContents } from './layer-digest.js';
+import { receiveLayer } from './layer-stream.js';
 
-/** Thread entry: hashes one layer directory and answers with its facts. */
-const { root, known, epoch } = workerData as {
-  root: string;
-  known: KnownContents;
-  epoch?: number;
-};
-parentPort?.postMessage(digestLayer(root, known, epoch));
+/** Thread entry: hashes one layer, a finished directory or one that is told of while it is written. */
+interface Directory {
+  readonly root: string;
+  readonly known: KnownContents;
+  readonly epoch?: number;
+}
+const data = workerData as Directory | { readonly done: Float64Array };
+if (parentPort !== null) {
+  if ('done' in data) receiveLayer(parentPort, data.done);
+  else parentPort.postMessage(digestLayer(data.root, data.known, data.epoch));
+}

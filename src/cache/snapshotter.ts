@@ -19,6 +19,7 @@ import { sys } from '../sys/sys.js';
 import { ensureLayers } from './ensure-layers.js';
 import { applyTar, hashing } from './apply.js';
 import { decompress } from './decompress.js';
+import { createLayerLog } from './layer-log.js';
 import type { TreeStore } from './tree-store.js';
 
 /** Gives a private directory on the store's filesystem that goes with the process. */
@@ -98,7 +99,7 @@ async function unpack(
         `diffID is sha256:${hex}, expected ${blob.diffID}`,
     );
   }
-  const layer = trees.adopt(root, new Map(), blob.diffID);
+  const layer = trees.adopt(root, new Map(), { alias: blob.diffID });
   await layer.meta(scope);
   return layer;
 }
@@ -130,6 +131,7 @@ async function prepare(
   if (upper === undefined || work === undefined || root === undefined) throw new Error('no paths');
   mkdirSync(upper, { mode: 0o755 });
   const known = new Map<string, string>();
+  const log = createLayerLog(upper, known);
   let mounted = false;
   const unmount = (): void => {
     if (mounted) sys().umount(root);
@@ -138,6 +140,7 @@ async function prepare(
   return {
     upper,
     known,
+    log,
     unmount,
     mount: (_scope, options) => {
       if (!mounted) {
@@ -151,10 +154,11 @@ async function prepare(
     },
     commit: () => {
       unmount();
-      return Promise.resolve(trees.adopt(upper, known));
+      return Promise.resolve(trees.adopt(upper, known, { facts: log.facts() }));
     },
     [Symbol.asyncDispose]: () => {
       unmount();
+      log.close();
       return discard(directory);
     },
   };

@@ -6,7 +6,7 @@ import type { Scope } from '../model/scope.js';
 import type { Layer, LayerMeta } from '../model/stores.js';
 import { hasCode } from '../model/has-code.js';
 import { runDigest } from './digest-runner.js';
-import type { KnownContents } from './layer-digest.js';
+import type { KnownContents, LayerFacts } from './layer-digest.js';
 
 /** What is on disk beside a tree. */
 interface StoredMeta extends LayerMeta {
@@ -18,6 +18,13 @@ interface StoredMeta extends LayerMeta {
 export interface WrittenLayer {
   readonly layer: Layer;
   readonly epoch?: number;
+}
+
+export interface AdoptOptions {
+  /** The diffID a pulled layer has by its image: its tar was written by another tool, so ours of its tree may differ. */
+  readonly alias?: DiffID;
+  /** What is known of it already; undefined when it must be read. */
+  readonly facts?: Promise<LayerFacts | undefined>;
 }
 
 export interface TreeStoreOptions {
@@ -94,24 +101,21 @@ export class TreeStore {
     return { ...meta, diffID };
   }
 
-  /**
-   * Moves a finished directory in and starts its hashing pass, which writes meta.json. `alias`: the diffID a pulled
-   * layer has by its image (its tar was written by another tool, so ours of the same tree may differ).
-   */
-  adopt(directory: string, known: KnownContents, alias?: DiffID): Layer {
+  /** Moves a finished directory in and starts its hashing pass, which writes meta.json. */
+  adopt(directory: string, known: KnownContents, options: AdoptOptions = {}): Layer {
     const id = this.newId();
     this.#moveIn(directory, id);
-    const meta = this.#hash(id, known, alias);
+    const meta = this.#hash(id, known, options);
     this.#hashing.set(id, meta);
     // Whoever needs the facts awaits them; until then a failure must not end the process.
     meta.catch(() => undefined);
     return this.#layer(id, () => meta);
   }
 
-  async #hash(id: string, known: KnownContents, alias?: DiffID): Promise<LayerMeta> {
+  async #hash(id: string, known: KnownContents, options: AdoptOptions): Promise<LayerMeta> {
     const created = this.#options.now().toISOString();
-    const facts = await runDigest(this.path(id), known);
-    const meta = { ...facts, diffID: alias ?? facts.diffID, created };
+    const facts = (await options.facts) ?? (await runDigest(this.path(id), known));
+    const meta = { ...facts, diffID: options.alias ?? facts.diffID, created };
     this.#writeMeta(id, meta);
     return meta;
   }

@@ -1,7 +1,7 @@
 import { joinPath, type SourceEntry, type SourceTree, toBytes } from '../cache/source-tree.js';
 import { BuildError } from '../model/error.js';
 import type { CopySpec } from '../model/graph.js';
-import type { ActiveLayer } from '../model/stores.js';
+import type { ActiveLayer, LayerLog } from '../model/stores.js';
 import { type Chmod, parseChmod } from './chmod.js';
 import { ownerOf } from './owner.js';
 import type { Selected } from './select.js';
@@ -31,13 +31,14 @@ export async function copyOnto(
   { spec, taken, view }: CopyJob,
   signal: AbortSignal,
 ): Promise<void> {
-  const writer = new UpperWriter(layer.upper, view);
+  const writer = new UpperWriter(layer.upper, view, layer.log);
   const copier: Copier = {
     spec,
     writer,
     owner: ownerOf(spec.chown, view),
     chmod: spec.chmod === undefined ? undefined : parseChmod(spec.chmod),
     known: layer.known,
+    log: layer.log,
     signal,
   };
   const all = taken.flatMap(({ selected }) => selected);
@@ -54,6 +55,7 @@ interface Copier {
   readonly owner: Owner | undefined;
   readonly chmod: Chmod | undefined;
   readonly known: Map<string, string>;
+  readonly log: LayerLog;
   readonly signal: AbortSignal;
 }
 
@@ -92,7 +94,10 @@ async function copySelected(copier: Copier, selected: Selected, group: Taken): P
   }
   if (group.unpack && entry.type === 'file') {
     const { owner, signal } = copier;
-    if (await unpackArchive(writer, { entry, target, owner, signal })) return;
+    if (await unpackArchive(writer, { entry, target, owner, signal })) {
+      copier.log.drop(); // It writes in the archive's order.
+      return;
+    }
   }
   const into = directory || target === '' || writer.entryType(target) === 'directory';
   makeDirectory(copier, into ? target : parentOf(target));
@@ -142,10 +147,15 @@ function copyEntry(copier: Copier, source: Source, entry: SourceEntry, target: s
     copyChildren(copier, source, entry, target);
     return;
   }
-  writer.file(target, entry, as, tree.takeContent?.(entry));
-  if (entry.type !== 'file' || entry.inode !== undefined) return;
-  copyXattrs(writer, tree, entry, target);
+  if (entry.type !== 'file') {
+    writer.file(target, entry, as);
+    return;
+  }
   if (source.hashed) copier.known.set(target, tree.contentHash(entry));
+  const content = tree.takeContent?.(entry);
+  const complete = tree.xattrDigest(entry) === '';
+  const known = { complete, ...(content === undefined ? {} : { content }) };
+  if (writer.file(target, entry, as, known) && !complete) writer.copyXattrs(target, entry.file);
 }
 
 function copyXattrs(

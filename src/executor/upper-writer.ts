@@ -21,9 +21,18 @@ import {
 import { copiedXattrs } from '../cache/xattrs.js';
 import { BuildError } from '../model/error.js';
 import { hasCode } from '../model/has-code.js';
+import type { LayerLog } from '../model/stores.js';
 import { sys } from '../sys/sys.js';
 import type { Access, Owner } from './access.js';
 import { copyContent } from './copy-content.js';
+
+/** What is known of a file before it is copied. */
+export interface KnownFile {
+  /** Its bytes, if they were read before. */
+  readonly content?: Buffer;
+  /** It has no extended attributes to be copied after it. */
+  readonly complete?: boolean;
+}
 
 const TYPES = { 'character-device': 0o020000, 'block-device': 0o060000, fifo: 0o010000 } as const;
 
@@ -34,6 +43,7 @@ const TYPES = { 'character-device': 0o020000, 'block-device': 0o060000, fifo: 0o
 export class UpperWriter {
   readonly upper: string;
   readonly #base: SourceTree;
+  readonly #log: LayerLog;
   /** Directories of the upper that are there already. */
   readonly #made = new Set<string>(['']);
   /** Those of them that hide or are nothing of the base: what they hold, we wrote. */
@@ -43,9 +53,11 @@ export class UpperWriter {
   readonly #links = new Map<string, string>();
   readonly #linked = new Map<string, string>();
 
-  constructor(upper: string, base: SourceTree) {
+  /** `log`: told of everything that is written. */
+  constructor(upper: string, base: SourceTree, log: LayerLog = NO_LOG) {
     this.upper = upper;
     this.#base = base;
+    this.#log = log;
   }
 
   /** What is at a path now: written by us, else the base's. Undefined for nothing. */
@@ -70,10 +82,8 @@ export class UpperWriter {
     if (this.#own(path) === undefined) {
       mkdirSync(this.#full(path), 0o755);
       const below = this.#below(path);
-      if (below === undefined) {
-        this.#setAccess(path, { owner, mode });
-        this.#fresh.add(path);
-      } else this.#adopt(path, below);
+      if (below === undefined) this.#begin(path, { owner, mode });
+      else this.#adopt(path, below);
     }
     this.#made.add(path);
   }
@@ -83,40 +93,43 @@ export class UpperWriter {
     refuseWhiteout(path);
     if (!this.#makeFresh(path)) this.ensureDirectory(path, access.owner);
     this.#setAccess(path, access);
-    this.#times.set(path, entry.mtimeNs);
+    this.#logDirectory(path, access, entry.mtimeNs);
   }
 
   /** A directory that is there and keeps its owner, but not its permissions. */
   passThrough(path: string, mode: number): void {
     this.ensureDirectory(path, ROOT);
     chmodSync(this.#full(path), mode);
+    this.#log.change(path, { mode });
   }
 
   setTime(path: string, mtimeNs: bigint): void {
     this.#times.set(path, mtimeNs);
+    if (path !== '') this.#log.change(path, { mtimeNs });
   }
 
   /**
    * Anything but a directory; its parent must have been ensured. False if it became a hard link to one before.
-   * `content`: a file's bytes, if they were read before.
    */
-  file(path: string, entry: SourceEntry, access: Access, content?: Buffer): boolean {
+  file(path: string, entry: SourceEntry, access: Access, known: KnownFile = {}): boolean {
     refuseWhiteout(path);
     if (!this.#fresh.has(parentOf(path)) || entry.inode !== undefined) this.#makeRoom(path);
-    if (entry.inode !== undefined && this.#linkedBefore(entry.inode, path)) return false;
+    if (entry.inode !== undefined && this.#linkedBefore(entry, path, access)) return false;
+    this.#logFile(path, entry, access, known);
     try {
-      this.#create(path, entry, access, content);
+      this.#create(path, entry, access, known.content);
     } catch (error) {
       if (!hasCode(error, 'EEXIST')) throw noSpace(error, this.upper);
       // Only in a fresh directory: two sources have the name, the later one wins.
       this.#makeRoom(path);
-      this.#create(path, entry, access, content);
+      this.#create(path, entry, access, known.content);
     }
     return true;
   }
 
   /** Attributes of a source, as far as the filesystem takes them. */
   copyXattrs(path: string, file: string | Buffer): void {
+    this.#log.change(path, { xattrs: true });
     for (const [name, value] of copiedXattrs(file)) {
       try {
         sys().lsetxattr(this.#full(path), name, value);
@@ -132,6 +145,7 @@ export class UpperWriter {
     if (own !== undefined) return own.isDirectory() ? undefined : path;
     const below = this.#below(path);
     if (below === undefined || below.type === 'directory') return undefined;
+    this.#log.drop();
     this.ensureDirectory(parentOf(path), ROOT);
     const { inode: _alone, ...entry } = below;
     this.#create(path, entry, { owner: below, mode: below.mode });
@@ -193,6 +207,7 @@ export class UpperWriter {
       throw new BuildError('syntax', `cannot replace directory /${toText(path)} with a file`);
     }
     if (this.#own(path) === undefined) return;
+    this.#log.drop();
     unlinkSync(this.#full(path));
     // The name means another file now: nothing may be linked to it any more.
     const inode = this.#linked.get(path);
@@ -200,7 +215,8 @@ export class UpperWriter {
     this.#linked.delete(path);
   }
 
-  #linkedBefore(inode: string, path: string): boolean {
+  #linkedBefore(entry: SourceEntry, path: string, { owner, mode }: Access): boolean {
+    const inode = entry.inode ?? '';
     const first = this.#links.get(inode);
     if (first === undefined) {
       this.#links.set(inode, path);
@@ -208,6 +224,9 @@ export class UpperWriter {
       return false;
     }
     linkSync(this.#full(first), this.#full(path));
+    const { mtimeNs } = entry;
+    const { uid, gid } = owner;
+    this.#log.put({ path, type: 'link', linkname: first, size: 0, mtimeNs, mode, uid, gid });
     return true;
   }
 
@@ -239,12 +258,39 @@ export class UpperWriter {
 
   #adopt(path: string, below: SourceEntry): void {
     this.#setAccess(path, { owner: below, mode: below.mode });
+    this.#logDirectory(path, { owner: below, mode: below.mode }, below.mtimeNs);
     for (const name of sys().llistxattr(below.file)) {
       if (/^(trusted|user)\.overlay\./.test(name)) continue;
       const value = sys().lgetxattr(below.file, name);
       if (value !== undefined) sys().lsetxattr(this.#full(path), name, value);
     }
-    this.#times.set(path, below.mtimeNs);
+  }
+
+  /** A directory where there was none; its time is settled, or what is put in it would move it. */
+  #begin(path: string, access: Access): void {
+    this.#setAccess(path, access);
+    this.#fresh.add(path);
+    const { mtimeNs } = lstatSync(this.#full(path), { bigint: true });
+    this.#logDirectory(path, access, mtimeNs);
+  }
+
+  #logDirectory(path: string, { owner: { uid, gid }, mode }: Access, mtimeNs: bigint): void {
+    this.#times.set(path, mtimeNs);
+    if (path === '') return;
+    const entry = { path, type: 'directory', mode, uid, gid, size: 0, mtimeNs } as const;
+    this.#log.put({ ...entry, xattrs: true });
+  }
+
+  #logFile(path: string, entry: SourceEntry, access: Access, known: KnownFile): void {
+    const { type, size, mtimeNs, link, rdev, file } = entry;
+    if (type === 'socket' || type === 'directory') return;
+    const { uid, gid } = access.owner;
+    const common = { path, type, mode: access.mode, uid, gid, size: 0, mtimeNs };
+    if (type === 'symlink')
+      // A link has all permissions, whatever is asked for.
+      this.#log.put({ ...common, mode: 0o777, linkname: link ?? '' });
+    else if (type === 'file') this.#log.put({ ...common, size, source: file, ...known });
+    else this.#log.put({ ...common, ...(type === 'fifo' ? {} : deviceOf(rdev)) });
   }
 
   #setAccess(path: string, { owner, mode }: Access): void {
@@ -254,6 +300,12 @@ export class UpperWriter {
 }
 
 const ROOT: Owner = { uid: 0, gid: 0 };
+
+const NO_LOG: LayerLog = {
+  put: () => undefined,
+  change: () => undefined,
+  drop: () => undefined,
+};
 
 function parentOf(path: string): string {
   const at = path.lastIndexOf('/');

@@ -73,11 +73,47 @@ export interface MountedTree extends AsyncDisposable {
 }
 
 /** A layer in the making on top of a parent. Not committed = rolled back on dispose. */
+/** An entry as it was written to a layer's directory. Paths and links are latin1. */
+export interface WrittenEntry {
+  readonly path: string;
+  readonly type:
+    'file' | 'link' | 'symlink' | 'character-device' | 'block-device' | 'directory' | 'fifo';
+  /** Permission bits. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly size: number;
+  readonly mtimeNs: bigint;
+  /** Target of a symlink; first name of a hard link. */
+  readonly linkname?: string;
+  readonly devmajor?: number;
+  readonly devminor?: number;
+  /** Whether it may have extended attributes. */
+  readonly xattrs?: boolean;
+  /** Nothing more is said of it: it may be read before the next is written. */
+  readonly complete?: boolean;
+  /** A file's bytes, valid during the call; else they are read from `source`. */
+  readonly content?: Uint8Array;
+  readonly source?: string | Buffer;
+}
+
+/** Told of what is written to a layer, so that its digests are computed meanwhile. */
+export interface LayerLog {
+  /** Parents first, siblings in byte order; the last path again replaces what was said of it. */
+  put(entry: WrittenEntry): void;
+  /** More of the last path, which must be `path`. */
+  change(path: string, part: Partial<WrittenEntry>): void;
+  /** Something else was written: the finished directory is to be read instead. */
+  drop(): void;
+}
+
 export interface ActiveLayer extends AsyncDisposable {
   /** The fresh upper directory. */
   readonly upper: string;
   /** sha256 hex of files written with known content, by path in the layer (latin1): not hashed again. */
   readonly known: Map<string, string>;
+  /** For a step that writes `upper` itself and in order; only what is told here counts, once anything is. */
+  readonly log: LayerLog;
   /** Overlay of parent and upper, writable; mounted once, at first call. */
   mount(scope: Scope, options?: { readonly devices?: boolean }): Promise<string>;
   /** Takes the overlay away, and everything mounted in it: from then on `upper` may be changed again. */
