@@ -136,6 +136,7 @@ function solvePlans(
       load: (stored) => loadSnapshot(stored, workshop),
       parallel: PARALLEL,
       now: workshop.now,
+      idle: () => new Promise((resolve) => setImmediate(resolve)),
     },
     scope,
   );

@@ -20,6 +20,7 @@ import { ensureLayers } from './ensure-layers.js';
 import { applyTar, hashing } from './apply.js';
 import { decompress } from './decompress.js';
 import { createLayerLog } from './layer-log.js';
+import { removeTree } from './remove-tree.js';
 import type { TreeStore } from './tree-store.js';
 
 /** Gives a private directory on the store's filesystem that goes with the process. */
@@ -132,6 +133,7 @@ async function prepare(
   mkdirSync(upper, { mode: 0o755 });
   const known = new Map<string, string>();
   const log = createLayerLog(upper, known);
+  let committed = false;
   let mounted = false;
   const unmount = (): void => {
     if (mounted) sys().umount(root);
@@ -154,20 +156,17 @@ async function prepare(
     },
     commit: () => {
       unmount();
+      committed = true;
       return Promise.resolve(trees.adopt(upper, known, { facts: log.facts() }));
     },
     [Symbol.asyncDispose]: () => {
       unmount();
       log.close();
-      return discard(directory);
+      // What was not committed may be large: it goes with the lease.
+      if (committed) removeTree(directory, () => false);
+      return Promise.resolve();
     },
   };
-}
-
-/** The rest of a step's directory; a moved upper is not in it any more. */
-async function discard(directory: string): Promise<void> {
-  const { rm } = await import('node:fs/promises');
-  await rm(directory, { recursive: true, force: true });
 }
 
 async function view(snapshot: Snapshot, temporary: Temporary, scope: Scope): Promise<MountedTree> {
@@ -184,7 +183,8 @@ async function view(snapshot: Snapshot, temporary: Temporary, scope: Scope): Pro
     root,
     [Symbol.asyncDispose]: () => {
       if (!empty) sys().umount(root);
-      return discard(directory);
+      removeTree(directory, () => false);
+      return Promise.resolve();
     },
   };
 }

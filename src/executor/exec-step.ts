@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
+import { removeTree } from '../cache/remove-tree.js';
 import { resolveInside, type SourceTree, toBytes, toText } from '../cache/source-tree.js';
 import { BuildError } from '../model/error.js';
 import type { CacheMountSpec, ExecSpec, Vertex } from '../model/graph.js';
@@ -147,9 +148,8 @@ async function scratchDirectory(
   stack: CleanupStack,
 ): Promise<string> {
   const parent = mkdtempSync(join(await deps.temporary(), 'run-'));
-  stack.defer(async () => {
-    const { rm } = await import('node:fs/promises');
-    await rm(parent, { recursive: true, force: true });
+  stack.defer(() => {
+    removeTree(parent, () => false);
   });
   const directory = join(parent, 'f');
   mkdirSync(directory, { mode: 0o700 });

@@ -46,11 +46,12 @@ export function ociSpec(process: ProcessSpec, seccomp: Seccomp): unknown {
     },
     root: { path: process.root, readonly: false },
     hostname: process.hostname,
-    // In a user namespace device nodes are only names anyhow.
-    ...(insecure || privileges().userNamespace
-      ? {}
-      : { hooks: { createContainer: [closeDevices(process.root)] } }),
-    mounts: [...systemMounts(process), ...process.mounts.map(bind)],
+    mounts: [
+      // In a user namespace device nodes are only names anyhow.
+      ...(insecure || privileges().userNamespace ? [] : [CLOSED_ROOT]),
+      ...systemMounts(process),
+      ...process.mounts.map(bind),
+    ],
     ...('bpf' in seccomp && !insecure
       ? { annotations: { 'run.oci.seccomp_bpf_data': seccomp.bpf } }
       : {}),
@@ -81,13 +82,14 @@ function terminalOf(stdio: ProcessSpec['stdio']) {
 
 /**
  * An image may hold any device node and a step may make one: on a `nodev` root they are only names. The root is mounted
- * so, but crun mounts it anew without; this is after that, and before the process can be started.
+ * so, but crun mounts it anew without, before the other mounts. Not `/`: crun 1.8 takes that for its stdin.
  */
-function closeDevices(root: string): { readonly path: string; readonly args: readonly string[] } {
-  // A runtime tells its hooks the container's state on stdin, and gives up when nobody reads it.
-  const script = 'read -r _; exec mount -n -o remount,bind,nodev "$0"';
-  return { path: '/bin/sh', args: ['sh', '-c', script, root] };
-}
+const CLOSED_ROOT = {
+  destination: '/.',
+  type: 'bind',
+  source: '/',
+  options: ['bind', 'remount', 'nodev'],
+};
 
 /** The `process` object of an exec (OCI runtime-spec config.md, Process), confined as the container's own. */
 export function execProcess(spec: ExecSpec): unknown {

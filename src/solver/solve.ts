@@ -17,6 +17,8 @@ export interface SolveOptions<R extends Result> {
   /** Steps that may run at once. */
   readonly parallel: number;
   readonly now: () => number;
+  /** Resolves when the steps that could start have started: records are written while they run. */
+  readonly idle?: () => Promise<void>;
 }
 
 /**
@@ -246,6 +248,7 @@ class Solver<R extends Result> {
 
   async #record(keyed: Keyed<R>, inputs: readonly R[], result: R): Promise<void> {
     const { records, save, now } = this.#options;
+    await this.#options.idle?.();
     const digest = await result.digest(this.#scope);
     const created = new Date(now()).toISOString();
     const record: StepRecord = { result: save(result), digest, created };

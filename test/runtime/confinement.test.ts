@@ -124,6 +124,7 @@ test("mounts: Docker's, without its /run, /sys read-only, binds private", () => 
   const { mounts } = specOf({ mounts: [{ source: '/s', target: '/t', readonly: true }] });
   const at = (path: string) => mounts.find(({ destination }) => destination === path)!;
   assert.deepEqual(mounts.map(({ destination }) => destination).sort(), [
+    '/.', // Remounted without devices.
     '/dev',
     '/dev/mqueue',
     '/dev/pts',
