@@ -7,7 +7,8 @@ import { openImage } from './image-source.js';
 import { internalVertex } from './internal-vertex.js';
 import { withWarnings } from './lint-warnings.js';
 import { type Definition, loadDefinition } from './load-definition.js';
-import type { Build, BuildOptions, BuildResult } from './model/build-options.js';
+import type { Build, BuildOptions, BuildResult, BuildWarning } from './model/build-options.js';
+import type { BuildEvent, WarningEvent } from './model/events.js';
 import { CancelledError } from './model/error.js';
 import type { BuildPlan } from './model/graph.js';
 import type { Platform } from './model/oci.js';
@@ -31,8 +32,15 @@ export function startBuild(options: BuildOptions, workshop: Workshop): Build {
   const queue = createEventQueue();
   const controller = new AbortController();
   const signals = options.signal ? [controller.signal, options.signal] : [controller.signal];
-  const scope: Scope = { signal: AbortSignal.any(signals), emit: queue.push };
-  const result = runBuild(options, workshop, scope).finally(queue.end);
+  const warnings: BuildWarning[] = [];
+  const emit = (event: BuildEvent): void => {
+    if (event.type === 'warning') warnings.push(warningOf(event));
+    queue.push(event);
+  };
+  const scope: Scope = { signal: AbortSignal.any(signals), emit };
+  const result = runBuild(options, workshop, scope)
+    .then((built) => ({ ...built, warnings }))
+    .finally(queue.end);
   // Whoever only reads the events must not crash the process over a rejection it asks for later.
   result.catch(() => undefined);
   return {
@@ -45,11 +53,20 @@ export function startBuild(options: BuildOptions, workshop: Workshop): Build {
   };
 }
 
+function warningOf({ message, detail, url, range }: WarningEvent): BuildWarning {
+  return {
+    message,
+    ...(detail === undefined ? {} : { detail }),
+    ...(url === undefined ? {} : { url }),
+    ...(range === undefined ? {} : { range }),
+  };
+}
+
 async function runBuild(
   options: BuildOptions,
   workshop: Workshop,
   scope: Scope,
-): Promise<BuildResult> {
+): Promise<Omit<BuildResult, 'warnings'>> {
   const tags = (options.tags ?? []).map(parseReference);
   warnOfLimits(options, scope);
   const definition = await loadDefinition(options, workshop, scope);
@@ -62,11 +79,12 @@ async function runBuild(
     ),
   );
   await checkForeign(plans, workshop.platform);
-  const snapshots = await solvePlans(
-    plans,
-    { definition, settings: settingsOf(options) },
-    workshop,
-    scope,
+  const settings = settingsOf(options);
+  const snapshots = await solvePlans(plans, { definition, settings }, workshop, scope).catch(
+    async (error: unknown) => {
+      const { explainFailure } = await import('./parser/explain-failure.js');
+      throw explainFailure(error, definition.dockerfile);
+    },
   );
   definition.saveContext();
   const finished = plans.map((plan, i) => {

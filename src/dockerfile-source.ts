@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs';
-import { basename, isAbsolute, join, posix, resolve } from 'node:path';
+import { existsSync, readdirSync } from 'node:fs';
+import { basename, dirname, isAbsolute, join, posix, resolve } from 'node:path';
 import { hostPath, resolveInside, toBytes } from './cache/source-tree.js';
 import { type ContextSource, MAX_DOCKERFILE } from './context-source.js';
 import { openContext } from './executor/build-context.js';
@@ -7,6 +7,7 @@ import type { RemoteSources } from './executor/remote-sources.js';
 import { noIgnoreRules } from './ignore-file.js';
 import { collectInput, readInputFile } from './input-file.js';
 import { BuildError } from './model/error.js';
+import { nearest } from './model/nearest.js';
 import { redactUrls } from './model/redact-urls.js';
 import type { Scope } from './model/scope.js';
 import type { Bytes } from './model/stores.js';
@@ -88,7 +89,7 @@ function fromDisk(file: string | undefined, { dir }: ContextSource): DockerfileS
     file === undefined ? (!existsSync(upper) && existsSync(lower) ? lower : upper) : resolve(file);
   const shown = shownPath(path);
   const bytes = readInputFile(path, shown, MAX_DOCKERFILE);
-  if (bytes === undefined) throw notFound(shown);
+  if (bytes === undefined) throw notFound(shown, otherFile(file, path, dir));
   return { text: textOf(bytes), name: basename(path), shown, place: path, path };
 }
 
@@ -108,11 +109,38 @@ function fromContext(file: string | undefined, { dir, shown }: ContextSource): D
   throw notFound(`${names[0] ?? ''} in ${shown}`);
 }
 
-function notFound(shown: string): BuildError {
+/** The file that was most likely meant: `-f` is relative to where one is, not to the context. */
+function otherFile(file: string | undefined, path: string, dir: string): string | undefined {
+  if (file === undefined) {
+    const named = namesIn(dir).filter((name) => /dockerfile|containerfile/i.test(name));
+    return named[0] === undefined ? undefined : join(dir, named[0]);
+  }
+  const inContext = join(dir, file);
+  if (!isAbsolute(file) && existsSync(inContext)) return inContext;
+  const near = nearest(basename(path), namesIn(dirname(path)));
+  return near === undefined ? undefined : join(dirname(path), near);
+}
+
+/** Files of a directory, sorted; none of one that cannot be read. */
+function namesIn(dir: string): string[] {
+  try {
+    const entries = readdirSync(dir, { withFileTypes: true });
+    return entries.flatMap((entry) => (entry.isFile() ? [entry.name] : [])).sort();
+  } catch {
+    return [];
+  }
+}
+
+function notFound(shown: string, other?: string): BuildError {
   return new BuildError(
     'not-found',
     `failed to read dockerfile: open ${shown}: no such file or directory`,
-    { hint: 'name it with -f, or give the directory it is in' },
+    {
+      hint:
+        other === undefined
+          ? 'name it with -f, or give the directory it is in'
+          : `did you mean -f ${shownPath(other)}?`,
+    },
   );
 }
 

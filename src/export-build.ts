@@ -32,7 +32,7 @@ export async function exportBuild(
   input: ExportInput,
   workshop: Workshop,
   scope: Scope,
-): Promise<BuildResult> {
+): Promise<Omit<BuildResult, 'warnings'>> {
   checkAnnotations(input);
   const built = await assemble(input, {}, workshop, scope);
   await exportOutputs(input, built, workshop, scope);

@@ -1,4 +1,10 @@
-export type { Build, BuildOptions, BuildResult, OutputSpec } from './model/build-options.js';
+export type {
+  Build,
+  BuildOptions,
+  BuildResult,
+  BuildWarning,
+  OutputSpec,
+} from './model/build-options.js';
 export { BuildError, CancelledError, type ErrorCode, type SourceRange } from './model/error.js';
 export { type BuildEvent, describeWhy, type Why } from './model/events.js';
 export type { CheckedError, CheckOptions, CheckResult } from './model/check-result.js';

@@ -94,10 +94,15 @@ function findEntry(roots: readonly string[], path: string): SourceEntry | undefi
   return undefined;
 }
 
-function rootEntry(top: readonly string[]): SourceEntry | undefined {
-  const root = top[0];
-  return root === undefined ? undefined : describe('', root, lstatSync(root, { bigint: true }));
+function rootEntry([root]: readonly string[]): SourceEntry {
+  return root === undefined ? EMPTY_ROOT : describe('', root, lstatSync(root, { bigint: true }));
 }
+
+/** Of no layers (scratch). What stands for it on disk must have no attributes; nothing else of it is read. */
+const EMPTY_ROOT: SourceEntry = {
+  ...{ path: '', type: 'directory', mode: 0o755, uid: 0, gid: 0, size: 0 },
+  ...{ mtimeNs: 0n, rdev: 0, file: '/dev/null' },
+};
 
 function describe(path: string, file: string | Buffer, stat: BigIntStats): SourceEntry {
   const type = typeOf(stat);

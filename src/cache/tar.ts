@@ -4,6 +4,7 @@ import type * as TarStream from 'tar-stream';
 import { BuildError } from '../model/error.js';
 import type { Bytes } from '../model/stores.js';
 import { decodePax, encodePax } from './pax.js';
+import { trimEnd } from '../model/trim-end.js';
 
 export type TarType =
   'file' | 'link' | 'symlink' | 'character-device' | 'block-device' | 'directory' | 'fifo';
@@ -209,7 +210,7 @@ interface RawHeader {
 
 function readHeader(header: RawHeader): TarHeader {
   const pax = header.pax ?? {};
-  const name = header.name.replace(/\/+$/, '').replace(/^(\.\/+)+/, '');
+  const name = trimEnd(header.name, '/').replace(/^(\.\/+)+/, '');
   if (header.type === null || 'GNU.sparse.major' in pax) {
     throw new BuildError('archive', `sparse or unknown tar entry ${JSON.stringify(name)}`);
   }

@@ -8,6 +8,7 @@ import type { Selected } from './select.js';
 import { unpackArchive } from './unpack.js';
 import type { Owner } from './access.js';
 import { UpperWriter } from './upper-writer.js';
+import { trimEnd } from '../model/trim-end.js';
 
 /** What a group of sources turned out to be. */
 export interface Taken {
@@ -62,7 +63,10 @@ interface Copier {
 const ROOT: Owner = { uid: 0, gid: 0 };
 
 function destOf({ spec }: Copier): { path: string; directory: boolean } {
-  return { path: toBytes(spec.dest).replace(/^\/+|\/+$/g, ''), directory: spec.dest.endsWith('/') };
+  return {
+    path: trimEnd(toBytes(spec.dest).replace(/^\/+/, ''), '/'),
+    directory: spec.dest.endsWith('/'),
+  };
 }
 
 /** Several files need a directory to go to: the reference says it ends with `/`; one that exists will do. */

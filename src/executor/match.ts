@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import { BuildError, type SourceRange } from '../model/error.js';
 import { compileGlob, toRunes } from './glob.js';
+import { trimEnd } from '../model/trim-end.js';
 
 /** One usable line of an ignore file. */
 interface Rule {
@@ -95,7 +96,7 @@ function rememberedHits(rules: readonly Rule[]): (path: string) => readonly bool
 
 /** ASCII white space only: a byte of a longer character may look like a space in latin1. */
 function trim(text: string): string {
-  return text.replace(/^[\t\v\f\r ]+/, '').replace(/[\t\v\f\r ]+$/, '');
+  return trimEnd(text.replace(/^[\t\v\f\r ]+/, ''), '\t\v\f\r ');
 }
 
 function readLine(text: string, line: number, file: string): Rule | undefined {

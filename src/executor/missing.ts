@@ -31,18 +31,18 @@ export function missingInContext(
       { hint: 'copy the directory that holds the link to copy the link itself' },
     );
   }
-  const hint = missingHint(source, bytes, context);
+  const near = nearPath(context, bytes);
   return new BuildError(
     'not-found',
     `${instruction} ${source}: ${path} is not in the build context`,
-    { hint },
+    near === undefined
+      ? { hint: missingHint(source, context), missing: source }
+      : { hint: `did you mean ${near}?` },
   );
 }
 
-function missingHint(source: string, path: string, context: BuildContext): string {
+function missingHint(source: string, context: BuildContext): string {
   if (source.startsWith('-')) return 'flags stand before the sources, and begin with --';
-  const near = nearPath(context, path);
-  if (near !== undefined) return `did you mean ${near}?`;
   if (source.split('/').includes('..')) {
     return `nothing above the build context ${context.dir} can be copied: build from a directory above it, with -f`;
   }
@@ -54,7 +54,7 @@ function missingHint(source: string, path: string, context: BuildContext): strin
 /** A source that is not in the tree of another stage or image. */
 export function missingInStage(instruction: string, source: string, tree: SourceTree): BuildError {
   const near = nearPath(tree, toBytes(source.replace(/^\/+/, '')));
-  const hint = near === undefined ? {} : { hint: `did you mean /${near}?` };
+  const hint = near === undefined ? { missing: source } : { hint: `did you mean /${near}?` };
   return new BuildError(
     'not-found',
     `${instruction} ${source}: not found in the stage or image it is copied from`,

@@ -2,6 +2,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { BuildError } from '../model/error.js';
 import { hasCode } from '../model/has-code.js';
 import type { SecretSource } from '../model/run-settings.js';
+import { trimEnd } from '../model/trim-end.js';
 
 const MAX_BYTES = 500 << 10;
 /** Shorter values turn up by chance. */
@@ -57,7 +58,7 @@ export class Secrets {
 }
 
 function trimmed(value: Buffer): Buffer {
-  return Buffer.from(value.toString('latin1').replace(/[\r\n]+$/, ''), 'latin1');
+  return Buffer.from(trimEnd(value.toString('latin1'), '\r\n'), 'latin1');
 }
 
 function read({ id, file, value }: SecretSource): Buffer {

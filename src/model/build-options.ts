@@ -1,4 +1,5 @@
 import type { Digest } from './digest.js';
+import type { SourceRange } from './error.js';
 import type { BuildEvent } from './events.js';
 import type { NetworkMode } from './graph.js';
 import type { RunSettings } from './run-settings.js';
@@ -85,6 +86,18 @@ export interface BuildResult {
   readonly manifestMediaType: string;
   /** Canonical names it was tagged with. */
   readonly names: readonly string[];
+  /** What works but is probably not meant, in the order of the events that told it. */
+  readonly warnings: readonly BuildWarning[];
+}
+
+/** What a lint rule, or a look at the options, found. */
+export interface BuildWarning {
+  /** Begins with the rule's name when it is a rule's. */
+  readonly message: string;
+  readonly detail?: readonly string[];
+  /** A page about the rule. */
+  readonly url?: string;
+  readonly range?: SourceRange;
 }
 
 /** A build that runs. Disposing before `result` settles cancels it. */

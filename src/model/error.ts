@@ -30,6 +30,8 @@ export interface BuildErrorOptions {
   readonly cause?: unknown;
   /** Further facts, a line each (for example the last lines of a step's output). */
   readonly details?: readonly string[];
+  /** The path a COPY or ADD named and nothing is at, for those who know more places. */
+  readonly missing?: string;
 }
 
 /**
@@ -42,6 +44,7 @@ export class BuildError extends Error {
   readonly hint: string | undefined;
   readonly range: SourceRange | undefined;
   readonly details: readonly string[];
+  readonly missing: string | undefined;
 
   constructor(code: ErrorCode, message: string, options: BuildErrorOptions = {}) {
     super(redactUrls(message), options.cause === undefined ? undefined : { cause: options.cause });
@@ -49,16 +52,24 @@ export class BuildError extends Error {
     this.hint = options.hint === undefined ? undefined : redactUrls(options.hint);
     this.range = options.range;
     this.details = (options.details ?? []).map(redactUrls);
+    this.missing = options.missing;
   }
 
   /** The same error with a place. */
   at(range: SourceRange): BuildError {
-    const { code, message, hint, details, cause } = this;
+    return this.with({ range });
+  }
+
+  /** The same error with these in the place of its own. */
+  with(options: BuildErrorOptions): BuildError {
+    const { code, message, hint, details, cause, range, missing } = this;
     return new BuildError(code, message, {
-      range,
       details,
       cause,
+      ...(range === undefined ? {} : { range }),
       ...(hint === undefined ? {} : { hint }),
+      ...(missing === undefined ? {} : { missing }),
+      ...options,
     });
   }
 }

@@ -16,12 +16,12 @@ export function readDirectives(
   let syntaxLine = 1;
   for (const [index, line] of lines.entries()) {
     if (index === 0 && line.startsWith('#!')) continue;
-    const match = /^\s*#\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(.+?)\s*$/.exec(line);
+    const match = /^\s*#\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(\S.*)/.exec(line);
     const key = match?.[1]?.toLowerCase();
     if (key === undefined || !KNOWN.has(key)) break;
     try {
       if (found.has(key)) throw new Problem(`only one ${key} parser directive can be used`);
-      found.set(key, checked(key, match?.[2] ?? ''));
+      found.set(key, checked(key, match?.[2]?.trimEnd() ?? ''));
       if (key === 'syntax') syntaxLine = index + 1;
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
@@ -49,7 +49,7 @@ function checked(key: string, value: string): string {
 function foreignSyntax(lines: readonly string[]): string | undefined {
   const first = lines.findIndex((line, index) => index > 0 || !line.startsWith('#!'));
   const line = lines[first] ?? '';
-  const comment = /^\/\/\s*syntax\s*=\s*(.+?)\s*$/i.exec(line)?.[1];
+  const comment = /^\/\/\s*syntax\s*=\s*(\S.*)/i.exec(line)?.[1]?.trimEnd();
   if (comment !== undefined || !line.trimStart().startsWith('{')) return comment;
   try {
     const value: unknown = JSON.parse(lines.slice(first).join('\n'));

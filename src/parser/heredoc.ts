@@ -1,4 +1,5 @@
 import { Problem } from './problem.js';
+import { trimEnd } from '../model/trim-end.js';
 
 /** A here-document's beginning, as it stands on the instruction's line. */
 export interface HeredocWord {
@@ -128,7 +129,7 @@ function delimiterLine(
   from: number,
 ): number | undefined {
   for (let at = from; at < lines.length; at++) {
-    const line = (lines[at] ?? '').replace(/\r+$/, '');
+    const line = trimEnd(lines[at] ?? '', '\r');
     if ((chomp ? line.replace(/^\t+/, '') : line) === name) return at;
   }
   return undefined;

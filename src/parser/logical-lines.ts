@@ -2,6 +2,7 @@ import { skipFlags } from './flags.js';
 import { type Heredoc, type HeredocWord, heredocWords, readHeredocs } from './heredoc.js';
 import { Problem } from './problem.js';
 import { BLANKS, isJsonForm } from './split.js';
+import { trimEnd } from '../model/trim-end.js';
 
 /** One instruction's logical line: continuations joined, comments inside left out. Lines count from 1. */
 export interface LogicalLine {
@@ -82,7 +83,7 @@ function joinLines(
   const parts: string[] = [];
   let next = from;
   for (let at = from; at < lines.length; at++) {
-    const physical = (lines[at] ?? '').replace(/\r+$/, '');
+    const physical = trimEnd(lines[at] ?? '', '\r');
     if (at > from && isSkipped(physical)) continue;
     next = at + 1;
     const part = at === from ? physical.trimStart() : physical;

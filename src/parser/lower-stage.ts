@@ -11,6 +11,7 @@ import type { Instruction, ParsedDockerfile } from './instruction.js';
 import type { Lint } from './lint/lint.js';
 import type { LowerOptions } from './lower-options.js';
 import { contextVertex, imageSpec } from './named-context.js';
+import { checkNearStage, stageIndex, withNearStage } from './near-stage.js';
 import { at, placed } from './placed.js';
 import { Problem } from './problem.js';
 import { readTrigger } from './read-instruction.js';
@@ -198,7 +199,11 @@ export class Lowering {
     const named = await this.#fromContext(base, stage, platform);
     if (named !== undefined) return named;
     if (base === 'scratch') return { state: this.#onScratch(stage, platform, steps), triggers: [] };
-    const image = await this.#options.resolveImage(base, platform, from.range);
+    const image = await this.#options
+      .resolveImage(base, platform, from.range)
+      .catch((error: unknown) => {
+        throw withNearStage(error, base, this.#stages.slice(0, stage.index));
+      });
     return this.#onImage(stage, image, { base, platform });
   }
 
@@ -351,7 +356,7 @@ export class Lowering {
 
   /** `COPY --from=`: a stage by name or index, else an image. */
   async #source(from: string, current: Stage, range: SourceRange): Promise<Vertex> {
-    const index = this.#stageIndex(from);
+    const index = stageIndex(from, this.#names, this.#stages.length);
     if (index === current.index) {
       throw new Problem(`circular dependency detected on stage: ${from}`);
     }
@@ -366,31 +371,10 @@ export class Lowering {
       return this.#contextVertex(named, from, current);
     if (from.toLowerCase() === 'scratch')
       return this.#sourceVertex({ kind: 'scratch' }, 'scratch', current);
-    if (named === undefined) this.#checkNearStage(from, current);
+    if (named === undefined) checkNearStage(from, this.#stages.slice(0, current.index));
     const name = named?.reference ?? from;
     const image = await this.#options.resolveImage(name, this.#options.platform, range);
     return this.#sourceVertex(imageSpec(image), `FROM ${image.reference}`, current);
-  }
-
-  #stageIndex(from: string): number | undefined {
-    const named = this.#names.last(from);
-    if (named !== undefined || !/^\d+$/.test(from)) return named;
-    if (Number(from) < this.#stages.length) return Number(from);
-    throw new Problem(
-      `invalid stage index ${from}: stages are counted from 0, the last is ${String(this.#stages.length - 1)}`,
-    );
-  }
-
-  /** A name without tag or slash that is a slip away from a stage's is a slip, not an image. */
-  #checkNearStage(from: string, current: Stage): void {
-    if (/[/:@.]/.test(from)) return;
-    const names = this.#stages.slice(0, current.index).map(({ name }) => name);
-    const near = nearest(
-      from,
-      names.filter((name) => name !== undefined),
-    );
-    if (near === undefined) return;
-    throw new Problem(`no stage ${JSON.stringify(from)}`, { hint: `did you mean --from=${near}?` });
   }
 }
 

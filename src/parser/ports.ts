@@ -1,13 +1,27 @@
 import { Problem } from './problem.js';
 
 const MAX_PORT = 65_535;
+/** Told at once. */
+const MAX_PROBLEMS = 10;
 
 /**
  * EXPOSE words to `port/proto`, ranges expanded, in the order given. `[ip:][host port:]` before the port is checked
  * and dropped: an image publishes nothing.
  */
 export function exposedPorts(words: readonly string[]): string[] {
-  return words.flatMap((word) => portsOf(word));
+  const problems: Problem[] = [];
+  const ports: string[] = [];
+  for (const word of words) {
+    try {
+      ports.push(...portsOf(word));
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      if (problems.push(error) === MAX_PROBLEMS) break;
+    }
+  }
+  const [first, ...more] = problems;
+  if (first === undefined) return ports;
+  throw more.length === 0 ? first : invalid(problems.map(({ message }) => message).join('; '));
 }
 
 function portsOf(word: string): string[] {

@@ -37,11 +37,11 @@ export function readStages(
   return { stages, globals: readGlobals(head, { ...options, escape, targetName }) };
 }
 
-/** Stages by their names, in any case. A name may be used again. */
+/** Stages by their names, which are lower-case. A name may be used again. */
 export interface StageNames {
-  /** The last of that name before a stage. */
+  /** The last of that very name before a stage: FROM Base is an image, as in BuildKit. */
   readonly before: (name: string, index: number) => number | undefined;
-  /** The last of that name in the file. */
+  /** The last of that name, in any case, in the file. */
   readonly last: (name: string) => number | undefined;
 }
 
@@ -52,10 +52,9 @@ export function stageNames(stages: readonly Stage[]): StageNames {
     if (same === undefined) byName.set(stage.name, [stage]);
     else same.push(stage);
   }
-  const named = (name: string): readonly Stage[] => byName.get(name.toLowerCase()) ?? [];
   return {
-    before: (name, index) => named(name).findLast((stage) => stage.index < index)?.index,
-    last: (name) => named(name).at(-1)?.index,
+    before: (name, index) => byName.get(name)?.findLast((stage) => stage.index < index)?.index,
+    last: (name) => byName.get(name.toLowerCase())?.at(-1)?.index,
   };
 }
 

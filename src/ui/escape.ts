@@ -1,3 +1,5 @@
+import { trimEnd } from '../model/trim-end.js';
+
 /**
  * Text of a step for a terminal: colours stay, everything else that could move the cursor, change the title or hide
  * text is shown as it is spelled.
@@ -15,6 +17,6 @@ export function oneLine(text: string): string {
 
 /** A progress bar rewrites its line with \r: only the last state of it is a line. */
 export function lastOfRewritten(line: string): string {
-  const parts = line.replace(/\r+$/, '').split('\r');
+  const parts = trimEnd(line, '\r').split('\r');
   return parts[parts.length - 1] ?? '';
 }

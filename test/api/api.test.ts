@@ -4,11 +4,12 @@ import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { busyboxContext } from '../helpers/busybox.js';
+import type { BuildWarning } from '../../src/model/build-options.js';
 import { type Outcome, staveWorld } from '../helpers/stave.js';
 
 /** What a user of the package writes: every type it names must be exported, every call be as declared. */
 const CONSUMER = `
-import { build, BuildError, CancelledError, describeWhy, type Build, type BuildEvent, type BuildOptions, type BuildResult, type ErrorCode, type SourceRange, type Why } from 'stave';
+import { build, BuildError, CancelledError, describeWhy, type Build, type BuildEvent, type BuildOptions, type BuildResult, type BuildWarning, type ErrorCode, type SourceRange, type Why } from 'stave';
 
 const [what = '', context = ''] = process.argv.slice(2);
 const options: BuildOptions = { context, tags: ['app'], buildArgs: { V: '1' }, labels: { a: 'b' } };
@@ -22,7 +23,8 @@ async function events(): Promise<void> {
     if (event.type === 'log') seen.push(Buffer.from(event.data).toString().trim());
   }
   const result: BuildResult = await running.result;
-  say({ seen, imageId: result.imageId, names: result.names });
+  const warnings: readonly BuildWarning[] = result.warnings;
+  say({ seen, imageId: result.imageId, names: result.names, warnings });
 }
 
 async function failure(): Promise<void> {
@@ -125,10 +127,14 @@ describe('import { build } from stave', () => {
     });
 
   test('events tell the story, the result names the image', () => {
-    const { json } = consume('events', context('FROM bb\nARG V\nRUN echo v=$V\n'));
+    const { json } = consume('events', context('FROM bb\nARG V\nRUN echo v=$V\nMAINTAINER me\n'));
     assert.deepEqual(json['seen'], ['never built', 'v=1']);
     assert.match(String(json['imageId']), /^sha256:[0-9a-f]{64}$/);
     assert.deepEqual(json['names'], ['docker.io/library/app:latest']);
+    const [warning, ...more] = json['warnings'] as BuildWarning[];
+    assert.match(warning?.message ?? '', /^MaintainerDeprecated: /);
+    assert.equal(warning?.range?.startLine, 4);
+    assert.deepEqual(more, []);
     assert.equal(
       world.ok('inspect', '-f', '{{.Id}} {{.Config.Labels.a}}', 'app').stdout.trim(),
       `${String(json['imageId'])} b`,

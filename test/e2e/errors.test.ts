@@ -21,7 +21,8 @@ describe('bad input gets one clear error (testErrorsSourceMap)', { concurrency: 
     test(name, async () => {
       const tag = `never-${name}`;
       const context = join(ERRORS, name);
-      const outcome = await world.start(['build', '-q', '-t', tag, ...argsOf(context)]);
+      const { args, env } = fixtureOf(context);
+      const outcome = await world.start(['build', '-q', '-t', tag, ...args], env);
       assert.equal(outcome.status, 1, outcome.stderr);
       assert.equal(outcome.stdout, '');
       assert.equal(world.run('image', 'inspect', tag).status, 1, 'nothing half-written');
@@ -32,15 +33,25 @@ describe('bad input gets one clear error (testErrorsSourceMap)', { concurrency: 
   }
 });
 
-/** `{"args": [...], "context": "...", "covers": [...]}` as in fixtures/features; the context is the folder itself. */
-function argsOf(folder: string): readonly string[] {
+interface Fixture {
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** fixture.json as in fixtures/features; the context is the folder itself. */
+function fixtureOf(folder: string): Fixture {
   const file = join(folder, 'fixture.json');
-  if (!existsSync(file)) return [folder];
-  const { args = [], context = folder } = JSON.parse(readFileSync(file, 'utf8')) as {
-    args?: string[];
-    context?: string;
+  if (!existsSync(file)) return { args: [folder], env: {} };
+  const {
+    args = [],
+    context = folder,
+    env = {},
+  } = JSON.parse(readFileSync(file, 'utf8')) as {
+    readonly args?: string[];
+    readonly context?: string;
+    readonly env?: Record<string, string>;
   };
-  return [...args, context];
+  return { args: [...args, context], env };
 }
 
 function golden(file: string, actual: string): void {

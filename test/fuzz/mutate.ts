@@ -99,7 +99,7 @@ function edit(text: string, random: Random, corpus: readonly string[]): string {
     }
     case 3:
       // Cost that grows with a power of the length shows when a piece is repeated.
-      return before + random.pick(TOKENS).repeat(1 << random.int(14)) + after;
+      return before + random.pick(TOKENS).repeat(1 << random.int(16)) + after;
     case 4:
       return (
         before +

@@ -9,6 +9,7 @@ import { exposedPorts } from '../../src/parser/ports.js';
 import { Problem } from '../../src/parser/problem.js';
 import { isJsonForm, quotedWords } from '../../src/parser/split.js';
 import { expandText, expandTitle, expandWord, expandWords } from '../../src/parser/words.js';
+import { redactUrls } from '../../src/model/redact-urls.js';
 
 /** Something that reads any text. It may refuse it as `refuses` allows, but not fail or take long. */
 export interface Target {
@@ -86,6 +87,7 @@ function scalars(text: string): void {
   refusing(() => exposedPorts(text.split(' ')));
   isJsonForm(text);
   quotedWords(text, '\\');
+  redactUrls(text);
 }
 
 /** The last line is the path. */

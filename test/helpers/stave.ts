@@ -17,7 +17,7 @@ export interface StaveWorld extends Disposable {
   readonly run: (...args: string[]) => Outcome;
   /** Like `run`, but fails the test when the command fails. */
   readonly ok: (...args: string[]) => Outcome;
-  readonly start: (args: string[]) => Promise<Outcome>;
+  readonly start: (args: string[], more?: Readonly<Record<string, string>>) => Promise<Outcome>;
 }
 
 const STAVE = join(process.cwd(), 'bin/stave');
@@ -47,7 +47,7 @@ export function staveWorld(): StaveWorld {
       if (outcome.status === 0) return outcome;
       throw new Error(`stave ${args.join(' ')}: ${String(outcome.status)}\n${outcome.stderr}`);
     },
-    start: (args) => startStave(args, env),
+    start: (args, more) => startStave(args, { ...env, ...more }),
     [Symbol.dispose]: () => {
       rmSync(dir, { recursive: true, force: true });
     },

@@ -144,10 +144,10 @@ function buildOptions(context: CommandContext): BuildOptions {
     ...contextOptions(flags, path),
     tags: flags.list('tag'),
     buildArgs: withEpoch(
-      pairs(flags.list('build-arg'), (name) => env[name]),
+      pairs('build-arg', flags.list('build-arg'), (name) => env[name]),
       env,
     ),
-    labels: pairs(flags.list('label'), () => ''),
+    labels: pairs('label', flags.list('label'), () => ''),
     noCache: flags.bool('no-cache'),
     noCacheFilter: filter,
     annotations: flags.list('annotation').flatMap(parseAnnotation),
@@ -179,6 +179,7 @@ function networkOf(value: string | undefined): NetworkMode {
 
 /** `K=V`, or `K` alone by `fallback`; undefined leaves it out. */
 function pairs(
+  flag: 'build-arg' | 'label',
   list: readonly string[],
   fallback: (name: string) => string | undefined,
 ): Record<string, string> {
@@ -186,11 +187,19 @@ function pairs(
   for (const item of list) {
     const cut = item.indexOf('=');
     const name = cut === -1 ? item : item.slice(0, cut);
-    if (name === '') throw new BuildError('usage', `invalid NAME=VALUE ${JSON.stringify(item)}`);
+    if (name === '') throw noName(flag, item);
     const value = cut === -1 ? fallback(name) : item.slice(cut + 1);
     if (value !== undefined) found[name] = value;
   }
   return found;
+}
+
+function noName(flag: string, item: string): BuildError {
+  return new BuildError(
+    'usage',
+    `invalid argument ${JSON.stringify(item)} for "--${flag}" flag: it has no name before the =`,
+    { hint: `write --${flag} NAME=VALUE` },
+  );
 }
 
 /** The keys of buildx's metadata file that a local build has. */

@@ -1,6 +1,7 @@
 import { functions } from './functions.js';
 import { templateError } from './template-error.js';
 import { type Token, tokenize } from './tokens.js';
+import { trimEnd } from '../../model/trim-end.js';
 
 /** An operand of a command: a field chain, a variable, a literal, a parenthesised pipeline, a function's name. */
 export type Operand =
@@ -54,7 +55,7 @@ function splitActions(text: string): Piece[] {
     if (open === -1) return [...pieces, { text: rest }];
     const trimLeft = /^\{\{-[ \t\r\n]/.test(rest.slice(open));
     const before = rest.slice(0, open);
-    pieces.push({ text: trimLeft ? before.replace(/[ \t\r\n]+$/, '') : before });
+    pieces.push({ text: trimLeft ? trimEnd(before, ' \t\r\n') : before });
     const inside = rest.slice(open + (trimLeft ? 4 : 2));
     const { action, length, trimRight } = takeComment(inside) ?? takeAction(inside);
     if (action !== undefined) pieces.push({ action });

@@ -1,4 +1,5 @@
 import type { SourceRange } from '../../model/error.js';
+import { trimEnd } from '../../model/trim-end.js';
 
 /** The physical lines of an instruction up to its here-documents, and whether a blank one is among them. */
 export interface Head {
@@ -24,6 +25,6 @@ export function headOf(lines: readonly string[], range: SourceRange, escape: str
 }
 
 function continues(line: string, escape: string): boolean {
-  const text = line.replace(/[ \t\r]+$/, '');
+  const text = trimEnd(line, ' \t\r');
   return text.endsWith(escape) && !text.endsWith(escape + escape);
 }

@@ -25,10 +25,16 @@ const HINT = 'options are skip=, error= and experimental=, separated by ;';
  * too), unless the blank stands beside a separator. Throws Problem.
  */
 export function readCheckOptions(text: string): LintConfig {
-  const value = text.trim().replace(/\s*([,;=])\s*/g, '$1');
+  const value = withoutBlanks(text);
   const options = /^\S*/.exec(value)?.[0] ?? '';
   if (options === '') return NO_CHECK_OPTIONS;
   return options.split(';').reduce(withOption, NO_CHECK_OPTIONS);
+}
+
+/** Blanks around the whole and around separators do not count. */
+function withoutBlanks(text: string): string {
+  const parts = text.split(/([,;=])/);
+  return parts.map((part) => part.trim()).join('');
 }
 
 function withOption(config: LintConfig, option: string): LintConfig {
