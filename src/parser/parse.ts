@@ -34,6 +34,13 @@ export function parseDockerfile(text: string, file: string): ParsedDockerfile {
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       report(error, logical.startLine, logical.endLine);
+      if (diagnostics.length < MAX_PROBLEMS) continue;
+      report(
+        new Problem('too many problems: what follows is not read'),
+        logical.endLine,
+        logical.endLine,
+      );
+      break;
     }
   }
   if (diagnostics.length === 0) checkShape(text, instructions, report);
@@ -42,6 +49,8 @@ export function parseDockerfile(text: string, file: string): ParsedDockerfile {
 
 type Report = (problem: Problem, startLine: number, endLine: number) => void;
 
+/** Nobody reads more, and each takes its time. */
+const MAX_PROBLEMS = 100;
 const MAX_FILE = 10 << 20;
 const MAX_LINE = 65_535;
 

@@ -208,3 +208,9 @@ test('P10 words, with their quotes and escapes (TestParseWords)', () => {
     assert.deepEqual(quotedWords(text, '\\'), words, text);
   assert.deepEqual(quotedWords('a\\ b` c', '`'), ['a\\', 'b` c']);
 });
+
+test('after a hundred problems the rest is not read', () => {
+  const { diagnostics } = parseDockerfile(`FROM a\n${'EOF\n\n'.repeat(50_000)}`, 'Dockerfile');
+  assert.equal(diagnostics.length, 101);
+  assert.match(diagnostics.at(-1)?.message ?? '', /too many problems/);
+});

@@ -247,11 +247,15 @@ describe('A1-A13 variables', () => {
 describe('F2-F5 F11 names of stages', () => {
   test('case does not matter (testMultiStageCaseInsensitive)', async () => {
     const text =
-      'FROM a AS STAge0\nRUN x\nFROM a AS staGE1\nCOPY --from=staGE0 b c\nFROM Stage1\nRUN y';
+      'FROM a AS STAge0\nRUN x\nFROM a AS staGE1\nCOPY --from=staGE0 b c\nFROM stage1\nRUN y';
     const resolved: string[] = [];
     assert.equal((await titles(text, { resolved })).length, 5);
     assert.deepEqual(resolved, ['a', 'a']);
     assert.equal((await planOf(text, { target: 'STAGE1' })).targetName, 'stage1');
+    // But for FROM, which takes a stage's name as it is kept.
+    const upper: string[] = [];
+    await planOf('FROM a AS Base\nFROM Base\nRUN y', { resolved: upper });
+    assert.deepEqual(upper, ['Base']);
   });
   test('F3 a name used twice (testDuplicateStageName)', async () => {
     const text = 'FROM a AS s\nRUN 1\nFROM s AS s\nRUN 2\nFROM s\nCOPY --from=s / /';
