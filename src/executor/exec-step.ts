@@ -277,7 +277,7 @@ function failure({ spec, vertex }: StepJob, exit: ExitStatus, tail: LogTail): Bu
   const how =
     exit.signal === undefined ? `exit code: ${String(exit.code)}` : `killed by ${exit.signal}`;
   const command = spec.args.join(' ');
-  const hint = exitHint(exit, spec.args);
+  const hint = exitHint(exit, spec.args, tail.lines());
   return new BuildError(
     'run-failed',
     `process ${JSON.stringify(command)} did not complete successfully: ${how}`,

@@ -1,7 +1,11 @@
 import type { ExitStatus } from '../model/process.js';
 
-/** What an exit status of a shell usually means, as the next thing to look at. */
-export function exitHint(exit: ExitStatus, args: readonly string[]): string | undefined {
+/** What an exit status of a shell and the last lines it wrote usually mean, as the next thing to look at. */
+export function exitHint(
+  exit: ExitStatus,
+  args: readonly string[],
+  said: readonly string[],
+): string | undefined {
   const script = args.at(-1) ?? '';
   // The JSON form with single quotes is no JSON: it reached the shell as text.
   if (/^\s*\[\s*'/.test(script)) return `the JSON form wants double quotes: ["echo", "hello"]`;
@@ -11,5 +15,8 @@ export function exitHint(exit: ExitStatus, args: readonly string[]): string | un
   if (exit.code === 126) return 'a file may not be executed: COPY --chmod=755 makes it so';
   if (exit.code === 137 || exit.signal === 'SIGKILL')
     return 'it was killed: was there enough memory?';
+  if (said.some((line) => line.includes('No space left on device'))) {
+    return "the disk of stave's store is full (or a tmpfs of the step): free some space there, or remove images with: stave image rm";
+  }
   return undefined;
 }

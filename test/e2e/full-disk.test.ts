@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { busyboxContext } from '../helpers/busybox.js';
@@ -28,10 +28,7 @@ describe('a full disk', () => {
       ),
     );
     writeFileSync(join(big, 'Dockerfile'), 'FROM bb\nCOPY noise /noise\n');
-    writeFileSync(
-      join(big, 'run.Dockerfile'),
-      'FROM bb\nRUN dd if=/dev/zero of=/big bs=1M count=16\n',
-    );
+    writeFileSync(join(big, 'run.Dockerfile'), 'FROM bb\nRUN cat /dev/zero > /big\n');
     world.ok('build', '-q', '-t', 'big', big);
     world.ok('save', '-o', join(world.dir, 'big.tar'), 'big');
     world.ok('save', '-o', join(world.dir, 'bb.tar'), 'bb');
@@ -50,15 +47,18 @@ describe('a full disk', () => {
     });
     return { status: run.status, stdout: run.stdout, stderr: run.stderr };
   };
-  /** One error, its path, what to do; exit 1. */
-  const says = ({ status, stderr }: Outcome, path: string): void => {
+  /** The error as it is in fixtures/full-disk (UPDATE=1 writes it); exit 1. */
+  const says = ({ status, stderr }: Outcome, name: string): void => {
     const at = stderr.indexOf('ERROR: ', stderr.lastIndexOf('\n\n#') + 1);
-    const text = stderr.slice(Math.max(0, at));
+    const text = stderr
+      .slice(Math.max(0, at))
+      .replaceAll(world.dir, 'DIR')
+      .replace(/[0-9a-f]{16,}/g, 'ID')
+      .replace(/-[A-Za-z0-9]{6}\b/g, '-RANDOM');
     assert.equal(status, 1, stderr);
-    assert.match(text, /no space left/, stderr);
-    assert.ok(text.includes(path), text);
-    assert.match(text, /\nhint: .*space/, text);
-    assert.doesNotMatch(text, /\n {4}at |defect of stave/);
+    const golden = join('fixtures/full-disk', `${name.replaceAll(/[^a-z]+/gi, '-')}.txt`);
+    if (process.env['UPDATE'] === '1') writeFileSync(golden, text);
+    assert.equal(text, readFileSync(golden, 'utf8'));
   };
 
   const OUTPUTS: readonly (readonly [name: string, args: (file: string) => readonly string[]])[] = [
@@ -71,7 +71,7 @@ describe('a full disk', () => {
   for (const [name, args] of OUTPUTS) {
     test(`${name}: one clear error, nothing half-written`, () => {
       const file = join(tiny, 'out');
-      says(world.run(...args(file)), tiny);
+      says(world.run(...args(file)), name);
       if (!name.endsWith('local')) assert.deepEqual(readdirSync(tiny), []);
       else spawnSync('sh', ['-c', `rm -rf ${tiny}/*`]);
     });
@@ -88,9 +88,7 @@ describe('a full disk', () => {
       const loaded = withRoot(root, 'load', '-i', join(world.dir, 'bb.tar'));
       assert.equal(loaded.status, 0, loaded.stderr);
       const failed = withRoot(root, ...args);
-      if (name.startsWith('RUN'))
-        assert.match(failed.stderr, /exit code: 1[^]*No space left on device/);
-      else says(failed, root);
+      says(failed, name);
       assert.deepEqual(readdirSync(join(root, 'tmp')), []);
       assert.equal(withRoot(root, 'run', '--rm', 'bb', 'echo', 'works').stdout, 'works\n');
       spawnSync('rm', ['-rf', root]);
