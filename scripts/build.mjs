@@ -17,7 +17,8 @@ const common = {
   charset: 'ascii',
 };
 /** Needed by few commands: bundles of their own, so that the others do not read them at every start. */
-const APART = ['undici', 'execa', 'yaml'];
+const APART = ['undici', 'execa', 'yaml', '@hpcc-js/wasm-zstd'];
+const fileOf = (name) => name.replace(/^@[^/]+\//, '');
 
 /** What the sources require lazily becomes part of the bundle and of its code cache: 15 ms less than node's loader. */
 const lazily = {
@@ -31,7 +32,7 @@ const lazily = {
       loader: 'ts',
     }));
     onResolve({ filter: new RegExp(`^(${APART.join('|')})$`) }, ({ path, kind }) =>
-      kind === 'entry-point' ? undefined : { path: `./${path}.cjs`, external: true },
+      kind === 'entry-point' ? undefined : { path: `./${fileOf(path)}.cjs`, external: true },
     );
   },
 };
@@ -57,7 +58,12 @@ const RARE = 'zlib worker_threads net child_process os module tls readline url s
 await Promise.all([
   build({ ...cjs, entryPoints: ['src/cli/start.ts'], outfile: 'dist/cli.cjs' }),
   build({ ...cjs, entryPoints: ['src/cache/layer-worker.ts'], outfile: 'dist/worker.cjs' }),
-  build({ ...cjs, entryPoints: APART, outdir: 'dist', outExtension: { '.js': '.cjs' } }),
+  build({
+    ...cjs,
+    entryPoints: APART.map((name) => ({ in: name, out: fileOf(name) })),
+    outdir: 'dist',
+    outExtension: { '.js': '.cjs' },
+  }),
   build({
     ...common,
     format: 'esm',

@@ -49,6 +49,8 @@ const DOORS: Readonly<Record<string, string>> = {
   undici: 'src/registry/http.ts',
   koffi: 'src/sys/',
   yaml: 'src/runtime/cdi.ts',
+  'xxhash-wasm': 'src/cache/decompress.ts',
+  '@hpcc-js/wasm-zstd': 'src/exporter/zstd.ts',
 };
 
 interface Source {

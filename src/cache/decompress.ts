@@ -3,10 +3,12 @@ import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import type * as Fzstd from 'fzstd';
 import type Unbzip2 from 'unbzip2-stream';
+import type xxhash from 'xxhash-wasm';
+import type { XXHashAPI } from 'xxhash-wasm';
 import type * as Xz from 'xz-decompress';
 import { BuildError } from '../model/error.js';
 import type { Bytes } from '../model/stores.js';
-import { ZstdGuard } from './zstd-guard.js';
+import { ZstdFrames } from './zstd-frames.js';
 
 type Packer = 'gzip' | 'bzip2' | 'xz' | 'zstd';
 
@@ -101,6 +103,9 @@ function asDamaged(error: unknown, packer: Packer, { sourceError }: Budget): unk
       cause: error,
     });
   }
+  // Its decoder allocates nothing over its own limit.
+  if (packer === 'xz' && error.message.endsWith('error code 4'))
+    return new BuildError('archive', 'xz that takes too much memory to unpack', { cause: error });
   return new BuildError('archive', `not valid ${packer}: ${error.message}`, { cause: error });
 }
 
@@ -110,7 +115,7 @@ const UNPACKERS: Readonly<Record<Packer, Unpacker>> = {
   gzip: gunzip,
   bzip2: (bytes, budget) => pushed(bytes, budget, (put) => bunzip(put)),
   xz: unxz,
-  zstd: (bytes, budget) => pushed(bytes, budget, (put) => unzstd(put)),
+  zstd: unzstd,
 };
 
 async function* gunzip(bytes: AsyncGenerator<Uint8Array>): Bytes {
@@ -185,17 +190,43 @@ function bunzip(put: (chunk: Uint8Array) => void): PushDecoder {
   };
 }
 
-function unzstd(put: (chunk: Uint8Array) => void): PushDecoder {
-  const { Decompress } = createRequire(import.meta.url)('fzstd') as typeof Fzstd;
-  const guard = new ZstdGuard();
-  const stream = new Decompress(put);
+async function* unzstd(bytes: AsyncGenerator<Uint8Array>, budget: Budget): Bytes {
+  const require = createRequire(import.meta.url);
+  const { Decompress } = require('fzstd') as typeof Fzstd;
+  const hashes = await (require('xxhash-wasm') as typeof xxhash)();
+  yield* pushed(bytes, budget, (put) => zstdDecoder(put, Decompress, hashes));
+}
+
+/** A decoder for each frame, whose checksum (the low half of its content's xxh64) is compared. */
+function zstdDecoder(
+  put: (chunk: Uint8Array) => void,
+  Decompress: typeof Fzstd.Decompress,
+  hashes: XXHashAPI,
+): PushDecoder {
+  const frames = new ZstdFrames();
+  const open = () => {
+    const hash = hashes.create64();
+    const stream = new Decompress((chunk) => {
+      hash.update(chunk);
+      put(chunk);
+    });
+    return { hash, stream };
+  };
+  let frame = open();
   return {
     push: (chunk) => {
-      guard.check(chunk);
-      stream.push(Uint8Array.from(chunk));
+      for (const { bytes, end } of frames.pieces(chunk)) {
+        // It keeps what it is given.
+        frame.stream.push(Uint8Array.from(bytes), end !== undefined);
+        if (end === undefined) continue;
+        const wanted = end.checksum;
+        if (wanted !== undefined && Number(BigInt.asUintN(32, frame.hash.digest())) !== wanted)
+          throw new BuildError('archive', 'not valid zstd: its checksum is wrong');
+        frame = open();
+      }
     },
     end: () => {
-      stream.push(new Uint8Array(), true);
+      frames.end();
     },
   };
 }

@@ -97,25 +97,31 @@ function imageOptions(pairs: ReadonlyMap<string, string>): Partial<OutputSpec> {
   };
 }
 
+const COMPRESSIONS = ['gzip', 'zstd', 'uncompressed'] as const;
+
 function compressionOf(pairs: ReadonlyMap<string, string>): Partial<OutputSpec> {
   const [wanted, written] = [pairs.get('compression'), pairs.get('compression-level')];
-  if (wanted === 'zstd' || wanted === 'estargz') {
-    throw new BuildError('unsupported', `compression=${wanted} is not supported yet`, {
-      hint: 'use gzip or uncompressed',
+  if (wanted === 'estargz') {
+    throw new BuildError('unsupported', 'compression=estargz is not supported', {
+      hint: 'use gzip, zstd or uncompressed',
     });
   }
-  const compression = (['gzip', 'uncompressed'] as const).find((each) => each === wanted);
+  const compression = COMPRESSIONS.find((each) => each === wanted);
   if (wanted !== undefined && compression === undefined)
-    throw invalid('compression', wanted, ['gzip', 'uncompressed']);
-  if (written !== undefined && (!/^\d$/.test(written) || compression === 'uncompressed')) {
-    throw new BuildError('usage', `invalid compression-level ${JSON.stringify(written)}`, {
-      hint: 'gzip has levels 0 to 9',
-    });
-  }
+    throw invalid('compression', wanted, COMPRESSIONS);
   return {
     ...(compression === undefined ? {} : { compression }),
-    ...(written === undefined ? {} : { compressionLevel: Number(written) }),
+    ...(written === undefined ? {} : { compressionLevel: levelOf(written, compression) }),
   };
+}
+
+function levelOf(written: string, compression: OutputSpec['compression']): number {
+  const level = /^\d\d?$/.test(written) ? Number(written) : NaN;
+  const [least, most] = compression === 'zstd' ? [1, 22] : [0, 9];
+  if (compression !== 'uncompressed' && level >= least && level <= most) return level;
+  throw new BuildError('usage', `invalid compression-level ${JSON.stringify(written)}`, {
+    hint: 'gzip has levels 0 to 9, zstd 1 to 22',
+  });
 }
 
 function epochOf(text: string | undefined): Pick<OutputSpec, 'epoch'> {

@@ -106,6 +106,7 @@ function localLayer(meta: LayerMeta): Descriptor {
 const OCI_TYPES: Readonly<Record<string, string>> = {
   [MediaType.dockerLayer]: MediaType.ociLayer,
   [MediaType.dockerLayerGzip]: MediaType.ociLayerGzip,
+  [MediaType.dockerLayerZstd]: MediaType.ociLayerZstd,
 };
 
 /** The same bytes under OCI's name: an OCI manifest must not mix in docker's types. */

@@ -1,8 +1,8 @@
 import { gzip } from 'node:zlib';
 import { promisify } from 'node:util';
 import type { Bytes } from '../model/stores.js';
+import { blocks } from './blocks.js';
 
-const BLOCK = 1 << 20;
 const IN_FLIGHT = 4;
 
 /**
@@ -22,23 +22,4 @@ export async function* gzipParallel(bytes: Bytes, level = 6): Bytes {
     if (first !== undefined) yield await first;
   }
   for (const rest of running) yield await rest;
-}
-
-/** At least one block, so that nothing compresses to a valid empty member. */
-async function* blocks(bytes: Bytes): AsyncGenerator<Uint8Array> {
-  let parts: Uint8Array[] = [];
-  let size = 0;
-  let any = false;
-  for await (let chunk of bytes) {
-    while (size + chunk.length >= BLOCK) {
-      const cut = BLOCK - size;
-      yield Buffer.concat([...parts, chunk.subarray(0, cut)]);
-      any = true;
-      chunk = chunk.subarray(cut);
-      [parts, size] = [[], 0];
-    }
-    if (chunk.length > 0) parts.push(chunk);
-    size += chunk.length;
-  }
-  if (size > 0 || !any) yield Buffer.concat(parts);
 }

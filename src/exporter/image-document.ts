@@ -15,8 +15,10 @@ const MAX_MANIFESTS = 1000;
 const LAYERS: ReadonlySet<string> = new Set([
   MediaType.ociLayer,
   MediaType.ociLayerGzip,
+  MediaType.ociLayerZstd,
   MediaType.dockerLayer,
   MediaType.dockerLayerGzip,
+  MediaType.dockerLayerZstd,
 ]);
 const CONFIGS: ReadonlySet<string> = new Set([MediaType.ociConfig, MediaType.dockerConfig]);
 

@@ -28,6 +28,7 @@ const DOCKER_TYPES: Readonly<Record<string, string>> = {
   [MediaType.ociConfig]: MediaType.dockerConfig,
   [MediaType.ociLayer]: MediaType.dockerLayer,
   [MediaType.ociLayerGzip]: MediaType.dockerLayerGzip,
+  [MediaType.ociLayerZstd]: MediaType.dockerLayerZstd,
 };
 
 /** An image that has the form already keeps its manifest, byte for byte. */

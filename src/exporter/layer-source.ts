@@ -8,6 +8,7 @@ import type { Scope } from '../model/scope.js';
 import type { BlobSource, Bytes } from '../model/stores.js';
 import { decompress } from '../cache/decompress.js';
 import { gzipParallel } from './gzip.js';
+import { zstdFrames } from './zstd.js';
 
 /** What leaving layers need: the store, and where a pulled layer's missing blob comes from. */
 export interface LayerContext {
@@ -17,8 +18,8 @@ export interface LayerContext {
 
 /** How layers are written; default: gzip, and compressed ones as they are. */
 export interface LayerForm {
-  readonly compression?: 'gzip' | 'uncompressed' | undefined;
-  /** Of gzip, 0 to 9. */
+  readonly compression?: 'gzip' | 'zstd' | 'uncompressed' | undefined;
+  /** Of gzip 0 to 9, of zstd 1 to 22. */
   readonly level?: number | undefined;
   /** Also layers that have another form already. */
   readonly force?: boolean | undefined;
@@ -43,34 +44,42 @@ export async function exportedLayer(
     const descriptor = { mediaType: MediaType.ociLayer, digest: diffID, size };
     return { descriptor, bytes: () => plainLayer(layer, diffID, context, scope) };
   }
-  const gzip = compression === 'gzip' && (isPlain(layer) || (force && !isGzip(layer)));
-  const stored = gzip
-    ? await compressedLayer(layer, { diffID, level: form.level }, context, scope)
-    : layer;
+  const made =
+    compression !== 'uncompressed' && (isPlain(layer) || (force && !isPacked(layer, compression)))
+      ? { diffID, compression, level: form.level }
+      : undefined;
+  const stored = made === undefined ? layer : await compressedLayer(layer, made, context, scope);
   if (!blobs.hasSync(stored.digest)) await blobs.put(context.fetch(stored, scope), stored, scope);
   return { descriptor: stored, bytes: () => blobs.open(stored, scope) };
 }
 
-/** gzip of a layer, in the store: made from its tree or blob once, so that nothing is compressed twice. */
+type Compression = 'gzip' | 'zstd';
+
+interface Compressed {
+  readonly diffID: DiffID;
+  /** Default: gzip. */
+  readonly compression?: Compression;
+  readonly level?: number | undefined;
+}
+
+/** A layer compressed, in the store: made from its tree or blob once, so that nothing is compressed twice. */
 export async function compressedLayer(
   layer: Descriptor,
-  { diffID, level }: { diffID: DiffID; level?: number | undefined },
+  { diffID, compression = 'gzip', level }: Compressed,
   context: LayerContext,
   scope: Scope,
 ): Promise<Descriptor> {
   const { blobs, records } = context.store;
-  const key = canonicalDigest(level === undefined ? ['gzip', diffID] : ['gzip', level, diffID]);
+  const parts = level === undefined ? [compression, diffID] : [compression, level, diffID];
+  const key = canonicalDigest(parts);
   const known = await records.byDefinition(key);
   if (known !== undefined) {
     const descriptor = JSON.parse(known.result) as Descriptor;
     if (blobs.hasSync(descriptor.digest)) return descriptor;
   }
-  const info = { mediaType: MediaType.ociLayerGzip };
-  const made = await blobs.put(
-    gzipParallel(plainLayer(layer, diffID, context, scope), level),
-    info,
-    scope,
-  );
+  const plain = plainLayer(layer, diffID, context, scope);
+  const { mediaTypes, pack } = PACKERS[compression];
+  const made = await blobs.put(pack(plain, level), { mediaType: mediaTypes[0] }, scope);
   const created = new Date().toISOString();
   await records.putDefinition(key, { result: JSON.stringify(made), digest: diffID, created });
   return made;
@@ -128,6 +137,17 @@ function isPlain({ mediaType }: Descriptor): boolean {
   return mediaType === MediaType.ociLayer || mediaType === MediaType.dockerLayer;
 }
 
-function isGzip({ mediaType }: Descriptor): boolean {
-  return mediaType === MediaType.ociLayerGzip || mediaType === MediaType.dockerLayerGzip;
+function isPacked({ mediaType }: Descriptor, compression: Compression): boolean {
+  return PACKERS[compression].mediaTypes.includes(mediaType);
 }
+
+interface Packer {
+  /** The first is what is made here. */
+  readonly mediaTypes: readonly [string, ...string[]];
+  readonly pack: (bytes: Bytes, level: number | undefined) => Bytes;
+}
+
+const PACKERS: Readonly<Record<Compression, Packer>> = {
+  gzip: { mediaTypes: [MediaType.ociLayerGzip, MediaType.dockerLayerGzip], pack: gzipParallel },
+  zstd: { mediaTypes: [MediaType.ociLayerZstd, MediaType.dockerLayerZstd], pack: zstdFrames },
+};

@@ -23,8 +23,8 @@ export interface OutputSpec {
   /** Names in the archive; default the build's tags. */
   readonly names?: readonly string[];
   /** Of layers in an OCI archive; default gzip. */
-  readonly compression?: 'gzip' | 'uncompressed';
-  /** 0 to 9, of gzip. */
+  readonly compression?: 'gzip' | 'zstd' | 'uncompressed';
+  /** Of gzip 0 to 9, of zstd 1 to 22. */
   readonly compressionLevel?: number;
   /** Layers of the base too, which else stay as they came. */
   readonly forceCompression?: boolean;

@@ -32,6 +32,32 @@ describe('archives load elsewhere', () => {
     world[Symbol.dispose]();
   });
 
+  test('zstd layers are read by skopeo and by stave (compression=zstd)', () => {
+    const zstd = join(world.dir, 'app.zstd.tar');
+    const form = 'compression=zstd,compression-level=7,force-compression=true';
+    world.ok(
+      'build',
+      '-q',
+      '-t',
+      'app:v1',
+      '-o',
+      `type=oci,dest=${zstd},${form}`,
+      join(world.dir, 'app'),
+    );
+    const layout = join(world.dir, 'copied');
+    shell('skopeo', ['copy', '-q', `oci-archive:${zstd}`, `dir:${layout}`]);
+    const { layers } = JSON.parse(readFileSync(join(layout, 'manifest.json'), 'utf8')) as {
+      layers: { mediaType: string }[];
+    };
+    assert.deepEqual(
+      [...new Set(layers.map(({ mediaType }) => mediaType))],
+      ['application/vnd.oci.image.layer.v1.tar+zstd'],
+    );
+    using other = staveWorld();
+    other.ok('image', 'load', '-q', '-i', zstd);
+    assert.equal(other.ok('run', '--rm', 'app:v1').stdout, 'payload\n');
+  });
+
   for (const kind of ['oci', 'docker'] as const) {
     const file = kind === 'oci' ? oci : dockerTar;
     test(`podman loads and runs the ${kind} archive`, () => {
