@@ -1,0 +1,108 @@
+import { closeSync } from 'node:fs';
+import type { Attaching, Attachment, AttachRequest, Endpoint } from '../model/network.js';
+import { newNetworkNamespace } from '../sys/network-namespace.js';
+import { bootId } from './attachments.js';
+import { removeAttachment } from './detach.js';
+import { joinNetwork } from './join.js';
+import { missingPrograms, notInstalled } from './netavark.js';
+import { type Published, publishPorts } from './publish-ports.js';
+import type { Room } from './room.js';
+import { namespacePath } from './take-down.js';
+
+/**
+ * Gives a container its addresses, ports and network namespace at once; interfaces and rules follow while its other
+ * things are prepared. Throws BuildError `runtime` where programs are missing, `conflict`, `usage`, `not-found` in
+ * docker's words, with nothing left.
+ */
+export async function attach(
+  request: AttachRequest,
+  room: Room,
+  signal: AbortSignal,
+): Promise<Attaching> {
+  const missing = missingPrograms(room.path);
+  if (missing.length > 0) throw notInstalled(missing);
+  const lock = await room.lock(signal);
+  try {
+    const own = room.attachments.read(request.container);
+    if (own !== undefined) await removeAttachment(own, room);
+    const endpoints = request.endpoints.map((config, nth) =>
+      joinNetwork(config, room, {
+        nth,
+        ...(nth === 0 && request.mac !== undefined ? { mac: request.mac } : {}),
+      }),
+    );
+    const published = await takePorts(request, endpoints, room);
+    return begin(attachmentOf(request, endpoints, published), published.sockets, { room, lock });
+  } catch (error) {
+    await lock[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+function attachmentOf(
+  { container, name, dns }: AttachRequest,
+  endpoints: readonly Endpoint[],
+  { ports }: Published,
+): Attachment {
+  return { container, name, boot: bootId(), endpoints, ports, dns };
+}
+
+/** Ports of containers that ended a moment ago are theirs until they are taken down: that is done now. */
+async function takePorts(
+  { container, ports }: AttachRequest,
+  endpoints: readonly Endpoint[],
+  room: Room,
+): Promise<Published> {
+  const ipv6 = endpoints[0]?.ip6 !== undefined;
+  for (const other of ports.length > 0 ? room.attachments.list() : []) {
+    if (other.ports.length === 0 || other.container === container) continue;
+    if (!room.isRunning(other.container)) await removeAttachment(other, room);
+  }
+  const taken = room.attachments.list().flatMap((other) => other.ports);
+  return publishPorts(ports, { taken, ipv6 });
+}
+
+interface Held {
+  readonly room: Room;
+  readonly lock: AsyncDisposable;
+}
+
+/** From here on the lock is `ready`'s. */
+function begin(
+  attachment: Attachment,
+  sockets: readonly number[],
+  { room, lock }: Held,
+): Attaching {
+  const fd = newNetworkNamespace();
+  let open = true;
+  const release = (): void => {
+    if (open) [fd, ...sockets].forEach(closeSync);
+    open = false;
+  };
+  try {
+    room.attachments.write(attachment);
+    const namespace = room.namespaces.hold(attachment.container, fd);
+    const ready = setUp(attachment, namespacePath(fd), { room, lock });
+    ready.catch(() => undefined); // Awaited by who starts the container.
+    return { attachment, namespace, sockets, ready, release };
+  } catch (error) {
+    release();
+    room.attachments.remove(attachment.container);
+    throw error;
+  }
+}
+
+async function setUp(
+  attachment: Attachment,
+  namespace: string,
+  { room, lock }: Held,
+): Promise<void> {
+  await using _lock = lock;
+  try {
+    for (const endpoint of attachment.endpoints)
+      await room.netavark.run('setup', { namespace, attachment, endpoint });
+  } catch (error) {
+    await removeAttachment(attachment, room).catch(() => undefined); // The first failure tells more.
+    throw error;
+  }
+}

@@ -1,0 +1,87 @@
+import type { Attachment, EndpointConfig } from '../model/network.js';
+import { bootId } from './attachments.js';
+import { othersOn } from './detach.js';
+import { joinNetwork } from './join.js';
+import { missingPrograms, notInstalled } from './netavark.js';
+import type { Room } from './room.js';
+import { takeDown } from './take-down.js';
+
+export interface ConnectRequest {
+  readonly container: string;
+  readonly name: string;
+  /** Of its first process. */
+  readonly pid: number;
+  readonly endpoint: EndpointConfig;
+}
+
+/** One more network for a container that runs. */
+export async function connect(
+  { container, name, pid, endpoint: config }: ConnectRequest,
+  room: Room,
+  signal: AbortSignal,
+): Promise<void> {
+  const missing = missingPrograms(room.path);
+  if (missing.length > 0) throw notInstalled(missing);
+  await using _lock = await room.lock(signal);
+  const before = room.attachments.read(container) ?? nothing(container, name);
+  const endpoint = joinNetwork(config, room, { nth: firstFree(before) });
+  const attachment = { ...before, endpoints: [...before.endpoints, endpoint] };
+  room.attachments.write(attachment);
+  const namespace = namespaceOf(pid);
+  try {
+    await room.netavark.run('setup', { namespace, attachment, endpoint });
+  } catch (error) {
+    const one = { ...attachment, endpoints: [endpoint] };
+    await takeDown(one, namespace, depsOf(container, room)).catch(() => undefined);
+    room.attachments.write(before);
+    throw error;
+  }
+}
+
+export interface DisconnectRequest {
+  readonly container: string;
+  readonly pid: number;
+  /** The network's id. */
+  readonly network: string;
+}
+
+/** Takes a container that runs out of a network. */
+export async function disconnect(
+  { container, pid, network }: DisconnectRequest,
+  room: Room,
+  signal: AbortSignal,
+): Promise<void> {
+  await using _lock = await room.lock(signal);
+  const before = room.attachments.read(container);
+  const going = before?.endpoints.filter((endpoint) => endpoint.network.id === network) ?? [];
+  if (before === undefined || going.length === 0) return;
+  const first = before.endpoints[0]?.network.id === network;
+  // Published ports are the first network's: they go with it.
+  await takeDown(
+    { ...before, endpoints: going, ports: first ? before.ports : [] },
+    namespaceOf(pid),
+    depsOf(container, room),
+  );
+  const endpoints = before.endpoints.filter((endpoint) => endpoint.network.id !== network);
+  room.attachments.write({ ...before, endpoints, ports: first ? [] : before.ports });
+}
+
+function namespaceOf(pid: number): string {
+  return `/proc/${String(pid)}/ns/net`;
+}
+
+function depsOf(container: string, room: Room) {
+  const others = (network: string): number => othersOn(network, container, room);
+  return { netavark: room.netavark, othersOn: others };
+}
+
+function nothing(container: string, name: string): Attachment {
+  return { container, name, boot: bootId(), endpoints: [], ports: [], dns: [] };
+}
+
+function firstFree({ endpoints }: Attachment): number {
+  const used = new Set(endpoints.map((endpoint) => endpoint.interface));
+  let nth = 0;
+  while (used.has(`eth${String(nth)}`)) nth++;
+  return nth;
+}

@@ -1,0 +1,64 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Attachment } from '../model/network.js';
+import { isServing } from './netavark.js';
+import { hasNames } from './netavark-input.js';
+import type { Room } from './room.js';
+import { takeDown } from './take-down.js';
+
+/** Takes down what a container that does not run has on the host. */
+export async function detach(container: string, room: Room, signal: AbortSignal): Promise<void> {
+  await using _lock = await room.lock(signal);
+  const attachment = room.attachments.read(container);
+  if (attachment !== undefined && !room.isRunning(container))
+    await removeAttachment(attachment, room);
+}
+
+/** Takes down what killed or ended containers left, but for `except`. A readdir when there is nothing. */
+export async function sweepNetworks(
+  room: Room,
+  except: ReadonlySet<string>,
+  signal: AbortSignal,
+): Promise<void> {
+  const dead = (): readonly string[] =>
+    room.attachments.ids().filter((id) => !except.has(id) && !room.isRunning(id));
+  if (dead().length === 0) return;
+  await using _lock = await room.lock(signal);
+  for (const id of dead()) {
+    const attachment = room.attachments.read(id);
+    if (attachment !== undefined) await removeAttachment(attachment, room);
+  }
+}
+
+/** Under the lock. */
+export async function removeAttachment(attachment: Attachment, room: Room): Promise<void> {
+  const { namespaces, attachments } = room;
+  const { container } = attachment;
+  await takeDown(attachment, namespaces.find(container), {
+    netavark: room.netavark,
+    othersOn: (network) => othersOn(network, container, room),
+  });
+  namespaces.release(container);
+  attachments.remove(container);
+  await nameServerGone(room);
+}
+
+export function othersOn(network: string, container: string, { attachments }: Room): number {
+  return attachments
+    .list()
+    .filter((other) => other.container !== container)
+    .flatMap(({ endpoints }) => endpoints)
+    .filter((endpoint) => endpoint.network.id === network).length;
+}
+
+const GONE_MS = 2000;
+
+/** The name server ends when it has no names left; who came just then would be left without one. */
+async function nameServerGone({ attachments, runDir }: Room): Promise<void> {
+  const needed = attachments
+    .list()
+    .some(({ endpoints }) => endpoints.some(({ network }) => hasNames(network)));
+  if (needed) return;
+  const end = performance.now() + GONE_MS;
+  for (let wait = 1; performance.now() < end && isServing(runDir); wait = Math.min(wait * 2, 20))
+    await delay(wait);
+}

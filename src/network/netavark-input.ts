@@ -1,0 +1,71 @@
+import type { Attachment, Endpoint, Network, PublishedPort } from '../model/network.js';
+
+export interface Job {
+  /** Path of the network namespace that holds good in every mount namespace. */
+  readonly namespace: string;
+  readonly attachment: Attachment;
+  /** One of the attachment's. */
+  readonly endpoint: Endpoint;
+}
+
+/** What netavark reads on stdin (netavark 1.4, src/network/types.rs), for one endpoint. */
+export function netavarkInput({ attachment, endpoint }: Job): unknown {
+  const { container, name, dns, ports, endpoints } = attachment;
+  const { network } = endpoint;
+  const isFirst = endpoints[0]?.network.id === network.id;
+  return {
+    container_id: container,
+    container_name: name,
+    ...(isFirst && ports.length > 0 ? { port_mappings: ports.map(portMapping) } : {}),
+    ...(dns.length > 0 ? { dns_servers: dns } : {}),
+    networks: {
+      [network.id]: {
+        static_ips: [endpoint.ip, ...(endpoint.ip6 === undefined ? [] : [endpoint.ip6])],
+        aliases: endpoint.aliases,
+        interface_name: endpoint.interface,
+        static_mac: endpoint.mac,
+      },
+    },
+    network_info: { [network.id]: networkInfo(network, endpoint) },
+  };
+}
+
+const FIRST_METRIC = 100;
+
+/** Its name there is the id: rules' names are made of it, and other stores have networks of the same name. */
+function networkInfo(network: Network, endpoint: Endpoint): unknown {
+  const mtu = network.options['com.docker.network.driver.mtu'];
+  const nth = Number(endpoint.interface.replace(/^\D+/, ''));
+  return {
+    name: network.id,
+    id: network.id,
+    driver: 'bridge',
+    network_interface: network.bridge,
+    internal: network.internal,
+    ipv6_enabled: network.ipv6,
+    // docker's default network knows no names.
+    dns_enabled: hasNames(network),
+    options: {
+      isolate: 'true',
+      // Of several ways out the first one's is the best.
+      metric: String(FIRST_METRIC + nth),
+      ...(mtu === undefined ? {} : { mtu }),
+    },
+    subnets: network.subnets.map(({ subnet, gateway }) => ({ subnet, gateway })),
+  };
+}
+
+/** Whether containers find each other by name: in all but docker's default network. */
+export function hasNames({ name }: Network): boolean {
+  return name !== 'bridge';
+}
+
+function portMapping({ port, protocol, hostIp, hostPort }: PublishedPort): unknown {
+  return {
+    host_ip: hostIp === '0.0.0.0' || hostIp === '::' ? '' : hostIp,
+    container_port: port,
+    host_port: hostPort,
+    range: 1,
+    protocol,
+  };
+}

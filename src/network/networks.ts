@@ -1,0 +1,37 @@
+import type { Attaching, AttachRequest } from '../model/network.js';
+import { attach } from './attach.js';
+import type { Attachments } from './attachments.js';
+import { connect, type ConnectRequest, disconnect, type DisconnectRequest } from './connect.js';
+import { detach, sweepNetworks } from './detach.js';
+import { missingPrograms } from './netavark.js';
+import type { NetworkFiles } from './network-files.js';
+import { type NetworksOptions, openRoom, type Room } from './room.js';
+
+/** The networks of a store's containers, and what those have on the host. */
+export interface Networks {
+  readonly room: Room;
+  readonly files: NetworkFiles;
+  readonly attachments: Attachments;
+  /** What is not installed for networks of our own to work; empty when they do. */
+  readonly missing: () => readonly string[];
+  readonly attach: (request: AttachRequest, signal: AbortSignal) => Promise<Attaching>;
+  readonly detach: (container: string, signal: AbortSignal) => Promise<void>;
+  readonly sweep: (except: ReadonlySet<string>, signal: AbortSignal) => Promise<void>;
+  readonly connect: (request: ConnectRequest, signal: AbortSignal) => Promise<void>;
+  readonly disconnect: (request: DisconnectRequest, signal: AbortSignal) => Promise<void>;
+}
+
+export function createNetworks(options: NetworksOptions): Networks {
+  const room = openRoom(options);
+  return {
+    room,
+    files: room.files,
+    attachments: room.attachments,
+    missing: () => missingPrograms(options.path),
+    attach: (request, signal) => attach(request, room, signal),
+    detach: (container, signal) => detach(container, room, signal),
+    sweep: (except, signal) => sweepNetworks(room, except, signal),
+    connect: (request, signal) => connect(request, room, signal),
+    disconnect: (request, signal) => disconnect(request, room, signal),
+  };
+}

@@ -1,0 +1,48 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { lockFile } from '../cache/lock-file.js';
+import { type Attachments, createAttachments } from './attachments.js';
+import { createNetavark, type Netavark } from './netavark.js';
+import { createNamedNamespaces, type NamedNamespaces } from './network-namespaces.js';
+import { createNetworkFiles, type NetworkFiles } from './network-files.js';
+
+export interface NetworksOptions {
+  /** The store's. */
+  readonly root: string;
+  readonly path: string;
+  /** Whether a container's monitor, or who starts it, lives. */
+  readonly isRunning: (container: string) => boolean;
+  readonly now: () => number;
+}
+
+/** What the operations on networks share. */
+export interface Room extends NetworksOptions {
+  readonly files: NetworkFiles;
+  readonly attachments: Attachments;
+  readonly namespaces: NamedNamespaces;
+  readonly netavark: Netavark;
+  readonly runDir: string;
+  /** Held while anything is set up, taken down, made or removed. */
+  readonly lock: (signal: AbortSignal) => Promise<AsyncDisposable>;
+}
+
+/** Bridges and rules are the machine's, not a store's: one lock for all stores. */
+const MACHINE = '/run/stave';
+
+export function openRoom(options: NetworksOptions): Room {
+  const { root, path } = options;
+  const runDir = join(MACHINE, createHash('sha256').update(root).digest('hex').slice(0, 12));
+  return {
+    ...options,
+    runDir,
+    files: createNetworkFiles(join(root, 'networks'), root),
+    attachments: createAttachments(join(root, 'networks/attached')),
+    namespaces: createNamedNamespaces(join(root, 'networks/namespaces')),
+    netavark: createNetavark({ path, root, runDir }),
+    lock: (signal) => {
+      mkdirSync(MACHINE, { recursive: true, mode: 0o700 });
+      return lockFile(join(MACHINE, 'network.lock'), signal, () => undefined);
+    },
+  };
+}
