@@ -35,6 +35,7 @@ export interface EndpointConfig {
   readonly aliases: readonly string[];
   readonly ip?: string;
   readonly ip6?: string;
+  readonly mac?: string;
 }
 
 /** A port of a container and where it is to be reached: moby's PortBinding, parsed. */
@@ -85,19 +86,25 @@ export interface AttachRequest {
   /** The first is the way out, and has the published ports. */
   readonly endpoints: readonly EndpointConfig[];
   readonly ports: readonly PortRequest[];
-  readonly mac?: string;
   readonly dns: readonly string[];
 }
 
 /** A container's network in the making: addresses are known, interfaces and rules come with `ready`. */
 export interface Attaching {
   readonly attachment: Attachment;
-  /** Path of the network namespace, for this process and its children. */
+  /** Path of the network namespace, until `release`. */
   readonly namespace: string;
   /** Hold the published ports: the container's monitor keeps them open. */
   readonly sockets: readonly number[];
-  /** Rejects with BuildError `network`. */
+  /** Rejects with BuildError `runtime`, with everything taken down. */
   readonly ready: Promise<void>;
   /** Closes our descriptors. */
   readonly release: () => void;
+}
+
+/** What starting a container needs of the networks. */
+export interface ContainerNetworks {
+  readonly attach: (request: AttachRequest, signal: AbortSignal) => Promise<Attaching>;
+  /** Takes down what a container has on the host; its processes are gone. */
+  readonly detach: (container: string, signal: AbortSignal) => Promise<void>;
 }

@@ -25,12 +25,7 @@ export async function attach(
   try {
     const own = room.attachments.read(request.container);
     if (own !== undefined) await removeAttachment(own, room);
-    const endpoints = request.endpoints.map((config, nth) =>
-      joinNetwork(config, room, {
-        nth,
-        ...(nth === 0 && request.mac !== undefined ? { mac: request.mac } : {}),
-      }),
-    );
+    const endpoints = request.endpoints.map((config, nth) => joinNetwork(config, room, nth));
     const published = await takePorts(request, endpoints, room);
     return begin(attachmentOf(request, endpoints, published), published.sockets, { room, lock });
   } catch (error) {
@@ -81,8 +76,8 @@ function begin(
   };
   try {
     room.attachments.write(attachment);
-    const namespace = room.namespaces.hold(attachment.container, fd);
-    const ready = setUp(attachment, namespacePath(fd), { room, lock });
+    const namespace = namespacePath(fd);
+    const ready = setUp(attachment, namespace, { room, lock });
     ready.catch(() => undefined); // Awaited by who starts the container.
     return { attachment, namespace, sockets, ready, release };
   } catch (error) {

@@ -1,10 +1,8 @@
 import type { Attachment, EndpointConfig } from '../model/network.js';
 import { bootId } from './attachments.js';
-import { othersOn } from './detach.js';
 import { joinNetwork } from './join.js';
 import { missingPrograms, notInstalled } from './netavark.js';
 import type { Room } from './room.js';
-import { takeDown } from './take-down.js';
 
 export interface ConnectRequest {
   readonly container: string;
@@ -24,15 +22,14 @@ export async function connect(
   if (missing.length > 0) throw notInstalled(missing);
   await using _lock = await room.lock(signal);
   const before = room.attachments.read(container) ?? nothing(container, name);
-  const endpoint = joinNetwork(config, room, { nth: firstFree(before) });
+  const endpoint = joinNetwork(config, room, firstFree(before));
   const attachment = { ...before, endpoints: [...before.endpoints, endpoint] };
   room.attachments.write(attachment);
-  const namespace = namespaceOf(pid);
+  const job = { namespace: namespaceOf(pid), attachment, endpoint };
   try {
-    await room.netavark.run('setup', { namespace, attachment, endpoint });
+    await room.netavark.run('setup', job);
   } catch (error) {
-    const one = { ...attachment, endpoints: [endpoint] };
-    await takeDown(one, namespace, depsOf(container, room)).catch(() => undefined);
+    await room.netavark.run('teardown', job).catch(() => undefined); // The first failure tells more.
     room.attachments.write(before);
     throw error;
   }
@@ -57,22 +54,15 @@ export async function disconnect(
   if (before === undefined || going.length === 0) return;
   const first = before.endpoints[0]?.network.id === network;
   // Published ports are the first network's: they go with it.
-  await takeDown(
-    { ...before, endpoints: going, ports: first ? before.ports : [] },
-    namespaceOf(pid),
-    depsOf(container, room),
-  );
+  const attachment = { ...before, endpoints: going, ports: first ? before.ports : [] };
+  for (const endpoint of going)
+    await room.netavark.run('teardown', { namespace: namespaceOf(pid), attachment, endpoint });
   const endpoints = before.endpoints.filter((endpoint) => endpoint.network.id !== network);
   room.attachments.write({ ...before, endpoints, ports: first ? [] : before.ports });
 }
 
 function namespaceOf(pid: number): string {
   return `/proc/${String(pid)}/ns/net`;
-}
-
-function depsOf(container: string, room: Room) {
-  const others = (network: string): number => othersOn(network, container, room);
-  return { netavark: room.netavark, othersOn: others };
 }
 
 function nothing(container: string, name: string): Attachment {

@@ -5,12 +5,11 @@ import { hasNames } from './netavark-input.js';
 import type { Room } from './room.js';
 import { takeDown } from './take-down.js';
 
-/** Takes down what a container that does not run has on the host. */
+/** Takes down what a container has on the host; its processes are gone. */
 export async function detach(container: string, room: Room, signal: AbortSignal): Promise<void> {
   await using _lock = await room.lock(signal);
   const attachment = room.attachments.read(container);
-  if (attachment !== undefined && !room.isRunning(container))
-    await removeAttachment(attachment, room);
+  if (attachment !== undefined) await removeAttachment(attachment, room);
 }
 
 /** Takes down what killed or ended containers left, but for `except`. A readdir when there is nothing. */
@@ -31,14 +30,12 @@ export async function sweepNetworks(
 
 /** Under the lock. */
 export async function removeAttachment(attachment: Attachment, room: Room): Promise<void> {
-  const { namespaces, attachments } = room;
   const { container } = attachment;
-  await takeDown(attachment, namespaces.find(container), {
+  await takeDown(attachment, {
     netavark: room.netavark,
     othersOn: (network) => othersOn(network, container, room),
   });
-  namespaces.release(container);
-  attachments.remove(container);
+  room.attachments.remove(container);
   await nameServerGone(room);
 }
 

@@ -6,18 +6,8 @@ import { holds, parseIp } from './ip.js';
 import type { Room } from './room.js';
 import { withSubnets } from './subnets.js';
 
-export interface JoinOptions {
-  /** In the container: the n of ethN. */
-  readonly nth: number;
-  readonly mac?: string;
-}
-
-/** A container's place in a network: its addresses. Under the lock. Throws BuildError `conflict`, `usage`, `not-found`. */
-export function joinNetwork(
-  config: EndpointConfig,
-  room: Room,
-  { nth, mac }: JoinOptions,
-): Endpoint {
+/** A container's place in a network: its addresses; `nth` is its interface's. Under the lock. Throws BuildError `conflict`, `usage`, `not-found`. */
+export function joinNetwork(config: EndpointConfig, room: Room, nth: number): Endpoint {
   const network = withSubnets(room.files.find(config.network), room);
   const taken = addressesIn(network.id, room.attachments.list());
   const v4 = subnetFor(network, 4, config.ip);
@@ -31,7 +21,7 @@ export function joinNetwork(
     interface: `eth${String(nth)}`,
     ip,
     ...(ip6 === undefined ? {} : { ip6 }),
-    mac: mac ?? macOf(ip),
+    mac: config.mac ?? macOf(ip),
     aliases: config.aliases,
   };
 }

@@ -1,4 +1,4 @@
-import type { Attaching, AttachRequest } from '../model/network.js';
+import type { ContainerNetworks } from '../model/network.js';
 import { attach } from './attach.js';
 import type { Attachments } from './attachments.js';
 import { connect, type ConnectRequest, disconnect, type DisconnectRequest } from './connect.js';
@@ -8,14 +8,12 @@ import type { NetworkFiles } from './network-files.js';
 import { type NetworksOptions, openRoom, type Room } from './room.js';
 
 /** The networks of a store's containers, and what those have on the host. */
-export interface Networks {
+export interface Networks extends ContainerNetworks {
   readonly room: Room;
   readonly files: NetworkFiles;
   readonly attachments: Attachments;
   /** What is not installed for networks of our own to work; empty when they do. */
   readonly missing: () => readonly string[];
-  readonly attach: (request: AttachRequest, signal: AbortSignal) => Promise<Attaching>;
-  readonly detach: (container: string, signal: AbortSignal) => Promise<void>;
   readonly sweep: (except: ReadonlySet<string>, signal: AbortSignal) => Promise<void>;
   readonly connect: (request: ConnectRequest, signal: AbortSignal) => Promise<void>;
   readonly disconnect: (request: DisconnectRequest, signal: AbortSignal) => Promise<void>;

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { lockFile } from '../cache/lock-file.js';
 import { type Attachments, createAttachments } from './attachments.js';
 import { createNetavark, type Netavark } from './netavark.js';
-import { createNamedNamespaces, type NamedNamespaces } from './network-namespaces.js';
 import { createNetworkFiles, type NetworkFiles } from './network-files.js';
 
 export interface NetworksOptions {
@@ -20,7 +19,6 @@ export interface NetworksOptions {
 export interface Room extends NetworksOptions {
   readonly files: NetworkFiles;
   readonly attachments: Attachments;
-  readonly namespaces: NamedNamespaces;
   readonly netavark: Netavark;
   readonly runDir: string;
   /** Held while anything is set up, taken down, made or removed. */
@@ -38,7 +36,6 @@ export function openRoom(options: NetworksOptions): Room {
     runDir,
     files: createNetworkFiles(join(root, 'networks'), root),
     attachments: createAttachments(join(root, 'networks/attached')),
-    namespaces: createNamedNamespaces(join(root, 'networks/namespaces')),
     netavark: createNetavark({ path, root, runDir }),
     lock: (signal) => {
       mkdirSync(MACHINE, { recursive: true, mode: 0o700 });

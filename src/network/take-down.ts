@@ -1,9 +1,10 @@
-import { closeSync, existsSync, readdirSync } from 'node:fs';
+import { closeSync, readdirSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { hasCode } from '../model/has-code.js';
 import type { Attachment, Endpoint } from '../model/network.js';
 import { newNetworkNamespace } from '../sys/network-namespace.js';
 import type { Netavark } from './netavark.js';
+import { hasNames } from './netavark-input.js';
 
 export interface TakeDownDeps {
   readonly netavark: Netavark;
@@ -12,58 +13,51 @@ export interface TakeDownDeps {
 }
 
 /**
- * Takes down what a container has on the host. Its network namespace may be gone, with its interfaces, while rules,
- * names and the bridge are still there: then all of it is set up once more in an empty namespace (what is there is
- * left as it is) and taken down from there, so that one program knows what belongs to a container.
+ * Takes down what a container that ended has on the host. Its network namespace went with it, and its interfaces; an
+ * empty namespace with an interface of the same name stands in for it, so that the program that made rules, names and
+ * the bridge takes them down too: the last to leave a network takes its bridge along.
  */
-export async function takeDown(
-  attachment: Attachment,
-  namespace: string | undefined,
-  deps: TakeDownDeps,
-): Promise<void> {
+export async function takeDown(attachment: Attachment, deps: TakeDownDeps): Promise<void> {
   for (const endpoint of attachment.endpoints.toReversed()) {
-    if (namespace !== undefined && (await regular(attachment, endpoint, { namespace, deps })))
-      continue;
-    await fromEmpty(attachment, endpoint, deps);
+    const others = deps.othersOn(endpoint.network.id);
+    const alone = others === 0 || hasNames(endpoint.network) || attachment.ports.length > 0;
+    if (alone) await leave(attachment, endpoint, { netavark: deps.netavark, others });
   }
 }
 
-interface Regular {
-  readonly namespace: string;
-  readonly deps: TakeDownDeps;
+interface Leave {
+  readonly netavark: Netavark;
+  readonly others: number;
 }
 
-async function regular(
+async function leave(
   attachment: Attachment,
   endpoint: Endpoint,
-  { namespace, deps }: Regular,
-): Promise<boolean> {
-  try {
-    await deps.netavark.run('teardown', { namespace, attachment, endpoint });
-  } catch {
-    return false; // Half of it was there: it was killed while it was set up.
-  }
-  // The bridge goes with its last interface; an interface that dies with a killed container keeps it.
-  return deps.othersOn(endpoint.network.id) > 0 || !existsSync(bridgeOf(endpoint));
-}
-
-async function fromEmpty(
-  attachment: Attachment,
-  endpoint: Endpoint,
-  { netavark, othersOn }: TakeDownDeps,
+  { netavark, others }: Leave,
 ): Promise<void> {
-  await interfacesGone(endpoint, othersOn(endpoint.network.id));
-  const fd = newNetworkNamespace();
+  await interfacesGone(endpoint, others);
   try {
-    const job = { namespace: namespacePath(fd), attachment, endpoint };
-    await netavark.run('setup', job);
-    await netavark.run('teardown', job);
+    await inNamespace(newNetworkNamespace(endpoint.interface), (namespace) =>
+      netavark.run('teardown', { namespace, attachment, endpoint }),
+    );
+  } catch {
+    // The bridge or some rules are not there: it was killed while it was set up. All of it, then, and none of it.
+    await inNamespace(newNetworkNamespace(), async (namespace) => {
+      await netavark.run('setup', { namespace, attachment, endpoint });
+      await netavark.run('teardown', { namespace, attachment, endpoint });
+    });
+  }
+}
+
+async function inNamespace(fd: number, work: (path: string) => Promise<void>): Promise<void> {
+  try {
+    await work(namespacePath(fd));
   } finally {
     closeSync(fd);
   }
 }
 
-/** Of a descriptor of this process, for children in other mount namespaces. */
+/** Of a descriptor of this process, for its children, in whatever mount namespace. */
 export function namespacePath(fd: number): string {
   return `/proc/${String(process.pid)}/fd/${String(fd)}`;
 }
@@ -79,15 +73,11 @@ async function interfacesGone(endpoint: Endpoint, others: number): Promise<void>
   }
 }
 
-function interfacesOf(endpoint: Endpoint): number {
+function interfacesOf({ network }: Endpoint): number {
   try {
-    return readdirSync(`${bridgeOf(endpoint)}/brif`).length;
+    return readdirSync(`/sys/class/net/${network.bridge}/brif`).length;
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return 0;
     throw error;
   }
-}
-
-function bridgeOf({ network }: Endpoint): string {
-  return `/sys/class/net/${network.bridge}`;
 }
