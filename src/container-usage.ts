@@ -55,7 +55,7 @@ function lookAt(states: readonly ContainerState[]): ReadonlyMap<string, Look> {
   return new Map(
     states.map((state) => [
       state.id,
-      { at: performance.now(), usage: usageOf(state, state.network !== 'host') },
+      { at: performance.now(), usage: usageOf(state, state.hostConfig.NetworkMode !== 'host') },
     ]),
   );
 }

@@ -13,7 +13,9 @@ import { pauseContainer, refusePaused, unpauseContainer } from './container/paus
 import { removeContainer as remove } from './container/remove-container.js';
 import { startContainer as start } from './container/start-container.js';
 import { openLayers } from './commit.js';
+import { chooseNetworks } from './choose-networks.js';
 import { launcher } from './launcher.js';
+import { networkSettings } from './network-settings.js';
 import { openImage, resolveImage } from './image-source.js';
 import type { ContainerState } from './model/container.js';
 import { BuildError } from './model/error.js';
@@ -44,10 +46,11 @@ export async function createFromImage(
     workshop,
   );
   const from = { id: image.id, manifest: image.manifest.digest, snapshot };
+  const { mode, endpoints } = chooseNetworks(options, workshop, stderr);
   return createContainer(
-    options,
+    { ...options, host: { ...options.host, NetworkMode: mode } },
     { ...from, config: image.config.config ?? {} },
-    workshop,
+    { ...workshop, endpoints },
     forever,
   );
 }
@@ -80,7 +83,7 @@ export interface AttachRequest {
 /** Starts a container in the background: its monitor sees to its removal, if it is to be removed. */
 export async function startContainer(state: ContainerState, workshop: Workshop): Promise<void> {
   const snapshot = await openLayers(state, workshop);
-  await start(state, { ...workshop, snapshot, reaper: reaper(workshop) });
+  await start(state, { ...workshop, snapshot, reaper: reaper(workshop), attached: false });
 }
 
 /** Starts a container and stays with it: gives its exit code, or undefined when the detach keys were pressed. */
@@ -97,6 +100,8 @@ export async function runAttached(
   await start(state, {
     ...workshop,
     snapshot,
+    reaper: reaper(workshop),
+    attached: true,
     ...(size === undefined ? {} : { size }),
     onCreated: (bundle, pid) => {
       const { terminal } = state;
@@ -249,7 +254,8 @@ export function removeContainer(name: string, force: boolean, workshop: Workshop
 const NEVER = '0001-01-01T00:00:00Z';
 
 /** docker's inspect document of a container, as far as this store knows it. */
-export function inspectContainer(name: string, { containers }: Workshop): Record<string, unknown> {
+export function inspectContainer(name: string, workshop: Workshop): Record<string, unknown> {
+  const { containers } = workshop;
   const state = containers.find(name);
   const { config } = state;
   return {
@@ -270,6 +276,7 @@ export function inspectContainer(name: string, { containers }: Workshop): Record
     Name: `/${state.name}`,
     LogPath: containers.path(state.id, 'log'),
     HostConfig: state.hostConfig,
+    NetworkSettings: networkSettings(state, workshop),
     Config: {
       Hostname: state.hostname,
       Tty: state.terminal,

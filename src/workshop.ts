@@ -4,6 +4,7 @@ import { openStore, type Store } from './cache/store.js';
 import { storeRoot } from './cache/store-root.js';
 import { type ContainerStore, createContainerStore } from './container/container-store.js';
 import type { Monitor, Runtime } from './model/process.js';
+import { createNetworks, type Networks } from './network/networks.js';
 import type { Platform } from './model/oci.js';
 import { hostPlatform } from './sys/host-platform.js';
 
@@ -16,6 +17,8 @@ export interface Workshop extends AsyncDisposable {
   /** Runs containers that outlive this process. */
   readonly monitor: () => Promise<Monitor>;
   readonly containers: ContainerStore;
+  /** Of containers, and what those have on the host. */
+  readonly networks: () => Networks;
   readonly platform: Platform;
   readonly env: NodeJS.ProcessEnv;
   readonly home: string;
@@ -50,6 +53,16 @@ export function openWorkshop(root: string | undefined, env: NodeJS.ProcessEnv): 
     const { createMonitor } = await import('./runtime/monitor.js');
     return createMonitor(options);
   };
+  const openContainers = (): ContainerStore =>
+    (containers ??= createContainerStore(store().path('containers'), now));
+  let networks: Networks | undefined;
+  const openNetworks = (): Networks =>
+    (networks ??= createNetworks({
+      root: store().root,
+      path,
+      now,
+      isRunning: (id) => openContainers().isRunning(id),
+    }));
   return {
     get store() {
       return store();
@@ -57,14 +70,16 @@ export function openWorkshop(root: string | undefined, env: NodeJS.ProcessEnv): 
     runtime: () => (runtime ??= makeRuntime()),
     monitor: () => (monitor ??= makeMonitor()),
     get containers() {
-      return (containers ??= createContainerStore(store().path('containers'), now));
+      return openContainers();
     },
+    networks: openNetworks,
     platform: hostPlatform(),
     env,
     home,
     cacheDir,
     now,
     async [Symbol.asyncDispose]() {
+      if (containers !== undefined) await openNetworks().sweep();
       await (await runtime)?.[Symbol.asyncDispose]();
       await (await monitor)?.[Symbol.asyncDispose]();
       await opened?.[Symbol.asyncDispose]();

@@ -17,6 +17,7 @@ const ROOMS = {
   runtime: ['model', 'sys'],
   executor: ['model', 'sys', 'cache', 'registry', 'runtime'],
   exporter: ['model', 'sys', 'cache', 'registry'],
+  network: ['model', 'sys', 'cache'],
   container: ['model', 'sys', 'cache', 'runtime', 'exporter'],
   ui: ['model'],
   [WIRING]: [
@@ -30,6 +31,7 @@ const ROOMS = {
     'executor',
     'exporter',
     'container',
+    'network',
   ],
   cli: ['model', WIRING, 'ui'],
 } as const satisfies Record<string, readonly string[]>;

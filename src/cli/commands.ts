@@ -28,7 +28,16 @@ import {
   waitCommand,
 } from './commands/lifecycle.js';
 import { logsCommand } from './commands/logs.js';
+import {
+  networkCreateCommand,
+  networkInspectCommand,
+  networkListCommand,
+  networkPruneCommand,
+  networkRemoveCommand,
+} from './commands/network.js';
+import { networkConnectCommand, networkDisconnectCommand } from './commands/network-connect.js';
 import { pauseCommand, unpauseCommand } from './commands/pause.js';
+import { portCommand } from './commands/port.js';
 import { pullCommand } from './commands/pull.js';
 import { createCommand, runCommand } from './commands/run.js';
 import { statsCommand } from './commands/stats.js';
@@ -56,6 +65,7 @@ export const commands: readonly Command[] = [
   renameCommand,
   topCommand,
   statsCommand,
+  portCommand,
   rmCommand,
   copyCommand,
   exportCommand,
@@ -71,5 +81,12 @@ export const commands: readonly Command[] = [
   removeCommand,
   saveCommand,
   loadCommand,
+  networkCreateCommand,
+  networkListCommand,
+  networkInspectCommand,
+  networkConnectCommand,
+  networkDisconnectCommand,
+  networkRemoveCommand,
+  networkPruneCommand,
   versionCommand,
 ];

@@ -132,13 +132,18 @@ function isAlive({ status }: ContainerState): boolean {
   return status === 'running' || status === 'paused';
 }
 
+type StoredState = Omit<ContainerState, 'endpoints'> & {
+  readonly endpoints?: ContainerState['endpoints'];
+  readonly network?: string;
+};
+
 function readState(file: string): ContainerState | undefined {
   try {
     // Written whole by replaceDurably, but maybe by a stave that knew less of containers.
-    const state = JSON.parse(readFileSync(file, 'utf8')) as ContainerState;
-    const { network, autoRemove, hostConfig } = state;
+    const state = JSON.parse(readFileSync(file, 'utf8')) as StoredState;
+    const { network = 'host', autoRemove, hostConfig, endpoints = [] } = state;
     const old = { ...DEFAULT_HOST_CONFIG, NetworkMode: network, AutoRemove: autoRemove };
-    return { ...state, hostConfig: { ...old, ...hostConfig } };
+    return { ...state, endpoints, hostConfig: { ...old, ...hostConfig } };
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return undefined; // Killed between its directory and its state.
     throw error;

@@ -5,6 +5,7 @@ import type { ContainerState } from '../model/container.js';
 import type { Digest } from '../model/digest.js';
 import { BuildError } from '../model/error.js';
 import { DEFAULT_HOST_CONFIG } from '../model/host-config.js';
+import type { EndpointConfig } from '../model/network.js';
 import type { RunConfig } from '../model/oci.js';
 import type { RunOptions } from '../model/run-options.js';
 import type { Scope } from '../model/scope.js';
@@ -22,13 +23,14 @@ export interface RunImage {
 export interface CreateDeps {
   readonly containers: ContainerStore;
   readonly now: () => number;
+  readonly endpoints: readonly EndpointConfig[];
 }
 
 /** Writes a container that has not started. Throws BuildError `conflict` when its name is taken, in docker's words. */
 export async function createContainer(
   options: RunOptions,
   image: RunImage,
-  { containers, now }: CreateDeps,
+  { containers, now, endpoints }: CreateDeps,
   scope: Scope,
 ): Promise<ContainerState> {
   const id = randomBytes(32).toString('hex');
@@ -51,7 +53,7 @@ export async function createContainer(
     terminal: options.terminal,
     openStdin: options.interactive,
     autoRemove: options.remove,
-    network: options.network,
+    endpoints,
     hostConfig: { ...DEFAULT_HOST_CONFIG, ...options.host, AutoRemove: options.remove },
     status: 'created',
     exitCode: 0,
@@ -106,8 +108,14 @@ function configOf(options: RunOptions, config: RunConfig): RunConfig {
     ...(labels === undefined ? {} : { Labels: { ...config.Labels, ...labels } }),
     ...(stopSignal === undefined ? {} : { StopSignal: stopSignal }),
     ...options.config,
+    ...exposed(config.ExposedPorts, options.config.ExposedPorts),
     Env: mergeEnv(config.Env ?? [], options.env),
   };
+}
+
+/** What is published or exposed is so on top of what the image exposes. */
+function exposed(image: RunConfig['ExposedPorts'], given: RunConfig['ExposedPorts']): RunConfig {
+  return given === undefined ? {} : { ExposedPorts: { ...image, ...given } };
 }
 
 function argsOf({ Entrypoint, Cmd }: RunConfig): readonly string[] {

@@ -1,17 +1,20 @@
-import { lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, rmSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import { mergedView } from '../cache/merged-view.js';
 import { hostPath, resolveInside, type SourceTree, toBytes } from '../cache/source-tree.js';
 import { userFiles } from '../cache/user-files.js';
 import { type ContainerState, exitCodeOf } from '../model/container.js';
 import { BuildError } from '../model/error.js';
-import type { BindMount, Monitor, ProcessSpec, TerminalSize } from '../model/process.js';
+import type { ContainerNetworks } from '../model/network.js';
+import type { Monitor, ProcessSpec, TerminalSize } from '../model/process.js';
 import type { Snapshot } from '../model/stores.js';
-import { hostsFile, resolvConf } from '../runtime/network-files.js';
 import { resolveUser } from '../runtime/users.js';
 import { sys } from '../sys/sys.js';
 import { checkProgram } from './check-program.js';
+import { type StartingNetwork, startNetwork } from './container-network.js';
 import { type ContainerStore, startOf } from './container-store.js';
 import { mergeEnv } from './create-container.js';
+import { deliver } from './deliver.js';
 import { refusePaused } from './pause-container.js';
 
 export interface StartDeps {
@@ -22,8 +25,11 @@ export interface StartDeps {
   readonly snapshot: Snapshot;
   /** Of our terminal, for its own to begin with. */
   readonly size?: TerminalSize;
-  /** argv of what removes containers that ended and are to be removed; absent when this process does. */
-  readonly reaper?: readonly string[];
+  readonly networks: () => ContainerNetworks;
+  /** argv of what takes down what ended containers left on the host, and removes those that are to be removed. */
+  readonly reaper: readonly string[];
+  /** This process stays, and removes the container itself. */
+  readonly attached: boolean;
   /** Called when the container is made and before its process begins: what attaches now misses nothing. */
   readonly onCreated?: (bundle: string, pid: number) => void;
 }
@@ -39,18 +45,23 @@ export async function startContainer(state: ContainerState, deps: StartDeps): Pr
   if (lock === undefined) return;
   const started = new Date(now()).toISOString();
   try {
-    const spec = prepare(state, deps);
+    await using network = await startNetwork(state, deps);
+    const spec = prepare(state, network, deps);
     rmSync(containers.path(state.id, 'exit'), { recursive: true, force: true });
     const monitor = await deps.monitor();
     const dir = containers.path(state.id);
-    const onExit = state.autoRemove && deps.reaper !== undefined ? { onExit: deps.reaper } : {};
-    const place = { dir, lockFd: lock.fd, openStdin: state.openStdin, ...onExit };
+    const reap = network.attached || (state.autoRemove && !deps.attached);
+    const onExit = reap ? { onExit: deps.reaper } : {};
+    const { sockets } = network;
+    const place = { dir, lockFd: lock.fd, sockets, openStdin: state.openStdin, ...onExit };
     const pid = await monitor.create(spec, place);
+    await network.ready.catch((error: unknown) => abandon(state.id, pid, { containers, error }));
     deps.onCreated?.(containers.path(state.id, 'bundle'), pid);
     const pidStart = startOf(pid);
     const who = pidStart === undefined ? { pid } : { pid, pidStart };
     containers.save({ ...state, status: 'running', exitCode: 0, ...who, started });
     await monitor.start(spec.id, dir);
+    network.commit();
   } catch (error) {
     const finished = new Date(now()).toISOString();
     containers.save({ ...state, status: 'created', exitCode: exitCodeOf(error), pid: 0, finished });
@@ -58,7 +69,22 @@ export async function startContainer(state: ContainerState, deps: StartDeps): Pr
   }
 }
 
-function prepare(state: ContainerState, deps: StartDeps): ProcessSpec {
+interface Abandon {
+  readonly containers: ContainerStore;
+  readonly error: unknown;
+}
+
+const GONE_MS = 10_000;
+
+/** Made, but not to be started: its monitor ends with it. */
+async function abandon(id: string, pid: number, { containers, error }: Abandon): Promise<never> {
+  deliver(pid, 9);
+  const end = performance.now() + GONE_MS;
+  while (!existsSync(containers.path(id, 'exit', id)) && performance.now() < end) await delay(5);
+  throw error;
+}
+
+function prepare(state: ContainerState, network: StartingNetwork, deps: StartDeps): ProcessSpec {
   const root = mountRoot(state, deps);
   const tree = mergedView([root]);
   const { config } = state;
@@ -74,9 +100,9 @@ function prepare(state: ContainerState, deps: StartDeps): ProcessSpec {
     env,
     cwd,
     user,
-    network: state.network,
+    network: network.namespace,
     hostname: state.hostname,
-    mounts: networkMounts(state, deps.containers),
+    mounts: network.mounts,
     stdio: {
       kind: 'monitor',
       terminal: state.terminal,
@@ -123,28 +149,4 @@ function ensureWorkdir(tree: SourceTree, root: string, cwd: string): void {
   const full = hostPath(root, path);
   if (lstatSync(full, { throwIfNoEntry: false }) === undefined)
     mkdirSync(full, { recursive: true, mode: 0o755 });
-}
-
-/** Kept with the container, so that every start has the same. */
-function networkMounts(state: ContainerState, containers: ContainerStore): BindMount[] {
-  const { id, hostname, network } = state;
-  const host = readHostFile('/etc/resolv.conf');
-  const files = {
-    hosts: hostsFile(hostname),
-    'resolv.conf': resolvConf(host, network),
-    hostname: `${hostname}\n`,
-  };
-  return Object.entries(files).map(([name, text]) => {
-    const source = containers.path(id, name);
-    writeFileSync(source, text, { mode: 0o644 });
-    return { source, target: `/etc/${name}`, readonly: false };
-  });
-}
-
-function readHostFile(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return ''; // Without one the container has none either.
-  }
 }

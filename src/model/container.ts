@@ -1,6 +1,7 @@
 import type { Digest } from './digest.js';
 import { BuildError } from './error.js';
 import type { HostConfig } from './host-config.js';
+import type { EndpointConfig } from './network.js';
 import type { RunConfig } from './oci.js';
 
 export type ContainerStatus = 'created' | 'running' | 'paused' | 'exited';
@@ -28,7 +29,8 @@ export interface ContainerConfig {
   readonly openStdin: boolean;
   /** Removed when it ends. */
   readonly autoRemove: boolean;
-  readonly network: 'host' | 'none';
+  /** Networks it joins when it starts, its way out first; none when it has the host's network, another's or none. */
+  readonly endpoints: readonly EndpointConfig[];
   readonly hostConfig: HostConfig;
   /** RFC 3339. */
   readonly created: string;

@@ -38,6 +38,14 @@ export interface EndpointConfig {
   readonly mac?: string;
 }
 
+/** What others in a network call a container: docker's DNSNames. */
+export function dnsNames(
+  { id, name, hostname }: { readonly id: string; readonly name: string; readonly hostname: string },
+  { aliases }: EndpointConfig,
+): readonly string[] {
+  return [...new Set([name, ...aliases, id.slice(0, 12), hostname])];
+}
+
 /** A port of a container and where it is to be reached: moby's PortBinding, parsed. */
 export interface PortRequest {
   readonly port: number;

@@ -62,6 +62,11 @@ export interface Confinement {
   readonly resources?: RunResources;
 }
 
+/** One that is there already. */
+export interface NetworkNamespace {
+  readonly path: string;
+}
+
 /** A process to run in a container of its own. */
 export interface ProcessSpec {
   /** Unique per run; letters, digits, `-`. */
@@ -73,7 +78,7 @@ export interface ProcessSpec {
   readonly env: readonly string[];
   readonly cwd: string;
   readonly user: Identity;
-  readonly network: 'host' | 'none';
+  readonly network: 'host' | 'none' | NetworkNamespace;
   readonly hostname: string;
   readonly mounts: readonly BindMount[];
   readonly stdio: Stdio;
@@ -104,6 +109,8 @@ export interface MonitorPlace {
   readonly dir: string;
   /** Held by the monitor as long as it lives. */
   readonly lockFd: number;
+  /** Kept open by the monitor as long as the container runs. */
+  readonly sockets: readonly number[];
   /** Its stdin stays open for whoever attaches. */
   readonly openStdin: boolean;
   /** argv of a program that runs when the container ended. */

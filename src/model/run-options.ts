@@ -1,6 +1,16 @@
 import type { HostConfig } from './host-config.js';
 import type { RunConfig } from './oci.js';
 
+/** `--network` with what belongs to it. */
+export interface NetworkRequest {
+  /** A network, `host`, `none`, `container:NAME`. */
+  readonly target: string;
+  readonly aliases: readonly string[];
+  readonly ip?: string;
+  readonly ip6?: string;
+  readonly mac?: string;
+}
+
 /** What `run` and `create` ask for. */
 export interface RunOptions {
   readonly image: string;
@@ -19,7 +29,8 @@ export interface RunOptions {
   readonly interactive: boolean;
   readonly terminal: boolean;
   readonly remove: boolean;
-  readonly network: 'host' | 'none';
+  /** In the order given; none is the default network. */
+  readonly networks: readonly NetworkRequest[];
   /** What was given of it; the rest is as DEFAULT_HOST_CONFIG says. */
   readonly host: Partial<HostConfig>;
   /** Replaces what the image's config says. */

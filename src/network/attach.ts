@@ -97,7 +97,7 @@ async function setUp(
     for (const endpoint of attachment.endpoints)
       await room.netavark.run('setup', { namespace, attachment, endpoint });
   } catch (error) {
-    await removeAttachment(attachment, room).catch(() => undefined); // The first failure tells more.
+    await removeAttachment(attachment, room, namespace).catch(() => undefined); // The first failure tells more.
     throw error;
   }
 }

@@ -13,27 +13,28 @@ export async function detach(container: string, room: Room, signal: AbortSignal)
 }
 
 /** Takes down what killed or ended containers left, but for `except`. A readdir when there is nothing. */
-export async function sweepNetworks(
-  room: Room,
-  except: ReadonlySet<string>,
-  signal: AbortSignal,
-): Promise<void> {
+export async function sweepNetworks(room: Room, except: ReadonlySet<string>): Promise<void> {
   const dead = (): readonly string[] =>
     room.attachments.ids().filter((id) => !except.has(id) && !room.isRunning(id));
   if (dead().length === 0) return;
-  await using _lock = await room.lock(signal);
+  await using _lock = await room.lock(new AbortController().signal);
   for (const id of dead()) {
     const attachment = room.attachments.read(id);
     if (attachment !== undefined) await removeAttachment(attachment, room);
   }
 }
 
-/** Under the lock. */
-export async function removeAttachment(attachment: Attachment, room: Room): Promise<void> {
+/** Under the lock. `namespace`: the container's own, of one that was not started. */
+export async function removeAttachment(
+  attachment: Attachment,
+  room: Room,
+  namespace?: string,
+): Promise<void> {
   const { container } = attachment;
   await takeDown(attachment, {
     netavark: room.netavark,
     othersOn: (network) => othersOn(network, container, room),
+    ...(namespace === undefined ? {} : { namespace }),
   });
   room.attachments.remove(container);
   await nameServerGone(room);

@@ -14,21 +14,29 @@ export interface Networks extends ContainerNetworks {
   readonly attachments: Attachments;
   /** What is not installed for networks of our own to work; empty when they do. */
   readonly missing: () => readonly string[];
-  readonly sweep: (except: ReadonlySet<string>, signal: AbortSignal) => Promise<void>;
+  /**
+   * Takes down what killed or ended containers left, but for those this process started: their monitors see to them.
+   * What cannot be taken down stays for the next time. A readdir when there is nothing.
+   */
+  readonly sweep: () => Promise<void>;
   readonly connect: (request: ConnectRequest, signal: AbortSignal) => Promise<void>;
   readonly disconnect: (request: DisconnectRequest, signal: AbortSignal) => Promise<void>;
 }
 
 export function createNetworks(options: NetworksOptions): Networks {
   const room = openRoom(options);
+  const own = new Set<string>();
   return {
     room,
     files: room.files,
     attachments: room.attachments,
     missing: () => missingPrograms(options.path),
-    attach: (request, signal) => attach(request, room, signal),
+    attach: (request, signal) => {
+      own.add(request.container);
+      return attach(request, room, signal);
+    },
     detach: (container, signal) => detach(container, room, signal),
-    sweep: (except, signal) => sweepNetworks(room, except, signal),
+    sweep: () => sweepNetworks(room, own).catch(() => undefined),
     connect: (request, signal) => connect(request, room, signal),
     disconnect: (request, signal) => disconnect(request, room, signal),
   };

@@ -10,6 +10,8 @@ export interface TakeDownDeps {
   readonly netavark: Netavark;
   /** Endpoints of other containers in the same network. */
   readonly othersOn: (network: string) => number;
+  /** The container's own, where it is still there: it was never started. */
+  readonly namespace?: string;
 }
 
 /**
@@ -21,30 +23,33 @@ export async function takeDown(attachment: Attachment, deps: TakeDownDeps): Prom
   for (const endpoint of attachment.endpoints.toReversed()) {
     const others = deps.othersOn(endpoint.network.id);
     const alone = others === 0 || hasNames(endpoint.network) || attachment.ports.length > 0;
-    if (alone) await leave(attachment, endpoint, { netavark: deps.netavark, others });
+    if (alone) await leave(attachment, endpoint, { ...deps, others });
   }
 }
 
-interface Leave {
-  readonly netavark: Netavark;
+interface Leave extends TakeDownDeps {
   readonly others: number;
 }
 
 async function leave(
   attachment: Attachment,
   endpoint: Endpoint,
-  { netavark, others }: Leave,
+  { netavark, others, namespace: own }: Leave,
 ): Promise<void> {
-  await interfacesGone(endpoint, others);
+  const teardown = (namespace: string): Promise<void> =>
+    netavark.run('teardown', { namespace, attachment, endpoint });
   try {
-    await inNamespace(newNetworkNamespace(endpoint.interface), (namespace) =>
-      netavark.run('teardown', { namespace, attachment, endpoint }),
-    );
+    if (own !== undefined) {
+      await teardown(own);
+      return;
+    }
+    await interfacesGone(endpoint, others);
+    await inNamespace(newNetworkNamespace(endpoint.interface), teardown);
   } catch {
     // The bridge or some rules are not there: it was killed while it was set up. All of it, then, and none of it.
     await inNamespace(newNetworkNamespace(), async (namespace) => {
       await netavark.run('setup', { namespace, attachment, endpoint });
-      await netavark.run('teardown', { namespace, attachment, endpoint });
+      await teardown(namespace);
     });
   }
 }

@@ -54,7 +54,7 @@ async function create(spec: ProcessSpec, place: MonitorPlace, tools: Tools): Pro
   });
   const { pid = -1, message = '' } = await startConmon(
     [conmon, ...monitorLine(spec, place, tools)],
-    place.lockFd,
+    [place.lockFd, ...place.sockets],
   );
   if (pid > 0) return pid;
   throwRuntimeFailure(join(dir, 'runtime.log'), spec);
@@ -88,11 +88,11 @@ interface Created {
   readonly message?: string;
 }
 
-/** conmon daemonizes; it tells the pid through a pipe, and keeps the descriptor of the lock. */
-async function startConmon(argv: readonly string[], lockFd: number): Promise<Created> {
+/** conmon daemonizes; it tells the pid through a pipe, and keeps the descriptors of the lock and the ports. */
+async function startConmon(argv: readonly string[], held: readonly number[]): Promise<Created> {
   const [program = '', ...args] = argv;
   const child = spawn(program, args, {
-    stdio: ['ignore', 'ignore', 'pipe', 'pipe', lockFd],
+    stdio: ['ignore', 'ignore', 'pipe', 'pipe', ...held],
     env: { ...ENVIRONMENT, _OCI_SYNCPIPE: '3' },
   });
   const [errors, sync] = [collect(child.stdio[2]), collect(child.stdio[3])];

@@ -56,7 +56,7 @@ export function ociSpec(process: ProcessSpec, seccomp: Seccomp): unknown {
       ? { annotations: { 'run.oci.seccomp_bpf_data': seccomp.bpf } }
       : {}),
     linux: {
-      namespaces: namespacesOf(process).map((type) => ({ type })),
+      namespaces: namespacesOf(process),
       ...(insecure ? {} : { maskedPaths: masked(process), readonlyPaths: READONLY }),
       ...deviceNodes(confinement),
       ...cgroup(process),
@@ -110,8 +110,10 @@ function capabilities(bounding: readonly string[], root: boolean) {
   return { bounding, effective: own, permitted: own, inheritable: [], ambient: [] };
 }
 
-function namespacesOf({ network }: ProcessSpec): string[] {
-  return ['pid', 'mount', 'ipc', 'uts', ...(network === 'none' ? ['network'] : [])];
+function namespacesOf({ network }: ProcessSpec) {
+  const own = ['pid', 'mount', 'ipc', 'uts'].map((type) => ({ type }));
+  if (network === 'host') return own;
+  return [...own, { type: 'network', ...(network === 'none' ? {} : { path: network.path }) }];
 }
 
 function rlimit({ name, soft, hard }: Ulimit) {

@@ -2,8 +2,10 @@ import { inspectContainer, removeContainer } from '../../containers.js';
 import { inspectImage } from '../../images.js';
 import type { ContainerState } from '../../model/container.js';
 import { BuildError } from '../../model/error.js';
-import { openWorkshop } from '../../workshop.js';
+import { containerPorts, networkNames } from '../../network-settings.js';
+import { openWorkshop, type Workshop } from '../../workshop.js';
 import { type Command, type CommandContext, say } from '../command.js';
+import { displayedPorts } from '../format/displayed-ports.js';
 import { type Column, formatListing } from '../format/listing.js';
 import { goTime, humanDuration, since } from '../format/units.js';
 import { asError, atLeastOne, INSPECT_FLAGS, inspectAll, quietScope } from './images.js';
@@ -17,7 +19,8 @@ function statusOf(state: ContainerState, now: number): string {
   return `Exited (${String(state.exitCode)}) ${since(state.finished, now)}`;
 }
 
-function containerColumns(now: number, whole: boolean): readonly Column<ContainerState>[] {
+function containerColumns(workshop: Workshop, whole: boolean): readonly Column<ContainerState>[] {
+  const now = workshop.now();
   return [
     { field: 'ID', header: 'CONTAINER ID', value: ({ id }) => (whole ? id : id.slice(0, 12)) },
     { field: 'Image', header: 'IMAGE', value: ({ image }) => image },
@@ -26,10 +29,18 @@ function containerColumns(now: number, whole: boolean): readonly Column<Containe
     { field: 'RunningFor', header: 'CREATED', value: ({ created }) => since(created, now) },
     { field: 'Status', header: 'STATUS', value: (state) => statusOf(state, now) },
     { field: 'State', header: 'STATE', value: ({ status }) => status },
-    { field: 'Ports', header: 'PORTS', value: () => '' },
+    {
+      field: 'Ports',
+      header: 'PORTS',
+      value: (state) => displayedPorts(containerPorts(state, workshop)),
+    },
     { field: 'Names', header: 'NAMES', value: ({ name }) => name },
     { field: 'Labels', header: 'LABELS', value: ({ config }) => labelText(config.Labels) },
-    { field: 'Networks', header: 'NETWORKS', value: ({ network }) => network },
+    {
+      field: 'Networks',
+      header: 'NETWORKS',
+      value: (state) => networkNames(state, workshop).join(','),
+    },
     // What there is none of yet: empty, as docker prints it for a container without.
     ...['HealthStatus', 'LocalVolumes', 'Mounts'].map((field): Column<ContainerState> => ({
       field,
@@ -79,7 +90,7 @@ export const psCommand: Command = {
     const rows = workshop.containers
       .list()
       .filter(({ status }) => flags.bool('all') || status === 'running' || status === 'paused');
-    const columns = containerColumns(workshop.now(), flags.bool('no-trunc'));
+    const columns = containerColumns(workshop, flags.bool('no-trunc'));
     if (flags.bool('quiet')) say(stdout, formatListing(rows, columns, [], '{{.ID}}'));
     else
       say(

@@ -3,22 +3,8 @@ import type { FlagSpec } from '../flags.js';
 /** docker's flags of `run` that are not there yet; a flag that comes leaves this list. */
 const LATER: readonly (readonly [name: string, short?: string])[] = [
   // Networks.
-  ['add-host'],
-  ['dns'],
-  ['dns-opt'],
-  ['dns-option'],
-  ['dns-search'],
-  ['expose'],
-  ['ip'],
-  ['ip6'],
   ['link'],
   ['link-local-ip'],
-  ['mac-address'],
-  ['net'],
-  ['net-alias'],
-  ['network-alias'],
-  ['publish', 'p'],
-  ['publish-all', 'P'],
   // Resources.
   ['blkio-weight'],
   ['blkio-weight-device'],

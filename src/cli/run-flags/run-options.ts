@@ -4,10 +4,11 @@ import type { CommandContext } from '../command.js';
 import type { FlagSpec } from '../flags.js';
 import type { FlagFamily } from './flag-family.js';
 import { IDENTITY } from './identity.js';
-import { NETWORK } from './network.js';
+import { NAMES, NETWORK } from './network.js';
+import { PUBLISH } from './publish.js';
 import { REFUSED_FLAGS } from './refused.js';
 
-const FAMILIES: readonly FlagFamily[] = [IDENTITY, NETWORK];
+const FAMILIES: readonly FlagFamily[] = [IDENTITY, NETWORK, NAMES, PUBLISH];
 
 /** Flags of `run` and `create`. */
 export const RUN_FLAGS: readonly FlagSpec[] = [
@@ -29,7 +30,7 @@ export function runOptions({ flags, env }: CommandContext, command: string): Run
     interactive: false,
     terminal: false,
     remove: false,
-    network: 'host',
+    networks: [],
     host: {},
     config: {},
   };

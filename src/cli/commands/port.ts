@@ -1,0 +1,58 @@
+import { type ContainerPort, containerPorts } from '../../network-settings.js';
+import { BuildError } from '../../model/error.js';
+import { openWorkshop } from '../../workshop.js';
+import { type Command, say } from '../command.js';
+import { hostAddress } from '../format/displayed-ports.js';
+
+export const portCommand: Command = {
+  names: ['port', 'container port'],
+  usage: 'CONTAINER [PRIVATE_PORT[/PROTO]]',
+  summary: 'List port mappings or a specific mapping for the container',
+  flags: [],
+  run: async ({ flags, env, stdout }) => {
+    const [name, port, ...more] = flags.rest;
+    if (name === undefined || more.length > 0) {
+      throw new BuildError('usage', 'requires at least 1 and at most 2 arguments', {
+        hint: 'usage: stave port CONTAINER [PRIVATE_PORT[/PROTO]]',
+      });
+    }
+    await using workshop = openWorkshop(undefined, env);
+    const published = containerPorts(workshop.containers.find(name), workshop).filter(isPublished);
+    const lines = port === undefined ? published.map(line) : placesOf(port, name, published);
+    if (lines.length > 0) say(stdout, `${lines.sort(natural).join('\n')}\n`);
+    return 0;
+  },
+};
+
+type Published = Required<ContainerPort>;
+
+function isPublished(port: ContainerPort): port is Published {
+  return port.hostIp !== undefined;
+}
+
+function line(published: Published): string {
+  return `${published.port} -> ${place(published)}`;
+}
+
+function place({ hostIp, hostPort }: Published): string {
+  return hostAddress(hostIp, String(hostPort));
+}
+
+function placesOf(text: string, name: string, published: readonly Published[]): string[] {
+  if (!/^\d{1,5}(\/[a-z]+)?$/.test(text))
+    throw new BuildError('usage', `invalid port: ${JSON.stringify(text)}`, {
+      hint: 'write 80 or 80/tcp',
+    });
+  const wanted = text.includes('/') ? text : `${text}/tcp`;
+  const found = published.filter(({ port }) => port === wanted);
+  if (found.length > 0) return found.map(place);
+  throw new BuildError('not-found', `no public port '${text}' published for ${name}`, {
+    hint: `stave port ${name} lists them`,
+  });
+}
+
+const order = new Intl.Collator('en', { numeric: true });
+
+function natural(a: string, b: string): number {
+  return order.compare(a, b);
+}
