@@ -3,6 +3,7 @@ import { BuildError } from './model/error.js';
 import type { NetworkRequest, RunOptions } from './model/run-options.js';
 import { isPredefined } from './network/network-files.js';
 import { notInstalled } from './network/netavark.js';
+import { privileges } from './sys/privileges.js';
 import type { Workshop } from './workshop.js';
 
 /** Where a new container's packets go. */
@@ -39,6 +40,7 @@ export function chooseNetworks(
       stderr.write('WARNING: Published ports are discarded when using host network mode\n');
     return { mode: target, endpoints: [] };
   }
+  if (!privileges().network) throw notAllowed();
   const endpoints = requests.map((request) => endpointOf(request, workshop));
   if (new Set(endpoints.map(({ network }) => network)).size < endpoints.length)
     throw usage(`network "${target}" is specified multiple times`);
@@ -57,15 +59,9 @@ function hasPrograms(
   { networks }: Workshop,
   stderr: NodeJS.WriteStream,
 ): boolean {
-  if (process.getuid?.() !== 0) {
-    if (!publishes(options)) return false;
-    throw new BuildError(
-      'unsupported',
-      'publishing ports as an ordinary user is not supported yet',
-      {
-        hint: 'run stave as root, or use --network host',
-      },
-    );
+  if (!privileges().network) {
+    if (publishes(options)) throw notAllowed();
+    return false;
   }
   const missing = networks().missing();
   if (missing.length === 0) return true;
@@ -74,6 +70,12 @@ function hasPrograms(
     `WARNING: the container uses the host's network: apt-get install ${missing.join(' ')} for one of its own\n`,
   );
   return false;
+}
+
+function notAllowed(): BuildError {
+  return new BuildError('runtime', 'networks and published ports need root (CAP_NET_ADMIN)', {
+    hint: 'run stave as root, or use --network host',
+  });
 }
 
 function publishes({ host }: RunOptions): boolean {

@@ -11,6 +11,8 @@ export interface Privileges {
   readonly userNamespace: boolean;
   /** CAP_SYS_ADMIN in our user namespace. */
   readonly admin: boolean;
+  /** The machine's interfaces and packet filter are ours to change. */
+  readonly network: boolean;
 }
 
 let found: Privileges | undefined;
@@ -21,6 +23,7 @@ export function privileges(): Privileges {
 }
 
 const CAP_CHOWN = 0n;
+const CAP_NET_ADMIN = 12n;
 const CAP_SYS_ADMIN = 21n;
 
 function read(): Privileges {
@@ -32,7 +35,8 @@ function read(): Privileges {
   const count = map.filter((_, i) => i % 3 === 2).reduce((sum, length) => sum + length, 0);
   const mapped = count > 1 ? 'mapped' : 'own';
   const given = userNamespace ? mapped : 'all';
-  return { ids: has(CAP_CHOWN) ? given : 'own', userNamespace, admin: has(CAP_SYS_ADMIN) };
+  const network = has(CAP_NET_ADMIN) && !userNamespace;
+  return { ids: has(CAP_CHOWN) ? given : 'own', userNamespace, admin: has(CAP_SYS_ADMIN), network };
 }
 
 /** Overlay's mark of an opaque directory: in a user namespace it reads another than the machine's root may set. */

@@ -70,7 +70,6 @@ describe('containers in the foreground', () => {
       [['--volum=/x', 'bb'], 125, /did you mean --volume\?/],
       [['-v', '/x:/y', 'bb'], 125, /^ERROR: -v is not supported yet/],
       [[], 125, /requires at least 1 argument/],
-      [['--network=bridge', 'bb'], 125, /^ERROR: --network bridge is not supported yet/],
       [['--name=-x', 'bb'], 125, /^ERROR: Invalid container name \(-x\)/],
       [['-it', 'bb', 'true'], 125, /^ERROR: the input device is not a TTY/],
       [

@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { networkWorld, until } from '../helpers/network-world.js';
+
+const world = networkWorld();
+const { ok, network, attached, traces, server } = world;
+
+describe('what is killed leaves nothing', () => {
+  const pidOf = (file: string): number => Number(readFileSync(file, 'utf8'));
+
+  test('SIGKILL of the monitor and of the container: the next command takes all of it down', async () => {
+    ok('network', 'create', 'stv-kill');
+    const id = server('doomed', '--network', 'stv-kill', '-p', '127.0.0.1::80');
+    const bridge = `br-${network('stv-kill').Id.slice(0, 12)}`;
+    assert.ok(readdirSync('/sys/class/net').includes(bridge));
+    process.kill(pidOf(join(world.root, 'containers', id, 'monitor.pid')), 'SIGKILL');
+    await until('the monitor is gone', () => !ok('ps', '-q').stdout.includes(id.slice(0, 12)));
+    ok('ps');
+    assert.deepEqual(attached(), []);
+    assert.ok(!readdirSync('/sys/class/net').includes(bridge));
+    assert.ok(!execFileSync('iptables-save', { encoding: 'utf8' }).includes(id));
+    ok('rm', 'doomed');
+    ok('network', 'rm', 'stv-kill');
+  });
+
+  test('SIGKILL of stave at any moment of a start', async () => {
+    for (const wait of [60, 120, 180, 240, 320]) {
+      const child = spawn('bin/stave', ['run', '--rm', '-p', '80', 'bb', 'sleep', '1000'], {
+        env: world.env,
+        stdio: 'ignore',
+      });
+      const gone = new Promise((resolve) => child.once('exit', resolve));
+      await delay(wait);
+      child.kill('SIGKILL');
+      await gone;
+    }
+    const ids = ok('ps', '-aq').stdout.trim().split('\n').filter(Boolean);
+    if (ids.length > 0) ok('rm', '-f', ...ids);
+    await until('nothing is left', () => {
+      ok('ps');
+      return traces().length === 0;
+    });
+  });
+
+  test('containers in numbers leave nothing behind', async () => {
+    const all = Array.from({ length: 12 }, () =>
+      world.start(['run', '--rm', '-p', '80', 'bb', 'true']),
+    );
+    for (const { status, stderr } of await Promise.all(all)) assert.equal(status, 0, stderr);
+    await until('all is taken down', () => {
+      ok('ps');
+      return traces().length === 0;
+    });
+  });
+});
