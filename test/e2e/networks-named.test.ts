@@ -94,7 +94,7 @@ describe('networks with names', () => {
   test('networks are apart; connect joins them, disconnect parts them', async () => {
     ok('run', '-d', '--name', 'far', 'bb', 'sleep', '1000');
     const address = addressOf('db', 'stv-one');
-    const reach = (): boolean => shell('far', `nc -w 2 -z ${address} 80`).status === 0;
+    const reach = (): boolean => shell('far', `wget -T 2 -qO- http://${address}/`).status === 0;
     assert.equal(reach(), false);
     ok('network', 'connect', '--alias', 'away', 'stv-one', 'far');
     await until('the other network', reach);

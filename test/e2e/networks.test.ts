@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { readdirSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
@@ -53,6 +54,10 @@ describe('the default network', () => {
     assert.deepEqual(names('host').sort(), readdirSync('/sys/class/net').sort());
   });
 });
+
+const ECHO = `const socket = require('node:dgram').createSocket('udp4');
+socket.on('message', (data, from) => socket.send(data, from.port, from.address));
+socket.bind(7);`;
 
 describe('published ports', () => {
   test('answer on the loopback and on the host address; ps, port and inspect say where', async () => {
@@ -133,7 +138,9 @@ describe('published ports', () => {
   });
 
   test('udp', async () => {
-    ok('run', '-d', '--name', 'udp', '-p', '127.0.0.1::7/udp', 'bb', 'udpsvd', '0', '7', 'cat');
+    ok('run', '-d', '--name', 'udp', '-p', '127.0.0.1::7/udp', 'bb', 'sleep', '1000');
+    const inside = ['-t', String(inspect('udp').State.Pid), '-n', process.execPath, '-e', ECHO];
+    const server = spawn('nsenter', inside, { stdio: 'ignore' }); // Its busybox has no server of UDP.
     const port = Number(inspect('udp').NetworkSettings.Ports['7/udp']?.[0]?.HostPort);
     const socket = createSocket('udp4');
     const echo = new Promise<string>((resolve) => {
@@ -149,6 +156,7 @@ describe('published ports', () => {
     } finally {
       clearInterval(again);
       socket.close();
+      server.kill('SIGKILL');
     }
     ok('rm', '-f', 'udp');
   });

@@ -92,8 +92,11 @@ const MINUTE = 60_000;
 
 /** Polls: nothing here depends on how fast the machine is. */
 export async function until(what: string, look: () => boolean): Promise<void> {
-  for (const end = Date.now() + 2 * MINUTE; !look(); await delay(20))
+  const end = Date.now() + 2 * MINUTE;
+  while (!look()) {
     if (Date.now() > end) throw new Error(`timed out: ${what}`);
+    await delay(20);
+  }
 }
 
 /** One request, by a program of its own so that nothing is kept open. '' without an answer. */
