@@ -4,6 +4,8 @@ import { readIgnoreFile } from './ignore-file.js';
 import { BuildError } from './model/error.js';
 import { parseGitReference } from './model/git-reference.js';
 import type { NamedSource } from './model/graph.js';
+import type { Platform } from './model/oci.js';
+import { formatPlatform, normalizePlatform, parsePlatform } from './model/platform.js';
 import { redactUrls } from './model/redact-urls.js';
 import type { Scope } from './model/scope.js';
 import { contextName } from './parser/named-context.js';
@@ -13,7 +15,7 @@ import type { Workshop } from './workshop.js';
 export interface NamedContexts {
   readonly names: ReadonlySet<string>;
   /** What an image or stage name stands for, if it is a context's. */
-  readonly find: (name: string) => Promise<NamedSource | undefined>;
+  readonly find: (name: string, platform?: Platform) => Promise<NamedSource | undefined>;
   /** A directory's files, by the context's name. */
   readonly directory: (name: string) => { readonly dir: string; readonly ignore: IgnoreRules };
 }
@@ -25,14 +27,16 @@ export function namedContexts(
   scope: Scope,
 ): NamedContexts {
   const values = new Map(
-    Object.entries(given).map(([name, value]) => [contextName(name), value] as const),
+    Object.entries(given).map(([name, value]) => [keyOf(name, workshop.platform), value] as const),
   );
   for (const [name, value] of values) checkKind(name, value);
   const found = new Map<string, Promise<NamedSource>>();
   return {
     names: new Set(values.keys()),
-    find: (written) => {
-      const name = contextName(written);
+    find: (written, platform) => {
+      const plain = contextName(written);
+      const own = platform === undefined ? plain : withPlatform(plain, platform);
+      const name = values.has(own) ? own : plain;
       const value = values.get(name);
       if (value === undefined) return Promise.resolve(undefined);
       const known = found.get(name);
@@ -46,6 +50,18 @@ export function namedContexts(
       return { dir, ignore: readIgnoreFile(dir, undefined) };
     },
   };
+}
+
+/** `name`, or `name::os/arch` for one platform of it alone. */
+function keyOf(given: string, host: Platform): string {
+  const cut = given.lastIndexOf('::');
+  if (cut <= 0) return contextName(given);
+  const written = given.slice(cut + 2);
+  return withPlatform(contextName(given.slice(0, cut)), parsePlatform(written, host));
+}
+
+function withPlatform(name: string, platform: Platform): string {
+  return `${name}::${formatPlatform(normalizePlatform(platform))}`;
 }
 
 const IMAGE = 'docker-image://';

@@ -50,6 +50,6 @@ export interface LowerOptions {
   readonly warn?: (warning: Warning) => void;
   /** The time a remote source says it is from (SOURCE_DATE_EPOCH=context or a name), in seconds, if it has one. */
   readonly sourceTime?: (source: EpochSource) => Promise<number | undefined>;
-  /** What a name means by --build-context, before it means a stage or an image. */
-  readonly namedContext?: (name: string) => Promise<NamedSource | undefined>;
+  /** What a name means by --build-context, before it means a stage or an image; for a platform, if it has one of its own. */
+  readonly namedContext?: (name: string, platform?: Platform) => Promise<NamedSource | undefined>;
 }

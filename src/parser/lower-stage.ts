@@ -139,7 +139,7 @@ export class Lowering {
       ...(outline === undefined ? {} : { outline }),
       source: (from, range) => this.#source(from, stage, range),
       localContext: async (from) => {
-        const found = await this.#options.namedContext?.(from);
+        const found = await this.#options.namedContext?.(from, this.#options.platform);
         return found?.kind === 'local' ? found.name : undefined;
       },
     };
@@ -213,7 +213,7 @@ export class Lowering {
     stage: Stage,
     platform: Platform,
   ): Promise<{ state: StageState; triggers: readonly string[] } | undefined> {
-    const found = await this.#options.namedContext?.(name);
+    const found = await this.#options.namedContext?.(name, platform);
     if (found === undefined) return undefined;
     if (found.kind === 'image') return this.#onImage(stage, found.image, { base: name, platform });
     if (found.kind === 'reference') {
@@ -366,7 +366,7 @@ export class Lowering {
       );
     }
     if (index !== undefined) return (await this.stage(index)).vertex;
-    const named = await this.#options.namedContext?.(from);
+    const named = await this.#options.namedContext?.(from, this.#options.platform);
     if (named !== undefined && named.kind !== 'reference')
       return this.#contextVertex(named, from, current);
     if (from.toLowerCase() === 'scratch')

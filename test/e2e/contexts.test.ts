@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { busyboxContext } from '../helpers/busybox.js';
 import { git, newRepository, startGitServer } from '../helpers/git-server.js';
 import { type Outcome, staveWorld } from '../helpers/stave.js';
 import { startWeb, type WebServer } from '../helpers/web-server.js';
@@ -204,6 +205,7 @@ describe('the Dockerfile of a directory', () => {
 describe('named contexts', () => {
   before(async () => {
     const dir = files({ Dockerfile: 'FROM scratch\nCOPY f /f\nENV WHO=base\n', f: 'base' });
+    world.ok('build', '-q', '-t', 'bb', busyboxContext(world.dir));
     await works(['-t', 'basis', dir]);
     await works(['-t', 'docker.io/library/basis2:latest', dir]);
   });
@@ -233,6 +235,39 @@ describe('named contexts', () => {
     writeFileSync(join(named, 'foo'), 'changed');
     const again = await works([`--build-context=n=${named}`, context]);
     assert.match(again.stderr, /why: changed: foo \(content\)/);
+  });
+
+  test('name::platform is for that platform alone, in FROM, COPY and a mount', async () => {
+    const [plain, own] = [files({ foo: 'plain' }), files({ foo: 'own' })];
+    const context = files({
+      Dockerfile:
+        'FROM n AS base\nFROM scratch\nCOPY --from=n foo /copied\nCOPY --from=base /foo /\n',
+    });
+    const given = [`--build-context=n=${plain}`, `--build-context=n:latest::aarch64=${own}`];
+    const built = await works(['--platform=linux/amd64,linux/arm64', ...given, context]);
+    const read = (dir: string): string[] => ['copied', 'foo'].map((f) => built.read(`${dir}/${f}`));
+    assert.deepEqual(read('linux_amd64'), ['plain', 'plain']);
+    assert.deepEqual(read('linux_arm64'), ['own', 'own']);
+    await fails(/nonsense/, ['--build-context=n::nonsense/x=.', context]);
+  });
+
+  test('a directory is bound to a RUN, without what it ignores, and nothing is written to it', async () => {
+    const named = files({ foo: 'named', 'sub/in': 'deep', bar: 'bar', '.dockerignore': 'bar\n' });
+    const dockerfile =
+      'FROM bb\nRUN --mount=from=n,target=/n,rw cat /n/foo /n/sub/in > /got; ls /n > /names; echo x > /n/foo\n' +
+      'RUN --mount=from=n,source=sub,target=/s cat /s/in > /part; ! touch /s/in\n';
+    const context = files({ Dockerfile: dockerfile });
+    const given = [`--build-context=n=${named}`, '--build-context=bb=docker-image://bb', context];
+    const built = await works(given);
+    assert.deepEqual(
+      ['got', 'names', 'part'].map((path) => built.read(path)),
+      ['nameddeep', 'foo\nsub\n', 'deep'],
+    );
+    assert.equal(readFileSync(join(named, 'foo'), 'utf8'), 'named');
+    assert.match((await works(given)).stderr, /RUN --mount=from=n,source=sub.*\n#\d+ CACHED/);
+    writeFileSync(join(named, 'foo'), 'other');
+    const again = (await works(given)).stderr;
+    assert.match(again, /RUN --mount=from=n,target.*\n#\d+ why: input changed/);
   });
 
   test('an image in the place of a base, with its config (testNamedImageContext)', async () => {
