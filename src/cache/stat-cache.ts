@@ -1,76 +1,100 @@
-import { type BigIntStats, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, type Stats, writeFileSync } from 'node:fs';
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { hasCode } from '../model/has-code.js';
 
+/** What of lstat(2) tells whether a file changed; times in milliseconds with their fraction. */
+export type StatFacts = Pick<Stats, 'size' | 'mtimeMs' | 'ctimeMs' | 'ino' | 'mode'>;
+
 /** Remembers files' sha256 by what lstat says of them, so that an unchanged file is not read again. */
 export interface StatCache {
   /** sha256 hex, when size, mtime, ctime, inode and mode are as they were. */
-  readonly get: (path: string, stat: BigIntStats) => string | undefined;
-  readonly set: (path: string, stat: BigIntStats, hex: string) => void;
+  readonly get: (path: string, stat: StatFacts) => string | undefined;
+  readonly set: (path: string, stat: StatFacts, hex: string) => void;
   /** True once any path with a NUL was kept: what a caller notes beside a file's hash. */
   readonly hasNotes: () => boolean;
   /** Writes the file if anything changed; a failure costs time later, never the build. */
   readonly save: () => void;
 }
 
-const MAGIC = 'stave stat cache 2';
-/** Columns of 64 bits an entry: size, mtime, ctime, inode, mode. */
+const MAGIC = 'stave stat cache 3';
+/** Columns of doubles an entry: size, mtime, ctime, inode, mode. */
 const COLUMNS = 5;
+const HEX = 64;
 /** A file changed this shortly before it was hashed may change again within the clock's granularity (git's racy rule). */
-const RACY_NS = 50_000_000n;
+const RACY_MS = 50;
 
 interface Table {
   readonly index: ReadonlyMap<string, number>;
-  readonly numbers: BigUint64Array;
-  readonly hashes: Buffer;
+  readonly numbers: Float64Array;
+  /** Of all entries, one after the other. */
+  readonly hex: string;
   readonly notes: boolean;
+}
+
+interface Learned {
+  readonly stat: StatFacts;
+  readonly hex: string;
 }
 
 /** `now`: nanoseconds since the epoch when the scan begins. */
 export function openStatCache(file: string, now: bigint): StatCache {
   const table = load(file);
-  const used = new Map<string, { readonly stat: readonly bigint[]; readonly hex: string }>();
-  let changed = false;
+  const seen = new Uint8Array(table.index.size);
+  const learned = new Map<string, Learned>();
+  const begin = Number(now / 1_000_000n);
   let { notes } = table;
   return {
     hasNotes: () => notes,
     get: (path, stat) => {
       const at = table.index.get(path);
-      if (at === undefined) return undefined;
-      const columns = columnsOf(stat);
-      const base = at * COLUMNS;
-      if (columns.some((value, i) => table.numbers[base + i] !== value)) return undefined;
-      const hex = table.hashes.toString('hex', at * 32, at * 32 + 32);
-      used.set(path, { stat: columns, hex });
-      return hex;
+      if (at === undefined || !matches(table.numbers, at * COLUMNS, stat)) return undefined;
+      seen[at] = 1;
+      return table.hex.slice(at * HEX, at * HEX + HEX);
     },
     set: (path, stat, hex) => {
-      const racy = stat.mtimeNs > now - RACY_NS || stat.ctimeNs > now - RACY_NS;
+      const racy = Math.max(stat.mtimeMs, stat.ctimeMs) > begin - RACY_MS;
       if (racy || path.includes('\n')) return;
-      used.set(path, { stat: columnsOf(stat), hex });
-      changed = true;
+      learned.set(path, { stat, hex });
       notes ||= path.includes('\0');
     },
     save: () => {
-      if (changed || used.size < table.index.size) store(file, used);
+      if (learned.size > 0 || seen.includes(0)) store(file, merged(table, seen, learned));
     },
   };
 }
 
-function columnsOf(stat: BigIntStats): bigint[] {
-  return [stat.size, stat.mtimeNs, stat.ctimeNs, stat.ino, stat.mode].map((n) =>
-    BigInt.asUintN(64, n),
+function matches(numbers: Float64Array, at: number, stat: StatFacts): boolean {
+  return (
+    numbers[at] === stat.size &&
+    numbers[at + 1] === stat.mtimeMs &&
+    numbers[at + 2] === stat.ctimeMs &&
+    numbers[at + 3] === stat.ino &&
+    numbers[at + 4] === stat.mode
   );
 }
 
-const EMPTY: Table = {
-  index: new Map(),
-  numbers: new BigUint64Array(),
-  hashes: Buffer.alloc(0),
-  notes: false,
-};
+/** What was asked for in this build, old and new: the rest is of files that are gone. */
+function merged(
+  { index, numbers, hex }: Table,
+  seen: Uint8Array,
+  learned: ReadonlyMap<string, Learned>,
+): Map<string, Learned> {
+  const all = new Map(learned);
+  for (const [path, at] of index) {
+    if (seen[at] !== 1 || all.has(path)) continue;
+    const [size = 0, mtimeMs = 0, ctimeMs = 0, ino = 0, mode = 0] = numbers.subarray(
+      at * COLUMNS,
+      at * COLUMNS + COLUMNS,
+    );
+    const stat = { size, mtimeMs, ctimeMs, ino, mode };
+    all.set(path, { stat, hex: hex.slice(at * HEX, at * HEX + HEX) });
+  }
+  return all;
+}
+
+const EMPTY: Table = { index: new Map(), numbers: new Float64Array(), hex: '', notes: false };
 
 /** Layout: `MAGIC count nameBytes\n`, padding to 8, numbers, hashes, names by line (latin1). */
 function load(file: string): Table {
@@ -88,25 +112,23 @@ function load(file: string): Table {
   const numbersEnd = start + count * COLUMNS * 8;
   const hashesEnd = numbersEnd + count * 32;
   if (match === null || bytes.length !== hashesEnd + nameBytes) return EMPTY;
-  const numbers = new BigUint64Array(
+  const numbers = new Float64Array(
     bytes.buffer.slice(bytes.byteOffset + start, bytes.byteOffset + numbersEnd),
   );
   const names = bytes.toString('latin1', hashesEnd);
   const index = new Map<string, number>();
   if (count > 0) for (const [i, name] of names.split('\n').entries()) index.set(name, i);
   const notes = names.includes('\0');
-  return { index, numbers, hashes: bytes.subarray(numbersEnd, hashesEnd), notes };
+  return { index, numbers, hex: bytes.toString('hex', numbersEnd, hashesEnd), notes };
 }
 
-function store(
-  file: string,
-  entries: ReadonlyMap<string, { stat: readonly bigint[]; hex: string }>,
-): void {
-  const numbers = new BigUint64Array(entries.size * COLUMNS);
+function store(file: string, entries: ReadonlyMap<string, Learned>): void {
+  const numbers = new Float64Array(entries.size * COLUMNS);
   const hashes = Buffer.alloc(entries.size * 32);
   let at = 0;
   for (const { stat, hex } of entries.values()) {
-    numbers.set(stat, at * COLUMNS);
+    const { size, mtimeMs, ctimeMs, ino, mode } = stat;
+    numbers.set([size, mtimeMs, ctimeMs, ino, mode], at * COLUMNS);
     hashes.write(hex, at * 32, 'hex');
     at++;
   }

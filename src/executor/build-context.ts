@@ -1,9 +1,9 @@
-import { type BigIntStats, lstatSync, readdirSync, readlinkSync } from 'node:fs';
+import { lstatSync, readdirSync } from 'node:fs';
 import { readFile } from '../cache/file-hash.js';
-import { typeOf } from '../cache/merged-view.js';
 import { hostPath, joinPath, type SourceEntry, type SourceTree } from '../cache/source-tree.js';
 import { openStatCache, type StatCache } from '../cache/stat-cache.js';
 import { xattrDigest } from '../cache/xattrs.js';
+import { ContextEntry, type FileFacts, isSame } from './context-entry.js';
 import type { IgnoreRules, Verdict } from './match.js';
 
 /** The user's files under the ignore rules, read in place. Owners are 0:0, as docker's. */
@@ -36,20 +36,18 @@ const XATTRS = '\0xattrs';
 
 /** Walks on demand and remembers; a directory that is not asked for is never read. */
 export function openContext({ dir, ignore, statCacheFile, now }: ContextOptions): BuildContext {
-  const stats = new Map<string, BigIntStats>();
-  const listed = new Map<string, readonly SourceEntry[]>();
-  const read = new Map<string, FileFacts & { readonly stat: BigIntStats }>();
+  const listed = new Map<string, readonly ContextEntry[]>();
+  /** Entries whose files were read in this build, by path. */
+  const read = new Map<string, ContextEntry>();
   const contents = keptContents();
   let cache: StatCache | undefined;
   const statCache = (): StatCache | undefined =>
     statCacheFile === undefined ? undefined : (cache ??= openStatCache(statCacheFile, now));
 
-  const unfiltered = (path: string): SourceEntry | undefined => {
+  const unfiltered = (path: string): ContextEntry | undefined => {
     const file = hostPath(dir, path);
-    const stat = lstatSync(file, { bigint: true, throwIfNoEntry: false });
-    if (stat === undefined) return undefined;
-    stats.set(path, stat);
-    return describe(path, file, stat);
+    const stat = lstatSync(file, { throwIfNoEntry: false });
+    return stat === undefined ? undefined : new ContextEntry(path, file, stat);
   };
   const included = (entry: SourceEntry): boolean => {
     if (ignore.empty || !ignore.verdict(entry.path).ignored) return true;
@@ -64,22 +62,20 @@ export function openContext({ dir, ignore, statCacheFile, now }: ContextOptions)
   const children = (path: string): readonly SourceEntry[] => {
     const known = listed.get(path);
     if (known !== undefined) return known;
-    const names = readdirSync(hostPath(dir, path), { encoding: 'latin1' }).sort();
-    const entries = names
+    const entries = readdirSync(hostPath(dir, path), { encoding: 'latin1' })
+      .sort()
       .map((name) => unfiltered(joinPath(path, name)))
       .filter((found) => found !== undefined)
       .filter(included);
     listed.set(path, entries);
     return entries;
   };
-  const facts = ({ path, file }: SourceEntry): FileFacts => {
-    const stat = stats.get(path) ?? lstatSync(file, { bigint: true });
-    const last = read.get(path);
-    if (last !== undefined && isSame(last.stat, stat)) return last;
-    const known = recall(statCache(), path, stat);
-    const found = { stat, ...(known ?? learn(statCache(), { path, file, stat }, contents)) };
-    read.set(path, found);
-    return found;
+  const factsOf = (of: SourceEntry): FileFacts => {
+    if (!(of instanceof ContextEntry)) throw new Error(`${of.path} is no entry of this context`);
+    return (of.facts ??=
+      recall(statCache(), of) ??
+      again(read.get(of.path), of) ??
+      learn(statCache(), of, { read, contents }));
   };
   return {
     dir,
@@ -88,95 +84,66 @@ export function openContext({ dir, ignore, statCacheFile, now }: ContextOptions)
     children,
     unfiltered,
     verdict: (path) => ignore.verdict(path),
-    contentHash: (of) => facts(of).hash,
-    takeContent: ({ path }) => contents.take(path),
-    xattrDigest: (of) => (of.type === 'file' ? facts(of).xattrs : xattrDigest(of.file)),
+    contentHash: (of) => factsOf(of).hash,
+    takeContent: ({ file }) => contents.take(file),
+    xattrDigest: (of) => (of.type === 'file' ? factsOf(of).xattrs : xattrDigest(of.file)),
     save: () => cache?.save(),
   };
 }
 
 interface KeptContents {
-  readonly keep: (path: string, content: Buffer) => void;
-  readonly take: (path: string) => Buffer | undefined;
+  readonly keep: (file: string | Buffer, content: Buffer) => void;
+  readonly take: (file: string | Buffer) => Buffer | undefined;
 }
 
 function keptContents(): KeptContents {
   const contents = new Map<string, Buffer>();
+  const keyOf = (file: string | Buffer): string => file.toString('latin1');
   let room = KEEP_ALL;
   return {
-    keep: (path, content) => {
+    keep: (file, content) => {
       if (content.length > room) return;
       room -= content.length;
-      contents.set(path, content);
+      contents.set(keyOf(file), content);
     },
-    take: (path) => {
-      const content = contents.get(path);
-      contents.delete(path);
+    take: (file) => {
+      const key = keyOf(file);
+      const content = contents.get(key);
+      contents.delete(key);
       room += content?.length ?? 0;
       return content;
     },
   };
 }
 
-/** What reading a file told; both are in the stat cache. */
-interface FileFacts {
-  readonly hash: string;
-  readonly xattrs: string;
-}
-
 /** A file whose hash is known has had its attributes noted if it has any: setting one changes the ctime. */
-function recall(
-  cache: StatCache | undefined,
-  path: string,
-  stat: BigIntStats,
-): FileFacts | undefined {
+function recall(cache: StatCache | undefined, { path, stat }: ContextEntry): FileFacts | undefined {
   const hash = cache?.get(path, stat);
   if (cache === undefined || hash === undefined) return undefined;
   return { hash, xattrs: cache.hasNotes() ? (cache.get(`${path}${XATTRS}`, stat) ?? '') : '' };
 }
 
-/** The same file, unchanged, looked at twice. */
-function isSame(a: BigIntStats, b: BigIntStats): boolean {
-  if (a === b) return true;
-  return a.ino === b.ino && a.size === b.size && a.mtimeNs === b.mtimeNs && a.ctimeNs === b.ctimeNs;
+/** Of a file that was looked at twice, what the first reading told. */
+function again(before: ContextEntry | undefined, entry: ContextEntry): FileFacts | undefined {
+  return before !== undefined && isSame(before.stat, entry.stat) ? before.facts : undefined;
 }
 
-interface Unread {
-  readonly path: string;
-  readonly file: string | Buffer;
-  readonly stat: BigIntStats;
+interface Learning {
+  readonly read: Map<string, ContextEntry>;
+  readonly contents: KeptContents;
 }
 
 function learn(
   cache: StatCache | undefined,
-  { path, file, stat }: Unread,
-  contents: KeptContents,
+  entry: ContextEntry,
+  { read, contents }: Learning,
 ): FileFacts {
+  const { path, file, stat } = entry;
   const { hash, hasXattrs, content } = readFile(file, KEEP_FILE);
-  if (content !== undefined) contents.keep(path, content);
+  if (content !== undefined) contents.keep(file, content);
   const xattrs = hasXattrs ? xattrDigest(file) : '';
   cache?.set(path, stat, hash);
   if (xattrs !== '') cache?.set(`${path}${XATTRS}`, stat, xattrs);
+  read.set(path, entry);
   return { hash, xattrs };
-}
-
-function describe(path: string, file: string | Buffer, stat: BigIntStats): SourceEntry {
-  const type = typeOf(stat);
-  return {
-    path,
-    // A socket travels as an empty file (BuildKit's fsutil).
-    type: type === 'socket' ? 'file' : type,
-    mode: Number(stat.mode & 0o7777n),
-    uid: 0,
-    gid: 0,
-    size: type === 'file' ? Number(stat.size) : 0,
-    mtimeNs: stat.mtimeNs,
-    ...(type === 'socket' ? {} : { live: true }),
-    rdev: Number(stat.rdev),
-    file: type === 'socket' ? '/dev/null' : file,
-    ...(type === 'symlink' ? { link: readlinkSync(file, { encoding: 'latin1' }) } : {}),
-    ...(stat.nlink > 1n && type === 'file'
-      ? { inode: `${String(stat.dev)}:${String(stat.ino)}` }
-      : {}),
-  };
 }

@@ -12,25 +12,49 @@ export function digestSelection(
   selected: readonly Selected[],
   keepsOwners: boolean,
 ): { digest: Digest; list: () => readonly ListedFact[] } {
-  const hash = createHash('sha256');
+  const hash = new TextHash();
   for (const { name, entry, tree } of selected) {
     const visit = (child: SourceEntry, as: string): void => {
       const way = child.type === 'directory' && !tree.matches(child) ? '\0way' : '';
-      hash.update(`${as}\0${factsOf(tree, child, keepsOwners)}${way}\n`, 'latin1');
+      hash.add(`${as}\0${factsOf(tree, child, keepsOwners)}${way}\n`);
       if (child.type !== 'directory') return;
       for (const below of tree.children(child.path)) visit(below, lastOf(below));
-      hash.update('\0\n');
+      hash.add('\0\n');
     };
     // A directory gives its contents: its own name, mode and owner do not arrive.
-    hash.update(entry.type === 'directory' ? 'contents\n' : 'one\n');
+    hash.add(entry.type === 'directory' ? 'contents\n' : 'one\n');
     if (entry.type !== 'directory') visit(entry, name);
     else for (const child of tree.children(entry.path)) visit(child, lastOf(child));
-    hash.update('\0\n');
+    hash.add('\0\n');
   }
   return {
-    digest: digestFromHex(hash.digest('hex')),
+    digest: digestFromHex(hash.hex()),
     list: () => listFacts(selected, keepsOwners),
   };
+}
+
+const CHUNK = 1 << 16;
+
+/** Many short texts are hashed at the price of few. */
+class TextHash {
+  readonly #hash = createHash('sha256');
+  #text = '';
+
+  /** latin1. */
+  add(text: string): void {
+    this.#text += text;
+    if (this.#text.length >= CHUNK) this.#flush();
+  }
+
+  hex(): string {
+    this.#flush();
+    return this.#hash.digest('hex');
+  }
+
+  #flush(): void {
+    this.#hash.update(this.#text, 'latin1');
+    this.#text = '';
+  }
 }
 
 function lastOf({ path }: SourceEntry): string {

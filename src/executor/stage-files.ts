@@ -56,7 +56,14 @@ export function stageContents(
     children: (path) =>
       tree
         .children(path === '' ? entry.path : joinPath(entry.path, path))
-        .map((child) => ({ ...child, path: child.path.slice(below) })),
+        .map((child) => renamed(child, child.path.slice(below))),
   };
-  stageFiles(moved, { ...entry, path: '' }, root, signal);
+  stageFiles(moved, renamed(entry, ''), root, signal);
+}
+
+/** An entry may look at its file when it is asked: it stays the same one under another name. */
+function renamed(entry: SourceEntry, path: string): SourceEntry {
+  return new Proxy(entry, {
+    get: (target, key): unknown => (key === 'path' ? path : Reflect.get(target, key, target)),
+  });
 }

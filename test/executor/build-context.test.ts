@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -26,4 +26,25 @@ test('a file is read once for its hash, and its bytes are handed out once', (t) 
   assert.equal(context.takeContent(entry), undefined, 'it was read again');
   writeFileSync(join(dir, 'f'), 'another');
   assert.notEqual(hash(), first);
+});
+
+test('times are exact to the nanosecond; of a file that changed there is none', (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'stave-context-'));
+  t.after(() => {
+    rmSync(dir, { recursive: true });
+  });
+  const [file, before] = [join(dir, 'f'), join(dir, 'old')];
+  writeFileSync(file, 'hello');
+  writeFileSync(before, 'hello');
+  utimesSync(before, -1.5, -1.5);
+  const context = openContext({ dir, ignore: compileIgnore('', 'none'), now: 0n });
+  for (const path of ['f', 'old', '']) {
+    const { mtimeNs } = lstatSync(join(dir, path), { bigint: true });
+    assert.equal(context.entry(path)?.mtimeNs, mtimeNs, path);
+  }
+  const [entry, top] = [context.entry('f'), context.entry('')];
+  writeFileSync(file, 'another');
+  writeFileSync(join(dir, 'new'), '');
+  assert.throws(() => entry?.mtimeNs, /f changed during the build/);
+  assert.ok((top?.mtimeNs ?? 0n) > 0n);
 });
