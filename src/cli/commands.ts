@@ -3,12 +3,7 @@ import { loadCommand, saveCommand } from './commands/archives.js';
 import { buildCommand } from './commands/build.js';
 import { commitCommand, diffCommand } from './commands/changes.js';
 import { contextListCommand, contextWhyCommand } from './commands/context.js';
-import {
-  inspectCommand,
-  inspectContainerCommand,
-  psCommand,
-  rmCommand,
-} from './commands/containers.js';
+import { inspectCommand, inspectContainerCommand, rmCommand } from './commands/containers.js';
 import { copyCommand, exportCommand } from './commands/copy.js';
 import { execCommand } from './commands/exec.js';
 import {
@@ -38,6 +33,13 @@ import {
 import { networkConnectCommand, networkDisconnectCommand } from './commands/network-connect.js';
 import { pauseCommand, unpauseCommand } from './commands/pause.js';
 import { portCommand } from './commands/port.js';
+import {
+  pruneCacheCommand,
+  pruneContainersCommand,
+  pruneImagesCommand,
+  pruneSystemCommand,
+} from './commands/prune.js';
+import { psCommand } from './commands/ps.js';
 import { pullCommand } from './commands/pull.js';
 import { createCommand, runCommand } from './commands/run.js';
 import { statsCommand } from './commands/stats.js';
@@ -67,6 +69,7 @@ export const commands: readonly Command[] = [
   statsCommand,
   portCommand,
   rmCommand,
+  pruneContainersCommand,
   copyCommand,
   exportCommand,
   diffCommand,
@@ -79,6 +82,7 @@ export const commands: readonly Command[] = [
   pullCommand,
   tagCommand,
   removeCommand,
+  pruneImagesCommand,
   saveCommand,
   loadCommand,
   networkCreateCommand,
@@ -88,5 +92,7 @@ export const commands: readonly Command[] = [
   networkDisconnectCommand,
   networkRemoveCommand,
   networkPruneCommand,
+  pruneCacheCommand,
+  pruneSystemCommand,
   versionCommand,
 ];

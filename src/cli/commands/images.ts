@@ -272,6 +272,8 @@ export const removeCommand: Command = {
   run: async (context) => {
     const names = atLeastOne(context, 'stave rmi [OPTIONS] IMAGE...');
     await using workshop = openWorkshop(undefined, context.env);
+    const { collectImages, needed } = await import('../../prune.js');
+    const had = needed(workshop);
     let failure: Error | undefined;
     for (const name of names) {
       try {
@@ -285,6 +287,7 @@ export const removeCommand: Command = {
         failure ??= asError(error);
       }
     }
+    await collectImages(had, workshop);
     if (failure !== undefined) throw failure;
     return 0;
   },

@@ -1,6 +1,7 @@
 import { containerLog } from '../../containers.js';
 import type { LogFilter, LogLine } from '../../model/log-lines.js';
 import { BuildError } from '../../model/error.js';
+import { timeOrAgo } from '../../model/go-duration.js';
 import { openWorkshop } from '../../workshop.js';
 import { type Command, type CommandContext, say } from '../command.js';
 import { exactly } from './images.js';
@@ -58,18 +59,9 @@ function filterOf({ flags }: CommandContext, now: number): LogFilter {
   };
 }
 
-const UNITS: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 };
-
-/** Seconds since the epoch, RFC 3339 (a date alone too), or a Go duration ago, as docker takes them. */
 function timeOf(text: string, flag: string, now: number): number {
-  if (/^\d{6,}(\.\d+)?$/.test(text)) return Number(text) * 1000;
-  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|h|m|s)/g)];
-  if (parts.length > 0 && parts.map(([part]) => part).join('') === text) {
-    const ago = parts.map(([, count, unit]) => Number(count) * (UNITS[unit ?? ''] ?? 0));
-    return now - ago.reduce((sum, ms) => sum + ms, 0);
-  }
-  const at = Date.parse(text);
-  if (!Number.isNaN(at)) return at;
+  const at = timeOrAgo(text, now);
+  if (at !== undefined) return at;
   throw new BuildError('usage', `invalid ${flag} ${JSON.stringify(text)}`, {
     hint: 'a time such as 2026-01-02T15:04:05Z, or how long ago, such as 10m',
   });

@@ -220,9 +220,9 @@ export const networkPruneCommand: Command = {
       help: 'Only those of until=TIME, label=NAME',
     },
   ],
-  run: async ({ flags, env, stdout }) => {
+  run: async ({ flags, env, stdout, signal }) => {
     const filters = parseFilters(flags.list('filter'), ['until', 'label', 'label!']);
-    if (!flags.bool('force') && !(await confirm(WARNING, stdout))) return 1;
+    if (!flags.bool('force') && !(await confirm(WARNING, stdout, signal))) return 1;
     await using workshop = openWorkshop(undefined, env);
     const wanted = (network: Network): boolean => matchesNetwork(network, filters, workshop);
     const removed = await pruneNetworks(wanted, workshop);

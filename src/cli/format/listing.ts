@@ -10,6 +10,14 @@ export interface Column<Row> {
   readonly value: (row: Row) => string;
 }
 
+/** What else a template may ask of a row (`.Label "name"`), and docker's `raw` format. */
+export interface ListingFormat<Row> {
+  readonly methods?: Readonly<Record<string, (row: Row, argument: string) => string>>;
+  readonly format?: string | undefined;
+  /** Fields by their name in `raw`, in order. */
+  readonly raw?: readonly (readonly [name: string, field: string])[];
+}
+
 /**
  * docker's `--format` for listings: `table` (the default columns), `table TEMPLATE` (headers of the fields in it),
  * `json` (an object a line), else a Go template a row.
@@ -18,8 +26,9 @@ export function formatListing<Row>(
   rows: readonly Row[],
   columns: readonly Column<Row>[],
   shown: readonly string[],
-  format: string | undefined,
+  how: string | undefined | ListingFormat<Row>,
 ): string {
+  const { format, methods = {}, raw } = typeof how === 'object' ? how : { format: how };
   if (format === undefined || format === '' || format === 'table') {
     const chosen = shown.map((field) => columnOf(columns, field));
     return table([
@@ -27,6 +36,7 @@ export function formatListing<Row>(
       ...rows.map((row) => chosen.map(({ value }) => value(row))),
     ]);
   }
+  if (format === 'raw' && raw !== undefined) return rawListing(rows, columns, raw);
   // docker's formatter marshals a map: its keys are sorted.
   const sorted = columns.toSorted((a, b) => (a.field < b.field ? -1 : 1));
   const objects = rows.map((row) =>
@@ -38,11 +48,46 @@ export function formatListing<Row>(
     .replaceAll('\\t', '\t')
     .replaceAll('\\n', '\n');
   const template = compileTemplate(text);
-  const lines = objects.map((object) => template(object));
+  const lines = objects.map((object, i) => template(withMethods(object, rows[i], methods)));
   if (!format.startsWith('table')) return lines.map((line) => `${line}\n`).join('');
   const headers = Object.fromEntries(columns.map(({ field, header }) => [field, header]));
-  const header = compileTemplate(text, headerFunctions)(headers);
+  const header = compileTemplate(
+    text,
+    headerFunctions,
+  )(withMethods(headers, undefined, Object.fromEntries(Object.keys(methods).map(asHeader))));
   return table([header, ...lines].map((line) => line.split('\t')));
+}
+
+/** Methods are no fields: JSON and `range` do not see them. */
+function withMethods<Row>(
+  object: Record<string, string>,
+  row: Row | undefined,
+  methods: Readonly<Record<string, (row: Row, argument: string) => string>>,
+): Record<string, string> {
+  for (const [name, method] of Object.entries(methods)) {
+    const value = (argument: unknown): string => method(row as Row, String(argument)); // Its own row, or a header's none.
+    Object.defineProperty(object, name, { value, enumerable: false });
+  }
+  return object;
+}
+
+/** docker heads `.Label "name"` with the name. */
+function asHeader(name: string): [string, (row: undefined, argument: string) => string] {
+  return [name, (_row, argument) => argument];
+}
+
+/** A block a row: `name: value`, an empty value without the blank. */
+function rawListing<Row>(
+  rows: readonly Row[],
+  columns: readonly Column<Row>[],
+  raw: readonly (readonly [name: string, field: string])[],
+): string {
+  const block = (row: Row): string =>
+    raw
+      .map(([name, field]) => `${name}: ${columnOf(columns, field).value(row)}`.trimEnd())
+      .map((line) => `${line}\n`)
+      .join('');
+  return rows.map((row) => `${block(row)}\n`).join('');
 }
 
 function columnOf<Row>(columns: readonly Column<Row>[], field: string): Column<Row> {

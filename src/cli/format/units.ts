@@ -2,9 +2,18 @@ const SIZES = ['B', 'kB', 'MB', 'GB', 'TB', 'PB', 'EB', 'ZB', 'YB'];
 
 /** Decimal size with three significant digits: `0B`, `12.3MB`, `1.2GB` (docker/go-units HumanSizeWithPrecision 3). */
 export function humanSize(bytes: number): string {
+  return decimalSize(bytes, 3);
+}
+
+/** The same with four digits: `1.985MB` (docker/go-units HumanSize). */
+export function humanSize4(bytes: number): string {
+  return decimalSize(bytes, 4);
+}
+
+function decimalSize(bytes: number, digits: number): string {
   let [value, unit] = [bytes, 0];
   while (value >= 1000 && unit < SIZES.length - 1) [value, unit] = [value / 1000, unit + 1];
-  return `${String(Number(value.toPrecision(3)))}${SIZES[unit] ?? ''}`;
+  return `${String(Number(value.toPrecision(digits)))}${SIZES[unit] ?? ''}`;
 }
 
 const BINARY = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'];

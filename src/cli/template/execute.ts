@@ -167,6 +167,9 @@ function command(
 ): unknown {
   const [first, ...rest] = operands;
   if (first?.kind !== 'function') {
+    const method = first === undefined ? undefined : methodOf(run, first, dot, scope);
+    if (method !== undefined && piped === undefined)
+      return method(...rest.map((operand) => operandValue(run, operand, dot, scope)));
     if (first === undefined || rest.length > 0 || piped !== undefined)
       throw templateError(notCallable(first, piped !== undefined));
     return operandValue(run, first, dot, scope);
@@ -183,6 +186,18 @@ function command(
     target,
     lazy.map((get) => get()),
   );
+}
+
+/** A field that takes arguments: `.Label "name"` of a listing's row. */
+function methodOf(
+  run: Run,
+  operand: Operand,
+  dot: unknown,
+  scope: Scope,
+): ((...args: unknown[]) => unknown) | undefined {
+  if (operand.kind !== 'field' && operand.kind !== 'variable') return undefined;
+  const value = operandValue(run, operand, dot, scope);
+  return typeof value === 'function' ? (value as (...args: unknown[]) => unknown) : undefined; // A row's.
 }
 
 function notCallable(operand: Operand | undefined, piped: boolean): string {

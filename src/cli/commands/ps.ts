@@ -1,0 +1,177 @@
+import {
+  CONTAINER_FILTERS,
+  type ContainerSize,
+  containerSize,
+  selectContainers,
+  shownImage,
+} from '../../container-list.js';
+import type { ContainerState } from '../../model/container.js';
+import { BuildError } from '../../model/error.js';
+import { parseFilters } from '../../model/filters.js';
+import { containerPorts, networkNames } from '../../network-settings.js';
+import { openWorkshop, type Workshop } from '../../workshop.js';
+import { type Command, type CommandContext, say } from '../command.js';
+import { displayedPorts } from '../format/displayed-ports.js';
+import { type Column, formatListing } from '../format/listing.js';
+import { goTime, humanDuration, humanSize, since } from '../format/units.js';
+import { quietScope } from './images.js';
+
+/** One line of `ps`. */
+export interface ContainerRow {
+  readonly state: ContainerState;
+  readonly image: string;
+  /** Asked for only when it is shown: it reads the whole layer. */
+  readonly size?: ContainerSize;
+}
+
+function statusOf(state: ContainerState, now: number): string {
+  const up = (): string => `Up ${humanDuration(now - Date.parse(state.started ?? ''))}`;
+  if (state.status === 'paused') return `${up()} (Paused)`;
+  if (state.status === 'running') return up();
+  if (state.status === 'created') return 'Created';
+  return `Exited (${String(state.exitCode)}) ${since(state.finished, now)}`;
+}
+
+/** docker's columns of a container. */
+export function containerColumns(
+  workshop: Workshop,
+  whole: boolean,
+): readonly Column<ContainerRow>[] {
+  const now = workshop.now();
+  const of = (
+    field: string,
+    header: string,
+    value: (state: ContainerState) => string,
+  ): Column<ContainerRow> => ({ field, header, value: ({ state }) => value(state) });
+  return [
+    of('ID', 'CONTAINER ID', ({ id }) => (whole ? id : id.slice(0, 12))),
+    { field: 'Image', header: 'IMAGE', value: ({ image }) => image },
+    of('Command', 'COMMAND', ({ args }) => JSON.stringify(cut(commandLine(args), whole))),
+    of('CreatedAt', 'CREATED AT', ({ created }) => goTime(created)),
+    of('RunningFor', 'CREATED', ({ created }) => since(created, now)),
+    of('Status', 'STATUS', (state) => statusOf(state, now)),
+    of('State', 'STATE', ({ status }) => status),
+    of('Ports', 'PORTS', (state) => displayedPorts(containerPorts(state, workshop))),
+    of('Names', 'NAMES', ({ name }) => name),
+    of('Labels', 'LABELS', ({ config }) => labelText(config.Labels)),
+    of('Networks', 'NETWORKS', (state) => networkNames(state, workshop).join(',')),
+    { field: 'Size', header: 'SIZE', value: ({ size }) => sizeText(size) },
+    // What there is none of yet, as docker prints it for a container without.
+    of('HealthStatus', 'HEALTH STATUS', () => ''),
+    of('LocalVolumes', 'LOCAL VOLUMES', () => '0'),
+    of('Mounts', 'MOUNTS', () => ''),
+  ];
+}
+
+function sizeText(size: ContainerSize | undefined): string {
+  if (size === undefined) return '0B';
+  const own = humanSize(size.own);
+  return size.total > 0 ? `${own} (virtual ${humanSize(size.total)})` : own;
+}
+
+/** As docker's engine tells it: what has blanks stands in quotes. */
+function commandLine(args: readonly string[]): string {
+  const [program = '', ...rest] = args;
+  return [program, ...rest.map((arg) => (arg.includes(' ') ? `'${arg}'` : arg))].join(' ');
+}
+
+function labelText(labels: Readonly<Record<string, string>> | undefined): string {
+  return Object.entries(labels ?? {})
+    .map(([name, value]) => `${name}=${value}`)
+    .sort()
+    .join(',');
+}
+
+function cut(text: string, whole: boolean): string {
+  const characters = Array.from(text);
+  return whole || characters.length <= 20 ? text : `${characters.slice(0, 19).join('')}…`;
+}
+
+const SHOWN = ['ID', 'Image', 'Command', 'RunningFor', 'Status', 'Ports', 'Names'];
+
+const EXTRAS = {
+  methods: {
+    Label: ({ state }: ContainerRow, name: string) => state.config.Labels?.[name] ?? '',
+  },
+  raw: [
+    ['container_id', 'ID'],
+    ['image', 'Image'],
+    ['command', 'Command'],
+    ['created_at', 'CreatedAt'],
+    ['state', 'State'],
+    ['status', 'Status'],
+    ['names', 'Names'],
+    ['labels', 'Labels'],
+    ['ports', 'Ports'],
+  ],
+} as const;
+
+export const psCommand: Command = {
+  names: ['ps', 'container ls', 'container list', 'container ps'],
+  usage: '[OPTIONS]',
+  summary: 'List containers',
+  flags: [
+    { name: 'all', short: 'a', kind: 'bool', help: 'Also those that do not run' },
+    { name: 'filter', short: 'f', kind: 'list', value: 'KEY=VALUE', help: 'Only those that match' },
+    {
+      name: 'format',
+      kind: 'text',
+      value: 'TEMPLATE',
+      help: "table, 'table TEMPLATE', json, raw or a Go template",
+    },
+    { name: 'last', short: 'n', kind: 'text', value: 'N', help: 'The N newest, whatever they do' },
+    { name: 'latest', short: 'l', kind: 'bool', help: 'The newest, whatever it does' },
+    { name: 'no-trunc', kind: 'bool', help: 'Do not cut anything' },
+    { name: 'quiet', short: 'q', kind: 'bool', help: 'Only IDs' },
+    { name: 'size', short: 's', kind: 'bool', help: 'Also how much they wrote' },
+  ],
+  run: async (context) => {
+    const { flags, env, stdout, stderr } = context;
+    if (flags.rest.length > 0)
+      throw new BuildError('usage', '"stave ps" accepts no arguments', { hint: 'see: ps --help' });
+    const options = listOptions(context);
+    await using workshop = openWorkshop(undefined, env);
+    const format = flags.text('format');
+    const quiet = flags.bool('quiet');
+    if (quiet && format !== undefined) {
+      const why = 'because both --format and --quiet are set';
+      say(stderr, `WARNING: Ignoring custom format, ${why}.\n`);
+    }
+    const sized = !quiet && (flags.bool('size') || /\.Size\b/.test(format ?? ''));
+    const rows = await rowsOf(selectContainers(options, workshop), sized, context, workshop);
+    const columns = containerColumns(workshop, flags.bool('no-trunc'));
+    const shown = sized ? [...SHOWN, 'Size'] : SHOWN;
+    say(
+      stdout,
+      formatListing(rows, columns, shown, { ...EXTRAS, format: quiet ? '{{.ID}}' : format }),
+    );
+    return 0;
+  },
+};
+
+function listOptions({ flags }: CommandContext) {
+  const last = flags.text('last');
+  if (last !== undefined && !/^-?\d{1,9}$/.test(last))
+    throw new BuildError('usage', `invalid argument ${JSON.stringify(last)} for -n, --last`);
+  return {
+    filters: parseFilters(flags.list('filter'), CONTAINER_FILTERS),
+    all: flags.bool('all'),
+    last: last !== undefined && last !== '-1' ? Number(last) : flags.bool('latest') ? 1 : 0,
+  };
+}
+
+/** Rows of a list of containers; with `sized` each one's layer is measured. */
+export async function rowsOf(
+  states: readonly ContainerState[],
+  sized: boolean,
+  { flags, signal }: CommandContext,
+  workshop: Workshop,
+): Promise<readonly ContainerRow[]> {
+  const rows: ContainerRow[] = [];
+  for (const state of states) {
+    const image = shownImage(state, flags.bool('no-trunc'), workshop);
+    const size = sized ? await containerSize(state, workshop, quietScope(signal)) : undefined;
+    rows.push({ state, image, ...(size === undefined ? {} : { size }) });
+  }
+  return rows;
+}
