@@ -73,7 +73,7 @@ const ALL_IMAGES = 'all images without at least one container associated to them
 export const pruneImagesCommand: Command = {
   names: ['image prune'],
   usage: '[OPTIONS]',
-  summary: 'Remove images that have no name and no container',
+  summary: 'Remove images that nothing uses',
   flags: [{ name: 'all', short: 'a', kind: 'bool', help: 'Also those with a name' }, FILTER, FORCE],
   run: (context) => {
     const all = context.flags.bool('all');
