@@ -27,7 +27,7 @@ describe('networks with names', () => {
         'bb',
         'sh',
         '-c',
-        `for i in $(seq 60); do wget -T 5 -qO- http://${name}/ && exit; sleep 1; done`,
+        `for i in $(seq 60); do timeout 5 wget -qO- http://${name}/ && exit; sleep 1; done`,
       );
       assert.equal(stdout, 'db\n', stderr);
     }
@@ -94,7 +94,8 @@ describe('networks with names', () => {
   test('networks are apart; connect joins them, disconnect parts them', async () => {
     ok('run', '-d', '--name', 'far', 'bb', 'sleep', '1000');
     const address = addressOf('db', 'stv-one');
-    const reach = (): boolean => shell('far', `wget -T 2 -qO- http://${address}/`).status === 0;
+    const reach = (): boolean =>
+      shell('far', `timeout 2 wget -qO- http://${address}/`).status === 0;
     assert.equal(reach(), false);
     ok('network', 'connect', '--alias', 'away', 'stv-one', 'far');
     await until('the other network', reach);
@@ -123,7 +124,7 @@ describe('networks with names', () => {
       'bb',
       'sh',
       '-c',
-      'wget -T 5 -qO- http://127.0.0.1/; cat /etc/hosts',
+      'timeout 5 wget -qO- http://127.0.0.1/; cat /etc/hosts',
     ).stdout;
     assert.match(out, /^db\n/);
     assert.ok(out.includes(addressOf('db', 'stv-one')));
