@@ -12,12 +12,15 @@ export async function detach(container: string, room: Room, signal: AbortSignal)
   if (attachment !== undefined) await removeAttachment(attachment, room);
 }
 
+/** Nobody's `ps` waits longer for another's start that hangs; the next command tries again. */
+const PATIENCE_MS = 10_000;
+
 /** Takes down what killed or ended containers left, but for `except`. A readdir when there is nothing. */
 export async function sweepNetworks(room: Room, except: ReadonlySet<string>): Promise<void> {
   const dead = (): readonly string[] =>
     room.attachments.ids().filter((id) => !except.has(id) && !room.isRunning(id));
   if (dead().length === 0) return;
-  await using _lock = await room.lock(new AbortController().signal);
+  await using _lock = await room.lock(AbortSignal.timeout(PATIENCE_MS));
   for (const id of dead()) {
     const attachment = room.attachments.read(id);
     if (attachment !== undefined) await removeAttachment(attachment, room);
