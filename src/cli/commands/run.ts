@@ -49,7 +49,12 @@ async function run(context: CommandContext): Promise<number> {
   await using workshop = openWorkshop(undefined, env);
   const state = await createFromImage(options, workshop, stderr);
   if (detach) {
-    await startContainer(state, workshop);
+    try {
+      await startContainer(state, workshop);
+    } catch (error) {
+      if (options.remove) workshop.containers.remove(state.id);
+      throw error;
+    }
     say(stdout, `${state.id}\n`);
     return 0;
   }
