@@ -19,9 +19,15 @@ stave_rung() {
   known="$boot $host $map"
   if [ -O "$stave_cache" ] && ! [ /etc/subuid -nt "$stave_cache" ] && ! [ /etc/subgid -nt "$stave_cache" ]; then
     read -r line <"$stave_cache"
-    case $line in "$known "*) rung=${line##* } && return ;; esac
+    case $line in
+      "$known mounts") rung=mounts && return ;;
+      "$known subids") command -v newuidmap >/dev/null && rung=subids && return ;;
+    esac
   fi
-  for rung in mounts subids single none; do
+  rungs='mounts subids single none'
+  # Root of a container has more as itself than in a namespace of one id.
+  [ -O /proc ] && rungs='mounts none'
+  for rung in $rungs; do
     [ $rung = none ] && return
     eval "unshare \$$rung -- true" 2>/dev/null && break
   done

@@ -19,7 +19,7 @@ import type { Snapshot } from './model/stores.js';
 import { lower } from './parser/lower.js';
 import { solveAll } from './solver/solve.js';
 import { privileges } from './sys/privileges.js';
-import type { Workshop } from './workshop.js';
+import { hasPrivateMounts, type Workshop } from './workshop.js';
 
 /** Steps of one build that may run at once. */
 const PARALLEL = 8;
@@ -79,6 +79,7 @@ async function runBuild(
     ),
   );
   await checkForeign(plans, workshop.platform);
+  await checkRun(plans, workshop);
   const settings = settingsOf(options);
   const snapshots = await solvePlans(plans, { definition, settings }, workshop, scope).catch(
     async (error: unknown) => {
@@ -119,6 +120,14 @@ async function checkForeign(plans: readonly BuildPlan[], host: Platform): Promis
     return;
   const { checkEmulation } = await import('./emulation.js');
   checkEmulation(plans, host);
+}
+
+/** Where no step can run, that is said before anything is downloaded. */
+async function checkRun(plans: readonly BuildPlan[], { env }: Workshop): Promise<void> {
+  if (hasPrivateMounts(env)) return;
+  if (!plans.some(({ vertices }) => vertices.some(({ op }) => op.kind === 'exec'))) return;
+  const { cannotRun, whyNoNamespaces } = await import('./runtime/blocked.js');
+  throw cannotRun(whyNoNamespaces());
 }
 
 /** One graph of all platforms: what they have in common runs once. */

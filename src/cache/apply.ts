@@ -3,7 +3,6 @@ import {
   chmodSync,
   closeSync,
   constants,
-  fchmodSync,
   fstatSync,
   linkSync,
   lstatSync,
@@ -19,7 +18,8 @@ import type { Bytes } from '../model/stores.js';
 import { hasCode } from '../model/has-code.js';
 import { opaqueXattr } from '../sys/privileges.js';
 import { sys } from '../sys/sys.js';
-import { giveOwner, giveOwnerOf } from './give-owner.js';
+import { giveAccess, giveMode, giveOwner, makeNode } from './give-owner.js';
+import { giveXattr } from './inode-record.js';
 import { bytesUnder, OPAQUE_MARKER, WHITEOUT_PREFIX } from './layer-walk.js';
 import { type TarEntry, tarEntries, type TarHeader } from './tar.js';
 
@@ -220,7 +220,7 @@ async function makeOther(
       if (type === S_IFCHR && !header.devmajor && !header.devminor) {
         throw hostile(header, 'a device 0:0, which would mean a deletion');
       }
-      sys().mknod(full, type | header.mode, header.devmajor ?? 0, header.devminor ?? 0);
+      makeNode(full, type | header.mode, header.devmajor ?? 0, header.devminor ?? 0);
       return;
     }
     case 'fifo':
@@ -287,8 +287,7 @@ async function writeFile(full: Buffer, header: TarHeader, body: Bytes): Promise<
       for (let at = 0; at < chunk.length;) at += writeSync(fd, chunk, at);
     }
     const mode = header.mode & 0o1777;
-    giveOwnerOf(fd, header.uid, header.gid);
-    fchmodSync(fd, mode);
+    giveAccess(fd, full, { uid: header.uid, gid: header.gid, mode });
   } catch (error) {
     throw noSpace(error) ?? error;
   } finally {
@@ -310,7 +309,7 @@ function setMetadata(state: State, path: string, header: TarHeader): void {
   giveOwner(full, uid, gid);
   if (header.type !== 'symlink') {
     if (state.options.live === true) chmodUnfollowed(full, header.mode);
-    else chmodSync(full, header.mode);
+    else giveMode(full, header.mode);
   }
   setXattrs(state, full, header);
   if (header.type === 'directory')
@@ -324,9 +323,9 @@ function setMetadata(state: State, path: string, header: TarHeader): void {
 
 function setXattrs({ options }: State, full: Buffer, { xattrs }: TarHeader): void {
   for (const [name, value] of Object.entries(xattrs ?? {})) {
-    if (/^(trusted|system)\.|^user\.overlay\./.test(name)) continue;
+    if (/^(trusted|system)\.|^user\.(overlay|stave)\./.test(name)) continue;
     try {
-      sys().lsetxattr(full, name, Buffer.from(value, 'latin1'));
+      giveXattr(full, name, Buffer.from(value, 'latin1'));
     } catch (error) {
       if (options.live !== true || !hasCode(error, 'ENOTSUP', 'EOPNOTSUPP', 'EPERM')) throw error;
     }

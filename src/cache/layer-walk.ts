@@ -1,6 +1,7 @@
 import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
 import { sys } from '../sys/sys.js';
 import { deviceNumbers } from './device-number.js';
+import { imageXattrs, type Inode, inodeOf } from './inode-record.js';
 import type { TarHeader, TarType } from './tar.js';
 
 /** One entry of a layer directory, in tar terms. Names are latin1: a character a byte. */
@@ -14,7 +15,6 @@ export const WHITEOUT_PREFIX = '.wh.';
 /** Overlay's mark of a directory that hides what is below it (kernel doc, overlayfs.rst). */
 export const OPAQUE_XATTRS = ['trusted.overlay.opaque', 'user.overlay.opaque'];
 export const OPAQUE_MARKER = '.wh..wh..opq';
-const OVERLAY = /^(trusted|user)\.overlay\./;
 
 /** A path under `root` as bytes. */
 export function bytesUnder(root: string, path: string): Buffer {
@@ -59,16 +59,17 @@ function* walkDirectory(walk: Walk, directory: string): Generator<LayerEntry> {
 
 function describe(walk: Walk, path: string, full: Buffer, stat: Stats): LayerEntry {
   const first = stat.nlink > 1 && !stat.isDirectory() ? firstLink(walk, path, stat) : undefined;
-  const base = { name: path, ...metadata(walk, stat) };
+  const inode = inodeOf(full, stat);
+  const base = { name: path, ...metadata(walk, stat, inode) };
   if (first !== undefined) return { header: { ...base, type: 'link', size: 0, linkname: first } };
-  const type = typeOf(stat);
+  const type = inode.device === undefined ? typeOf(stat) : DEVICES[inode.device.kind];
   const xattrs = xattrsOf(full);
   const header: TarHeader = {
     ...base,
     type,
     size: type === 'file' ? stat.size : 0,
     ...(type === 'symlink' ? { linkname: readlinkSync(full, { encoding: 'latin1' }) } : {}),
-    ...(type.endsWith('-device') ? deviceOf(stat.rdev) : {}),
+    ...(type.endsWith('-device') ? deviceOf(inode.device?.rdev ?? stat.rdev) : {}),
     ...(xattrs === undefined ? {} : { xattrs }),
   };
   return type === 'file' ? { header, file: full } : { header };
@@ -81,11 +82,13 @@ function firstLink(walk: Walk, path: string, stat: Stats): string | undefined {
   return first;
 }
 
-function metadata({ epoch }: Walk, stat: Stats) {
+const DEVICES = { c: 'character-device', b: 'block-device' } as const;
+
+function metadata({ epoch }: Walk, stat: Stats, { mode, uid, gid }: Inode) {
   return {
-    mode: stat.mode & 0o7777,
-    uid: stat.uid,
-    gid: stat.gid,
+    mode,
+    uid,
+    gid,
     mtimeNs: BigInt(Math.min(Math.floor(stat.mtimeMs / 1000), epoch)) * NS,
   };
 }
@@ -112,6 +115,8 @@ export function deviceOf(rdev: number): { devmajor: number; devminor: number } {
   return { devmajor: major, devminor: minor };
 }
 
+const NOBODY: Inode = { mode: 0, uid: 0, gid: 0 };
+
 /** `path` is the hidden entry's. */
 function whiteout(walk: Walk, path: string, stat: Stats): TarHeader {
   const cut = path.lastIndexOf('/') + 1;
@@ -119,7 +124,7 @@ function whiteout(walk: Walk, path: string, stat: Stats): TarHeader {
 }
 
 function marker(walk: Walk, name: string, stat: Stats): TarHeader {
-  return { name, type: 'file', size: 0, ...metadata(walk, stat), mode: 0, uid: 0, gid: 0 };
+  return { name, type: 'file', size: 0, ...metadata(walk, stat, NOBODY) };
 }
 
 function isOpaque(path: Buffer): boolean {
@@ -128,13 +133,7 @@ function isOpaque(path: Buffer): boolean {
 
 /** What belongs to the file: capabilities and user attributes; not overlay's marks, labels or ACL caches. */
 export function xattrsOf(path: Buffer): Record<string, string> | undefined {
-  const names = sys()
-    .llistxattr(path)
-    .filter(
-      (name) => name === 'security.capability' || (name.startsWith('user.') && !OVERLAY.test(name)),
-    );
-  if (names.length === 0) return undefined;
-  return Object.fromEntries(
-    names.sort().map((name) => [name, sys().lgetxattr(path, name)?.toString('latin1') ?? '']),
-  );
+  const xattrs = imageXattrs(path);
+  if (xattrs.length === 0) return undefined;
+  return Object.fromEntries(xattrs.map(([name, value]) => [name, value.toString('latin1')]));
 }

@@ -1,6 +1,7 @@
 import { type BigIntStats, lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
 import { sys } from '../sys/sys.js';
 import { hashFile } from './file-hash.js';
+import { inodeOf } from './inode-record.js';
 import { bytesUnder, OPAQUE_XATTRS } from './layer-walk.js';
 import { xattrDigest } from './xattrs.js';
 import { hostPath, joinPath, type SourceEntry, type SourceTree } from './source-tree.js';
@@ -105,16 +106,17 @@ const EMPTY_ROOT: SourceEntry = {
 };
 
 function describe(path: string, file: string | Buffer, stat: BigIntStats): SourceEntry {
-  const type = typeOf(stat);
+  const { mode, uid, gid, device } = inodeOf(file, stat);
+  const type = device === undefined ? typeOf(stat) : DEVICES[device.kind];
   return {
     path,
     type,
-    mode: Number(stat.mode & 0o7777n),
-    uid: Number(stat.uid),
-    gid: Number(stat.gid),
+    mode,
+    uid,
+    gid,
     size: Number(stat.size),
     mtimeNs: stat.mtimeNs,
-    rdev: Number(stat.rdev),
+    rdev: device?.rdev ?? Number(stat.rdev),
     file,
     ...(type === 'symlink' ? { link: readlinkSync(file, { encoding: 'latin1' }) } : {}),
     ...(stat.nlink > 1n && type === 'file'
@@ -122,6 +124,8 @@ function describe(path: string, file: string | Buffer, stat: BigIntStats): Sourc
       : {}),
   };
 }
+
+const DEVICES = { c: 'character-device', b: 'block-device' } as const;
 
 export function typeOf(
   stat: Pick<

@@ -1,16 +1,10 @@
 import { createHash } from 'node:crypto';
-import { type Path, sys } from '../sys/sys.js';
+import type { Path } from '../sys/sys.js';
+import { imageXattrs } from './inode-record.js';
 
 /** The extended attributes a COPY keeps (and a key holds): file capabilities and the user's own, overlay's marks not. */
 export function copiedXattrs(file: Path): readonly (readonly [name: string, value: Buffer])[] {
-  return sys()
-    .llistxattr(file)
-    .filter((name) => name === 'security.capability' || /^user\.(?!overlay\.)/.test(name))
-    .sort()
-    .flatMap((name) => {
-      const value = sys().lgetxattr(file, name);
-      return value === undefined ? [] : [[name, value] as const];
-    });
+  return imageXattrs(file);
 }
 
 /** One digest for all of them; '' for none. */

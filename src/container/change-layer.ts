@@ -1,5 +1,4 @@
 import {
-  chmodSync,
   constants,
   copyFileSync,
   linkSync,
@@ -9,7 +8,8 @@ import {
   symlinkSync,
 } from 'node:fs';
 import { deviceNumbers } from '../cache/device-number.js';
-import { giveOwner } from '../cache/give-owner.js';
+import { giveMode, giveOwner, makeNode } from '../cache/give-owner.js';
+import { giveXattr, imageXattrs, inodeOf, recordInode } from '../cache/inode-record.js';
 import { bytesUnder } from '../cache/layer-walk.js';
 import { sys } from '../sys/sys.js';
 import type { Change, ChangedTree } from './changes.js';
@@ -53,7 +53,7 @@ function copyEntry(from: Buffer, to: Buffer, links: Map<string, Buffer>): void {
   else if (stat.isSocket()) return;
   else {
     const { major, minor } = deviceNumbers(stat.rdev);
-    sys().mknod(to, stat.mode & (S_IFMT | 0o7777), major, minor);
+    makeNode(to, stat.mode & (S_IFMT | 0o7777), major, minor);
   }
   copyFacts(from, to);
 }
@@ -61,12 +61,10 @@ function copyEntry(from: Buffer, to: Buffer, links: Map<string, Buffer>): void {
 /** chown drops set-id bits and capabilities, so it comes first. */
 function copyFacts(from: Buffer, to: Buffer): void {
   const stat = lstatSync(from, { bigint: true });
-  giveOwner(to, Number(stat.uid), Number(stat.gid));
-  if (!stat.isSymbolicLink()) chmodSync(to, Number(stat.mode & 0o7777n));
-  for (const name of sys().llistxattr(from)) {
-    if (name !== 'security.capability' && !/^user\.(?!overlay\.)/.test(name)) continue;
-    const value = sys().lgetxattr(from, name);
-    if (value !== undefined) sys().lsetxattr(to, name, value);
-  }
+  const { uid, gid, mode, device } = inodeOf(from, stat);
+  giveOwner(to, uid, gid);
+  if (!stat.isSymbolicLink()) giveMode(to, mode);
+  if (device !== undefined) recordInode(to, { device });
+  for (const [name, value] of imageXattrs(from)) giveXattr(to, name, value);
   sys().utimens(to, stat.atimeNs, stat.mtimeNs);
 }

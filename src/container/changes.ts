@@ -1,4 +1,5 @@
 import { lstatSync, readdirSync, type Stats } from 'node:fs';
+import { inodeOf } from '../cache/inode-record.js';
 import { bytesUnder, OPAQUE_XATTRS } from '../cache/layer-walk.js';
 import { mergedView, typeOf } from '../cache/merged-view.js';
 import { joinPath, type SourceEntry, type SourceTree } from '../cache/source-tree.js';
@@ -89,8 +90,9 @@ function isOpaque(path: Buffer): boolean {
 /** A file that was copied up and put back as it was has not changed. */
 function differs(before: SourceEntry, now: Stats, file: Buffer): boolean {
   if (before.type !== typeOf(now)) return true;
-  if (before.mode !== (now.mode & 0o7777)) return true;
-  if (before.uid !== now.uid || before.gid !== now.gid || before.rdev !== now.rdev) return true;
+  const { uid, gid, mode } = inodeOf(file, now);
+  if (before.mode !== mode || before.uid !== uid || before.gid !== gid) return true;
+  if (before.rdev !== now.rdev) return true;
   if (capability(before.file) !== capability(file)) return true;
   if (before.type === 'directory') return false;
   return before.size !== now.size || before.mtimeNs !== lstatSync(file, { bigint: true }).mtimeNs;

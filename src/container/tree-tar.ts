@@ -8,6 +8,7 @@ import {
   readSync,
   type Stats,
 } from 'node:fs';
+import { inodeOf } from '../cache/inode-record.js';
 import { deviceOf } from '../cache/layer-walk.js';
 import { encodeHeader, padding, tarEnd, type TarHeader } from '../cache/tar.js';
 import { copiedXattrs } from '../cache/xattrs.js';
@@ -136,11 +137,12 @@ function openIfThere(path: Buffer, flags: number): number | undefined {
 
 function headerOf(stat: Stats, name: string, path: Buffer): Omit<TarHeader, 'type'> {
   const xattrs = copiedXattrs(path).map(([key, value]) => [key, value.toString('latin1')] as const);
+  const { mode, uid, gid } = inodeOf(path, stat);
   return {
     name,
-    mode: stat.mode & 0o7777,
-    uid: stat.uid,
-    gid: stat.gid,
+    mode,
+    uid,
+    gid,
     size: 0,
     mtimeNs: BigInt(Math.floor(stat.mtimeMs / 1000)) * 1_000_000_000n,
     ...(xattrs.length === 0 ? {} : { xattrs: Object.fromEntries(xattrs) }),

@@ -3,14 +3,13 @@ import {
   closeSync,
   constants,
   copyFileSync,
-  fchmodSync,
   fstatSync,
   ftruncateSync,
   openSync,
   readSync,
   writeSync,
 } from 'node:fs';
-import { giveOwnerOf } from '../cache/give-owner.js';
+import { giveAccess } from '../cache/give-owner.js';
 import { changed, openSource } from '../cache/open-source.js';
 import type { SourceEntry } from '../cache/source-tree.js';
 import { sys } from '../sys/sys.js';
@@ -59,9 +58,8 @@ function withFile(copy: Copy, write: (fd: number) => void): void {
   }
 }
 
-function finish(fd: number, { access: { owner, mode }, mtimeNs }: Copy): void {
-  giveOwnerOf(fd, owner.uid, owner.gid);
-  fchmodSync(fd, mode);
+function finish(fd: number, { to, access: { owner, mode }, mtimeNs }: Copy): void {
+  giveAccess(fd, to, { uid: owner.uid, gid: owner.gid, mode });
   sys().futimens(fd, mtimeNs, mtimeNs);
 }
 

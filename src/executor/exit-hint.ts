@@ -1,4 +1,6 @@
 import type { ExitStatus } from '../model/process.js';
+import { privileges } from '../sys/privileges.js';
+import { SUBORDINATE_IDS } from '../sys/subordinate-ids.js';
 
 /** What an exit status of a shell and the last lines it wrote usually mean, as the next thing to look at. */
 export function exitHint(
@@ -18,5 +20,7 @@ export function exitHint(
   if (said.some((line) => line.includes('No space left on device'))) {
     return "the disk of stave's store is full (or a tmpfs of the step): free some space there, or remove images with: stave image rm";
   }
+  if (privileges().idCount === 1 && said.some((line) => line.includes('Invalid argument')))
+    return `no file can be given another owner than root here (rung 3); to change that: ${SUBORDINATE_IDS}`;
   return undefined;
 }

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { BuildError } from '../model/error.js';
 import { runChild } from '../runtime/process.js';
+import { privileges } from '../sys/privileges.js';
 
 /** One git command. `config` reaches git through its environment: it may hold what no process list must show. */
 export interface GitCommand {
@@ -39,7 +40,7 @@ const PASSED_ON = ['http_proxy', 'https_proxy', 'no_proxy', 'all_proxy'];
 /** Runs git to its end; it dies with us, and so do the programs it started. Throws BuildError when there is no git. */
 export async function runGit({ args, config, env, signal }: GitCommand): Promise<GitOutcome> {
   const output = { stdout: [] as Uint8Array[], stderr: [] as Uint8Array[], size: 0 };
-  const exit = await runChild([...SUPERVISOR, program(), ...args], {
+  const exit = await runChild([...supervisor(), program(), ...args], {
     stdio: {
       kind: 'pipe',
       onOutput: (stream, data) => {
@@ -58,9 +59,10 @@ export async function runGit({ args, config, env, signal }: GitCommand): Promise
 }
 
 /** As root, a PID namespace takes git's helpers with it; else they end when git does not read them any more. */
-const SUPERVISOR = ['setpriv', '--pdeathsig', 'KILL', '--'].concat(
-  process.getuid?.() === 0 ? ['unshare', '--pid', '--fork', '--kill-child=KILL', '--'] : [],
-);
+const supervisor = (): string[] =>
+  ['setpriv', '--pdeathsig', 'KILL', '--'].concat(
+    privileges().admin ? ['unshare', '--pid', '--fork', '--kill-child=KILL', '--'] : [],
+  );
 
 function program(): string {
   const found = PROGRAMS.find((path) => existsSync(path));

@@ -1,5 +1,5 @@
-import { chmodSync, renameSync } from 'node:fs';
-import { giveOwner } from '../cache/give-owner.js';
+import { renameSync } from 'node:fs';
+import { giveMode, giveOwner } from '../cache/give-owner.js';
 import { bytesUnder } from '../cache/layer-walk.js';
 import { toBytes } from '../cache/source-tree.js';
 import { BuildError } from '../model/error.js';
@@ -45,7 +45,7 @@ export function httpOp(spec: HttpSpec, vertex: Vertex, deps: ExecutorDeps): Op<S
       const full = bytesUnder(layer.upper, path);
       renameSync(file.path, full);
       giveOwner(full, ...OWNER);
-      chmodSync(full, 0o600);
+      giveMode(full, 0o600);
       const mtimeNs = BigInt(known.modified ?? 0) * 1_000_000n;
       sys().utimens(full, mtimeNs, mtimeNs);
       layer.known.set(path, file.digest.slice('sha256:'.length));

@@ -1,15 +1,8 @@
-import {
-  chmodSync,
-  linkSync,
-  lstatSync,
-  mkdirSync,
-  readlinkSync,
-  symlinkSync,
-  unlinkSync,
-} from 'node:fs';
+import { linkSync, lstatSync, mkdirSync, readlinkSync, symlinkSync, unlinkSync } from 'node:fs';
 import { noSpace } from '../cache/durable.js';
-import { giveOwner } from '../cache/give-owner.js';
+import { giveMode, giveOwner, makeNode } from '../cache/give-owner.js';
 import { deviceOf, WHITEOUT_PREFIX } from '../cache/layer-walk.js';
+import { giveXattr, RECORD_XATTR } from '../cache/inode-record.js';
 import { typeOf } from '../cache/merged-view.js';
 import {
   hostPath,
@@ -99,7 +92,7 @@ export class UpperWriter {
   /** A directory that is there and keeps its owner, but not its permissions. */
   passThrough(path: string, mode: number): void {
     this.ensureDirectory(path, ROOT);
-    chmodSync(this.#full(path), mode);
+    giveMode(this.#full(path), mode);
     this.#log.change(path, { mode });
   }
 
@@ -132,7 +125,7 @@ export class UpperWriter {
     this.#log.change(path, { xattrs: true });
     for (const [name, value] of copiedXattrs(file)) {
       try {
-        sys().lsetxattr(this.#full(path), name, value);
+        giveXattr(this.#full(path), name, value);
       } catch (error) {
         if (!hasCode(error, 'ENOTSUP', 'EOPNOTSUPP', 'EPERM')) throw error;
       }
@@ -244,7 +237,7 @@ export class UpperWriter {
       case 'character-device':
       case 'block-device': {
         const { devmajor, devminor } = deviceOf(entry.rdev);
-        sys().mknod(full, TYPES[entry.type] | access.mode, devmajor, devminor);
+        makeNode(full, TYPES[entry.type] | access.mode, devmajor, devminor);
         this.#setAccess(path, access);
         break;
       }
@@ -260,7 +253,7 @@ export class UpperWriter {
     this.#setAccess(path, { owner: below, mode: below.mode });
     this.#logDirectory(path, { owner: below, mode: below.mode }, below.mtimeNs);
     for (const name of sys().llistxattr(below.file)) {
-      if (/^(trusted|user)\.overlay\./.test(name)) continue;
+      if (/^(trusted|user)\.overlay\./.test(name) || RECORD_XATTR.test(name)) continue;
       const value = sys().lgetxattr(below.file, name);
       if (value !== undefined) sys().lsetxattr(this.#full(path), name, value);
     }
@@ -295,7 +288,7 @@ export class UpperWriter {
 
   #setAccess(path: string, { owner, mode }: Access): void {
     giveOwner(this.#full(path), owner.uid, owner.gid);
-    chmodSync(this.#full(path), mode);
+    giveMode(this.#full(path), mode);
   }
 }
 

@@ -14,6 +14,7 @@ import {
 import { setImmediate as breathe } from 'node:timers/promises';
 import { ensureLayers } from '../cache/ensure-layers.js';
 import { noSpace } from '../cache/durable.js';
+import { imageXattrs } from '../cache/inode-record.js';
 import { mergedView } from '../cache/merged-view.js';
 import { bytesUnder } from '../cache/layer-walk.js';
 import { treeTar } from '../cache/layer-digest.js';
@@ -184,11 +185,9 @@ function setMetadata({ root, mtimeNs }: Writer, entry: SourceEntry, at: Buffer):
 
 /** As far as the destination's filesystem has them. */
 function copyXattrs(from: string | Buffer, to: Buffer): void {
-  for (const name of sys().llistxattr(from)) {
-    if (name !== 'security.capability' && !/^user\.(?!overlay\.)/.test(name)) continue;
-    const value = sys().lgetxattr(from, name);
+  for (const [name, value] of imageXattrs(from)) {
     try {
-      if (value !== undefined) sys().lsetxattr(to, name, value);
+      sys().lsetxattr(to, name, value);
     } catch (error) {
       if (!hasCode(error, 'ENOTSUP', 'EOPNOTSUPP')) throw error;
     }

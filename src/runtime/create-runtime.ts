@@ -5,7 +5,13 @@ import type { Scope } from '../model/scope.js';
 import { sys } from '../sys/sys.js';
 import { needsCgroup } from './oci-cgroup.js';
 import { ociJson } from './oci-spec.js';
-import { checkRoot, type Prepared, prepareRuntime, type RuntimeOptions } from './prepare.js';
+import {
+  checkRoot,
+  checkUser,
+  type Prepared,
+  prepareRuntime,
+  type RuntimeOptions,
+} from './prepare.js';
 import { runChild } from './process.js';
 import { throwRuntimeFailure } from './runtime-failure.js';
 
@@ -28,6 +34,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
 async function run(spec: ProcessSpec, prepared: Prepared, scope: Scope): Promise<ExitStatus> {
   scope.signal.throwIfAborted();
   checkRoot(spec.root);
+  checkUser(spec.user);
   const bundle = join(prepared.dir, spec.id);
   mkdirSync(bundle);
   writeFileSync(join(bundle, 'config.json'), ociJson(spec, prepared.seccomp));

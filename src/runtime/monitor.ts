@@ -8,7 +8,14 @@ import type { Scope } from '../model/scope.js';
 import { privileges, userNamespaceName } from '../sys/privileges.js';
 import { sys } from '../sys/sys.js';
 import { execProcess, ociJson } from './oci-spec.js';
-import { cannot, checkRoot, findProgram, type Prepared, prepareRuntime } from './prepare.js';
+import {
+  cannot,
+  checkRoot,
+  checkUser,
+  findProgram,
+  type Prepared,
+  prepareRuntime,
+} from './prepare.js';
 import type { RuntimeOptions } from './prepare.js';
 import { runChild } from './process.js';
 import { throwRuntimeFailure } from './runtime-failure.js';
@@ -39,6 +46,7 @@ async function create(spec: ProcessSpec, place: MonitorPlace, tools: Tools): Pro
   const conmon = findProgram('conmon', tools.path);
   if (conmon === undefined) throw cannot('conmon is not installed', 'apt-get install conmon');
   checkRoot(spec.root);
+  checkUser(spec.user);
   const { dir } = place;
   rmSync(join(dir, 'monitor.pid'), { force: true });
   for (const part of ['bundle', 'runtime', 'exit']) {

@@ -1,8 +1,12 @@
+import { spawnSync } from 'node:child_process';
 import { accessSync, constants, lstatSync, mkdirSync, statfsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { BuildError } from '../model/error.js';
+import type { Identity } from '../model/process.js';
 import { privileges } from '../sys/privileges.js';
 import { sys } from '../sys/sys.js';
+import { SUBORDINATE_IDS } from '../sys/subordinate-ids.js';
+import { cannotRun, whyNoNamespaces, whyNoProc } from './blocked.js';
 import { loadSeccomp } from './load-seccomp.js';
 import type { Seccomp } from './oci-spec.js';
 
@@ -27,18 +31,19 @@ export interface Prepared {
 
 /** Throws BuildError `runtime` with what is missing. */
 export async function prepareRuntime(options: RuntimeOptions): Promise<Prepared> {
-  if (!options.privateMounts) {
-    throw cannot(
-      'RUN needs a mount namespace of its own, and this process has none',
-      'start it by bin/stave; unshare(2) must be permitted (CAP_SYS_ADMIN)',
-    );
-  }
+  if (!options.privateMounts) throw cannotRun(whyNoNamespaces());
+  if (privileges().userNamespace && !mountsProc()) throw cannotRun(whyNoProc());
   const [kind, program] = findRuntime(options.path);
   if (kind === 'crun') hideHybridCgroups();
   const dir = join(await options.temporary(), 'runtime');
   mkdirSync(dir, { mode: 0o700 });
   sys().mountTmpfs(dir, 'mode=0700,size=16m');
   return { kind, program, seccomp: loadSeccomp(kind, options.cacheDir, dir), dir };
+}
+
+/** Asked only in a user namespace: root of the machine can. */
+function mountsProc(): boolean {
+  return spawnSync('unshare', ['--pid', '--fork', '--mount-proc', 'true']).status === 0;
 }
 
 function findRuntime(path: string): ['crun' | 'runc', string] {
@@ -88,6 +93,17 @@ export function checkRoot(root: string): void {
       'the image is broken or hostile: it cannot be run',
     );
   }
+}
+
+/** Throws when nobody could be this user: the user namespace has no such id. */
+export function checkUser({ uid, gid }: Identity): void {
+  const { idCount } = privileges();
+  if (uid < idCount && gid < idCount) return;
+  const ids = idCount === 1 ? 'none but root' : `those below ${String(idCount)}`;
+  throw cannot(
+    `user ${String(uid)}:${String(gid)} cannot be had: without more subordinate ids there are ${ids}`,
+    SUBORDINATE_IDS,
+  );
 }
 
 export function cannot(message: string, hint: string): BuildError {

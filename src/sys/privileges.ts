@@ -3,16 +3,24 @@ import { readFileSync, readlinkSync } from 'node:fs';
 /** What the kernel lets this process do, whatever its uid. */
 export interface Privileges {
   /**
-   * Ids files can be given: every one (root of the machine), those a user namespace maps, or none but our own. A user
-   * namespace also means: devices are only names, no `trusted.` attributes, no cgroups, no sysfs of the host's network.
+   * Ids files can be given: every one (root of the machine), those a user namespace maps, or none but our own.
    */
   readonly ids: 'all' | 'mapped' | 'own';
-  /** In a user namespace that is not the machine's. */
+  /** How many ids there are in our user namespace, from 0 on. */
+  readonly idCount: number;
+  /**
+   * Not in the machine's user namespace: devices are only names, no `trusted.` attributes, no cgroups, no sysfs of the
+   * machine's network.
+   */
   readonly userNamespace: boolean;
   /** CAP_SYS_ADMIN in our user namespace. */
   readonly admin: boolean;
   /** The machine's interfaces and packet filter are ours to change. */
   readonly network: boolean;
+  /** CAP_DAC_OVERRIDE: modes are for others. */
+  readonly overrides: boolean;
+  /** CAP_MKNOD on the machine. */
+  readonly makesDevices: boolean;
 }
 
 let found: Privileges | undefined;
@@ -23,8 +31,10 @@ export function privileges(): Privileges {
 }
 
 const CAP_CHOWN = 0n;
+const CAP_DAC_OVERRIDE = 1n;
 const CAP_NET_ADMIN = 12n;
 const CAP_SYS_ADMIN = 21n;
+const CAP_MKNOD = 27n;
 
 function read(): Privileges {
   const map = readFileSync('/proc/self/uid_map', 'utf8').trim().split(/\s+/).map(Number);
@@ -35,8 +45,15 @@ function read(): Privileges {
   const count = map.filter((_, i) => i % 3 === 2).reduce((sum, length) => sum + length, 0);
   const mapped = count > 1 ? 'mapped' : 'own';
   const given = userNamespace ? mapped : 'all';
-  const network = has(CAP_NET_ADMIN) && !userNamespace;
-  return { ids: has(CAP_CHOWN) ? given : 'own', userNamespace, admin: has(CAP_SYS_ADMIN), network };
+  return {
+    ids: has(CAP_CHOWN) ? given : 'own',
+    idCount: count,
+    userNamespace,
+    admin: has(CAP_SYS_ADMIN),
+    overrides: has(CAP_DAC_OVERRIDE),
+    makesDevices: has(CAP_MKNOD) && !userNamespace,
+    network: has(CAP_NET_ADMIN) && !userNamespace,
+  };
 }
 
 /** Overlay's mark of an opaque directory: in a user namespace it reads another than the machine's root may set. */

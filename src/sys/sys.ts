@@ -115,7 +115,7 @@ function seconds(ns: bigint): [bigint, bigint] {
 }
 
 /** makedev(3) of glibc. */
-function deviceNumber(major: number, minor: number): bigint {
+export function deviceNumber(major: number, minor: number): bigint {
   const [ma, mi] = [BigInt(major), BigInt(minor)];
   return (
     ((ma & 0xfffff000n) << 32n) | ((ma & 0xfffn) << 8n) | ((mi & 0xffffff00n) << 12n) | (mi & 0xffn)

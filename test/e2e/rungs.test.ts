@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  lchownSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { busyboxContext } from '../helpers/busybox.js';
+import { lockedContainer, type LockedOptions } from '../helpers/locked-container.js';
+import { ordinaryWorld } from '../helpers/ordinary-user.js';
+import { staveWorld } from '../helpers/stave.js';
+
+/** Everything an image's file can be, and no RUN. */
+const WITHOUT_RUN = [
+  'FROM scratch AS base',
+  'COPY --chown=7:8 a /a',
+  'ADD layer.tar /',
+  'FROM scratch',
+  'COPY --from=base / /',
+  'COPY --chown=1000:1000 --chmod=0500 tree /tree',
+  'WORKDIR /work',
+  'COPY --link a /b/a',
+  'COPY --from=base /opt /opt2',
+  'USER 1000',
+].join('\n');
+
+/** Owners are root's alone; whiteouts and an opaque directory. */
+const WITH_RUN = [
+  'FROM bb',
+  'COPY --chown=7:8 a /a',
+  'COPY tree /tree',
+  'RUN touch /f && chmod 4755 /f && ln /f /g && ln -s f /s && mkfifo /p && mkdir -m 1777 /t',
+  'RUN rm /tree/x && rm -rf /tree/sub && mkdir /tree/sub && touch /tree/sub/new && chmod 600 /a',
+].join('\n');
+
+describe('the same image on every rung', () => {
+  const dir = mkdtempSync(join(process.env['STAVE_TEST_DIR'] ?? tmpdir(), 'stave-rungs-'));
+  const root = staveWorld();
+  const single = ordinaryWorld({ subordinateIds: 0 });
+  const contexts = { 'without-run': WITHOUT_RUN, 'with-run': WITH_RUN };
+  const wanted: Record<string, string> = {};
+  before(() => {
+    for (const [name, text] of Object.entries(contexts)) makeContext(join(dir, name), text);
+    process.env['SOURCE_DATE_EPOCH'] = '1700000000';
+    for (const world of [root, single]) {
+      world.env['SOURCE_DATE_EPOCH'] = '1700000000';
+      world.ok('build', '-q', '-t', 'bb', busyboxContext(world.dir));
+    }
+    chmodSync(dir, 0o755);
+    for (const name of Object.keys(contexts))
+      wanted[name] = root.ok('build', '-q', join(dir, name)).stdout;
+  });
+  after(() => {
+    delete process.env['SOURCE_DATE_EPOCH'];
+    for (const world of [root, single]) world[Symbol.dispose]();
+    rmSync(dir, { recursive: true, force: true });
+  });
+
+  for (const name of Object.keys(contexts)) {
+    test(`rung 3, an ordinary user with one id: ${name}`, () => {
+      assert.equal(single.ok('build', '-q', join(dir, name)).stdout, wanted[name]);
+    });
+  }
+
+  test('rung 3: what needs other ids is refused by name, with the remedy', () => {
+    const context = join(dir, 'ids');
+    mkdirSync(context);
+    writeFileSync(join(context, 'Dockerfile'), 'FROM bb\nUSER 1000\nRUN true\n');
+    assert.match(
+      single.run('build', context).stderr,
+      /user 1000:0 cannot be had.*\n[^]*hint: .*usermod --add-subuids/,
+    );
+    writeFileSync(join(context, 'Dockerfile'), 'FROM bb\nRUN touch /f && chown 1000 /f\n');
+    assert.match(
+      single.run('build', context).stderr,
+      /no file can be given another owner.*usermod --add-subuids/,
+    );
+  });
+
+  const locked: readonly LockedOptions[] = [
+    { user: 'root', seccomp: 'docker', capabilities: 'default' },
+    { user: 'root', seccomp: 'podman', capabilities: 'none' },
+    { user: 'ordinary', seccomp: 'docker', capabilities: 'none' },
+    { user: 'ordinary', seccomp: 'podman', capabilities: 'default' },
+  ];
+  for (const options of locked) {
+    const name = Object.values(options).join(', ');
+    test(`rung 4, a container without privileges (user, seccomp, capabilities: ${name})`, () => {
+      const world = mkdtempSync(join(dir, 'locked-'));
+      for (const context of Object.keys(contexts))
+        spawnSync('cp', ['-a', join(dir, context), world]);
+      const stave = lockedContainer(world, options);
+      const built = stave('build', '-q', '/world/without-run');
+      assert.equal(built.stdout, wanted['without-run'], built.stderr);
+      writeFileSync(join(world, 'with-run/Dockerfile'), 'FROM scratch\nCOPY a /\nRUN ["/a"]\n');
+      const refused = stave('build', '/world/with-run');
+      assert.equal(refused.status, 1);
+      assert.match(
+        refused.stderr,
+        /RUN cannot work here: (unshare|mount)\(.*\) .*\n[^]*hint: .*--privileged/,
+      );
+    });
+  }
+});
+
+function makeContext(at: string, dockerfile: string): void {
+  mkdirSync(join(at, 'tree/sub'), { recursive: true });
+  writeFileSync(join(at, 'Dockerfile'), `${dockerfile}\n`);
+  for (const name of ['a', 'tree/x', 'tree/sub/y']) writeFileSync(join(at, name), name);
+  symlinkSync('x', join(at, 'tree/l'));
+  chmodSync(join(at, 'tree/x'), 0o640);
+  archive(at);
+  run('chown', '-R', '4242', at);
+}
+
+/** An archive with owners, devices, a pipe, a link of another user's, set-id bits, and what nobody may read or write. */
+function archive(at: string): void {
+  const layer = join(at, 'layer');
+  for (const name of ['opt', 'dev', 'closed']) mkdirSync(join(layer, name), { recursive: true });
+  writeFileSync(join(layer, 'opt/f'), 'f');
+  symlinkSync('f', join(layer, 'opt/l'));
+  lchownSync(join(layer, 'opt/l'), 5, 6);
+  lchownSync(join(layer, 'opt/f'), 1000, 2000);
+  chmodSync(join(layer, 'opt/f'), 0o4711);
+  run('mknod', join(layer, 'dev/null'), 'c', '1', '3');
+  run('mknod', join(layer, 'dev/disk'), 'b', '8', '0');
+  run('mkfifo', join(layer, 'pipe'));
+  lchownSync(join(layer, 'pipe'), 7, 8);
+  writeFileSync(join(layer, 'closed/f'), 'nobody reads this', { mode: 0 });
+  chmodSync(join(layer, 'closed'), 0o555);
+  run('tar', '-C', layer, '-cf', join(at, 'layer.tar'), '.');
+  rmSync(layer, { recursive: true });
+}
+
+function run(program: string, ...args: string[]): void {
+  const { status, stderr } = spawnSync(program, args, { encoding: 'utf8' });
+  assert.equal(status, 0, stderr);
+}
