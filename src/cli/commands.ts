@@ -5,6 +5,7 @@ import { commitCommand, diffCommand } from './commands/changes.js';
 import { contextListCommand, contextWhyCommand } from './commands/context.js';
 import { inspectCommand, inspectContainerCommand, rmCommand } from './commands/containers.js';
 import { copyCommand, exportCommand } from './commands/copy.js';
+import { doctorCommand } from './commands/doctor.js';
 import { execCommand } from './commands/exec.js';
 import {
   historyCommand,
@@ -94,5 +95,6 @@ export const commands: readonly Command[] = [
   networkPruneCommand,
   pruneCacheCommand,
   pruneSystemCommand,
+  doctorCommand,
   versionCommand,
 ];

@@ -9,6 +9,10 @@ export interface Blocked {
   readonly remedy: string;
 }
 
+/** How an unprivileged container is started in which RUN works (docker's words; podman's systempaths is unmask=ALL). */
+export const UNCONFINED =
+  'start the container with --privileged, or as an ordinary user with --security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined';
+
 /** Why neither a mount namespace nor a user namespace can be had here. */
 export function whyNoNamespaces(read: (path: string) => string = contentOf): Blocked {
   if (read('/proc/sys/user/max_user_namespaces') === '0') {
@@ -26,8 +30,7 @@ export function whyNoNamespaces(read: (path: string) => string = contentOf): Blo
   if (isFiltered(read) && !makesUserNamespace()) {
     return {
       what: 'unshare(2) is refused by the seccomp profile of this container',
-      remedy:
-        'start the container with --privileged, or with --security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined and a user that is not root',
+      remedy: UNCONFINED,
     };
   }
   if (read('/proc/sys/kernel/apparmor_restrict_unprivileged_userns') === '1') {
@@ -52,8 +55,7 @@ function makesUserNamespace(): boolean {
 export function whyNoProc(): Blocked {
   return {
     what: 'mount(2) of /proc is refused: parts of /proc are masked in this container',
-    remedy:
-      'start the container with --security-opt systempaths=unconfined (podman: unmask=ALL), or with --privileged',
+    remedy: UNCONFINED,
   };
 }
 

@@ -42,7 +42,7 @@ export async function prepareRuntime(options: RuntimeOptions): Promise<Prepared>
 }
 
 /** Asked only in a user namespace: root of the machine can. */
-function mountsProc(): boolean {
+export function mountsProc(): boolean {
   return spawnSync('unshare', ['--pid', '--fork', '--mount-proc', 'true']).status === 0;
 }
 

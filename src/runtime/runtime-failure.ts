@@ -1,6 +1,8 @@
 import { lstatSync, readFileSync } from 'node:fs';
 import { BuildError } from '../model/error.js';
 import type { ProcessSpec } from '../model/process.js';
+import { privileges } from '../sys/privileges.js';
+import { cannotRun, UNCONFINED } from './blocked.js';
 import { programNotExecutable, programNotFound } from './exec-error.js';
 
 /** A process that ends with an error leaves no line here; a runtime that could not start it does. */
@@ -19,6 +21,9 @@ export function throwRuntimeFailure(log: string, spec: Pick<ProcessSpec, 'args'>
     throw programNotExecutable(program, 'is a directory');
   if (/permission denied/i.test(message)) throw programNotExecutable(program, 'permission denied');
   if (/exec format/i.test(message)) throw programNotExecutable(program, 'exec format error');
+  // A container without privileges has more ways to refuse than can be tried beforehand.
+  if (privileges().userNamespace && /operation not permitted/i.test(message))
+    throw cannotRun({ what: message, remedy: UNCONFINED });
   throw new BuildError('runtime', `the container could not be started: ${message}`);
 }
 

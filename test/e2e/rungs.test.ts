@@ -102,10 +102,7 @@ describe('the same image on every rung', () => {
       writeFileSync(join(world, 'with-run/Dockerfile'), 'FROM scratch\nCOPY a /\nRUN ["/a"]\n');
       const refused = stave('build', '/world/with-run');
       assert.equal(refused.status, 1);
-      assert.match(
-        refused.stderr,
-        /RUN cannot work here: (unshare|mount)\(.*\) .*\n[^]*hint: .*--privileged/,
-      );
+      assert.match(refused.stderr, /RUN cannot work here: .*\n[^]*hint: .*--privileged/);
     });
   }
 });
