@@ -10,7 +10,7 @@ export function machineError(error: unknown): unknown {
   const where = 'path' in error && typeof error.path === 'string' ? error.path : undefined;
   const at = where === undefined ? '' : ` on ${where}`;
   const fail = (
-    code: 'no-space' | 'store' | 'runtime',
+    code: 'no-space' | 'store' | 'runtime' | 'usage',
     message: string,
     hint: string,
   ): BuildError => new BuildError(code, message, { hint, cause: error });
@@ -31,5 +31,12 @@ export function machineError(error: unknown): unknown {
   }
   if (hasCode(error, 'EMFILE', 'ENFILE'))
     return fail('runtime', 'too many open files', 'raise the limit: ulimit -n 65536');
+  if (hasCode(error, 'ENAMETOOLONG')) {
+    const shown = where === undefined ? 'one' : `${where.slice(0, SHOWN_PATH)}...`;
+    return fail('usage', `a path is too long: ${shown}`, 'the system takes 4096 bytes, 255 a name');
+  }
   return error;
 }
+
+/** Of a path that is too long. */
+const SHOWN_PATH = 100;

@@ -134,6 +134,7 @@ export async function* tarEntries(bytes: Bytes): AsyncGenerator<TarEntry> {
     for await (const entry of extract) {
       // A streamx Readable iterates over its chunks; its types do not say so.
       const body = guarded(entry as unknown as Bytes, fed.failure);
+      refuseGlobal(extract);
       yield { header: readHeader(entry.header as RawHeader), body };
       entry.resume();
     }
@@ -206,6 +207,16 @@ interface RawHeader {
   readonly devmajor: number;
   readonly devminor: number;
   readonly pax: Readonly<Record<string, string>> | null;
+}
+
+/** Readers differ in whether a global header counts (GNU tar) or not (docker): one that moves members is refused. */
+function refuseGlobal(extract: TarStream.Extract): void {
+  // tar-stream keeps it to itself, and mixes it into some members only.
+  const global = (extract as { readonly _paxGlobal?: Readonly<Record<string, string>> | null })
+    ._paxGlobal;
+  const key = ['path', 'linkpath', 'size'].find((each) => global?.[each] !== undefined);
+  if (key !== undefined)
+    throw new BuildError('archive', `a global tar header with a ${key} for all members`);
 }
 
 function readHeader(header: RawHeader): TarHeader {

@@ -7,6 +7,7 @@ import { throwDiagnostics } from './diagnostics.js';
 import { resolveEpoch } from './epoch.js';
 import { finalConfig } from './final-config.js';
 import type { ParsedDockerfile } from './instruction.js';
+import { warnOfInvisible } from './invisible.js';
 import { Lint } from './lint/lint.js';
 import type { LowerOptions } from './lower-options.js';
 import { Lowering } from './lower-stage.js';
@@ -24,6 +25,7 @@ export async function lower(dockerfile: ParsedDockerfile, given: LowerOptions): 
   const options = { ...given, buildArgs: withoutPrototype(given.buildArgs) };
   const lint = new Lint(dockerfile, options);
   lint.file();
+  warnOfInvisible(dockerfile, options);
   checkSyntax(dockerfile, options.buildArgs);
   checkBuildArgs(options.buildArgs);
   throwDiagnostics(dockerfile.diagnostics);

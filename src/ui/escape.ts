@@ -5,9 +5,17 @@ import { trimEnd } from '../model/trim-end.js';
  * text is shown as it is spelled.
  */
 export function escapeControls(text: string): string {
-  return text.replace(/\x1b\[[0-9;]*m|[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, (found) =>
-    found.startsWith('\x1b[') ? found : `\\x${found.charCodeAt(0).toString(16).padStart(2, '0')}`,
-  );
+  return text.replace(HIDDEN, (found) => (found.startsWith('\x1b[') ? found : spelled(found)));
+}
+
+/** Colours; controls; marks of writing direction, line ends of Unicode, and characters without width. */
+const HIDDEN =
+  /\x1b\[[0-9;]*m|[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+
+function spelled(character: string): string {
+  const code = character.charCodeAt(0);
+  const hex = code.toString(16);
+  return code < 0x100 ? `\\x${hex.padStart(2, '0')}` : `\\u${hex.padStart(4, '0')}`;
 }
 
 /** The same for a title: a newline or tab in it is a blank. */
