@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Attachment } from '../model/network.js';
 import { isServing } from './netavark.js';
@@ -41,6 +42,8 @@ export async function removeAttachment(
   });
   room.attachments.remove(container);
   await nameServerGone(room);
+  const isLast = room.attachments.ids().length === 0;
+  if (isLast && !isServing(room.runDir)) rmSync(room.runDir, { recursive: true, force: true });
 }
 
 export function othersOn(network: string, container: string, { attachments }: Room): number {
