@@ -1,3 +1,4 @@
+import { adaptHost } from './container/adapt-host.js';
 import { attach as attachTo, type AttachEnd, type AttachStreams } from './container/attach.js';
 import {
   killContainer,
@@ -16,15 +17,18 @@ import { openLayers } from './commit.js';
 import { chooseNetworks } from './choose-networks.js';
 import { launcher } from './launcher.js';
 import { networkSettings } from './network-settings.js';
-import { openImage, resolveImage } from './image-source.js';
+import { openImage } from './image-source.js';
+import { runImage } from './run-image.js';
 import type { ContainerState } from './model/container.js';
 import { BuildError } from './model/error.js';
+import { DEFAULT_HOST_CONFIG } from './model/host-config.js';
+import type { MachineLimits } from './model/machine-limits.js';
 import type { RunOptions } from './model/run-options.js';
+import { machineLimits } from './runtime/machine-limits.js';
 import type { LogLine } from './model/log-lines.js';
 import type { ExitStatus, TerminalSize } from './model/process.js';
-import { canonicalName, familiarName, parseReference } from './model/reference.js';
+import { canonicalName } from './model/reference.js';
 import type { Scope } from './model/scope.js';
-import type { StoredImage } from './model/stored-image.js';
 import type { Workshop } from './workshop.js';
 
 const forever: Scope = { signal: new AbortController().signal, emit: () => undefined };
@@ -35,7 +39,8 @@ export async function createFromImage(
   workshop: Workshop,
   stderr: NodeJS.WriteStream,
 ): Promise<ContainerState> {
-  const image = await findOrPull(options.image, workshop, forever, stderr);
+  const say = (line: string): unknown => stderr.write(`${line}\n`);
+  const image = await runImage(options, workshop, say);
   const reference = image.references[0];
   const snapshot = await openImage(
     {
@@ -47,30 +52,17 @@ export async function createFromImage(
   );
   const from = { id: image.id, manifest: image.manifest.digest, snapshot };
   const { mode, endpoints } = chooseNetworks(options, workshop, stderr);
+  const given = { ...options.host, NetworkMode: mode, AutoRemove: options.remove };
+  const machine = (): MachineLimits => machineLimits();
+  const asked = { ...DEFAULT_HOST_CONFIG, ...given };
+  const { host, warnings } = adaptHost(asked, { ...workshop, machine });
+  for (const warning of warnings) say(`WARNING: ${warning}`);
   return createContainer(
-    { ...options, host: { ...options.host, NetworkMode: mode } },
+    { ...options, host },
     { ...from, config: image.config.config ?? {} },
     { ...workshop, endpoints },
     forever,
   );
-}
-
-async function findOrPull(
-  name: string,
-  workshop: Workshop,
-  scope: Scope,
-  stderr: NodeJS.WriteStream,
-): Promise<StoredImage> {
-  const { images } = workshop.store;
-  try {
-    return images.find(name);
-  } catch (error) {
-    if (!(error instanceof BuildError) || /^[0-9a-f]{12,64}$/.test(name)) throw error;
-  }
-  const reference = parseReference(name);
-  stderr.write(`Unable to find image '${familiarName(reference)}' locally\n`);
-  await resolveImage(name, { workshop, pull: false, platform: workshop.platform }, scope);
-  return images.find(name);
 }
 
 export interface AttachRequest {
@@ -268,6 +260,7 @@ export function inspectContainer(name: string, workshop: Workshop): Record<strin
       Running: state.status === 'running' || state.status === 'paused',
       Paused: state.status === 'paused',
       Pid: state.pid,
+      OOMKilled: state.oomKilled === true,
       ExitCode: state.exitCode,
       StartedAt: state.started ?? NEVER,
       FinishedAt: state.finished ?? NEVER,
@@ -305,7 +298,9 @@ export function containerLog(
   options: Omit<FollowOptions, 'isRunning'>,
   { containers }: Workshop,
 ): AsyncIterable<readonly LogLine[]> {
-  const { id } = containers.find(name);
+  const { id, hostConfig } = containers.find(name);
+  if (hostConfig.LogConfig.Type === 'none')
+    throw new BuildError('unsupported', 'configured logging driver does not support reading');
   const isRunning = (): boolean => containers.isRunning(id);
   return followLog(containers.path(id, 'log'), { ...options, isRunning });
 }

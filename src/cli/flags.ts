@@ -11,6 +11,8 @@ export interface FlagSpec {
   readonly value?: string;
   /** Known from docker, refused with a clear error. */
   readonly later?: boolean;
+  /** Known from docker, and why it cannot be had here. */
+  readonly refused?: string;
 }
 
 export interface ParsedFlags {
@@ -38,6 +40,7 @@ export function parseFlags(
   const todo = [...args];
   const take = (spec: FlagSpec, shown: string, inline: string | undefined): void => {
     if (spec.later === true) throw notYet(shown);
+    if (spec.refused !== undefined) throw refused(shown, spec.refused);
     const value = spec.kind === 'bool' ? boolOf(shown, inline) : (inline ?? todo.shift());
     if (value === undefined) throw usage(`flag needs an argument: ${shown}`, options);
     values.set(spec.name, [...(values.get(spec.name) ?? []), value]);
@@ -96,6 +99,12 @@ function boolOf(shown: string, inline: string | undefined): string {
 
 function notYet(shown: string): BuildError {
   return new BuildError('unsupported', `${shown} is not supported yet`, { hint: 'leave it out' });
+}
+
+function refused(shown: string, why: string): BuildError {
+  return new BuildError('unsupported', `${shown} is not supported: ${why}`, {
+    hint: 'leave it out',
+  });
 }
 
 function unknownFlag(name: string, specs: readonly FlagSpec[], options: FlagOptions): BuildError {

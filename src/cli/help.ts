@@ -3,7 +3,7 @@ import type { FlagSpec } from './flags.js';
 
 export function commandHelp({ names, usage, summary, flags }: Command): string {
   const [name = '', ...aliases] = names;
-  const shown = flags.filter((flag) => flag.later !== true);
+  const shown = flags.filter((flag) => flag.later !== true && flag.refused === undefined);
   const options = shown.length === 0 ? '' : `\nOptions:\n${columns(shown.map(flagRow))}`;
   const also =
     aliases.length === 0

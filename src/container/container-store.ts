@@ -18,6 +18,8 @@ import { BuildError } from '../model/error.js';
 import { DEFAULT_HOST_CONFIG } from '../model/host-config.js';
 import { hasCode } from '../model/has-code.js';
 import { nearest } from '../model/nearest.js';
+import { cgroupPath } from '../runtime/oci-cgroup.js';
+import { removeCgroup } from '../runtime/remove-cgroup.js';
 import { sys } from '../sys/sys.js';
 import { deliver } from './deliver.js';
 
@@ -66,7 +68,9 @@ export function createContainerStore(directory: string, now: () => number): Cont
     if (state === undefined || !isAlive(state) || isRunning(id)) return state;
     const exit = exitOf(path(id, 'exit', id));
     if (exit === undefined) killOrphan(state);
-    const ended = settled(state, exit, now());
+    removeCgroup(cgroupPath(id, state.hostConfig.CgroupParent));
+    const oomKilled = existsSync(path(id, 'bundle/oom'));
+    const ended = { ...settled(state, exit, now()), oomKilled };
     save(ended);
     return ended;
   };

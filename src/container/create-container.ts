@@ -50,6 +50,7 @@ export async function createContainer(
     config,
     args,
     hostname: options.hostname ?? id.slice(0, 12),
+    ...(options.domainname === undefined ? {} : { domainname: options.domainname }),
     terminal: options.terminal,
     openStdin: options.interactive,
     autoRemove: options.remove,

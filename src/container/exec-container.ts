@@ -4,6 +4,7 @@ import type { ContainerState } from '../model/container.js';
 import type { ExitStatus, Monitor } from '../model/process.js';
 import type { Scope } from '../model/scope.js';
 import type { Snapshot } from '../model/stores.js';
+import { tweakedCapabilities } from '../runtime/capabilities.js';
 import { resolveUser } from '../runtime/users.js';
 import type { ContainerStore } from './container-store.js';
 import { mergeEnv } from './create-container.js';
@@ -52,6 +53,7 @@ export async function execInContainer(
       env: mergeEnv(base, config.Env ?? [], options.env),
       cwd: options.workdir ?? own,
       user,
+      confinement: execConfinement(state),
       terminal: options.terminal,
       stdin: options.interactive,
       detach: options.detach,
@@ -59,4 +61,19 @@ export async function execInContainer(
     containers.path(state.id),
     scope,
   );
+}
+
+/** A process that joins a container may do what the container's own may. */
+function execConfinement({ hostConfig }: ContainerState) {
+  const { Privileged, CapAdd, CapDrop, SecurityOpt } = hostConfig;
+  const options = SecurityOpt ?? [];
+  return {
+    insecure: Privileged,
+    ...(Privileged || (CapAdd ?? CapDrop) === null
+      ? {}
+      : { capabilities: tweakedCapabilities(CapAdd ?? [], CapDrop ?? []) }),
+    noNewPrivileges: options.some((option) =>
+      /^no-new-privileges($|[=:](true|1|t)$)/i.test(option),
+    ),
+  };
 }

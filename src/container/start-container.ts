@@ -8,9 +8,12 @@ import { BuildError } from '../model/error.js';
 import type { ContainerNetworks } from '../model/network.js';
 import type { Monitor, ProcessSpec, TerminalSize } from '../model/process.js';
 import type { Snapshot } from '../model/stores.js';
-import { resolveUser } from '../runtime/users.js';
+import { needsCgroup } from '../runtime/oci-cgroup.js';
+import { findProgram } from '../runtime/prepare.js';
+import { resolveGroup, resolveUser, type UserFiles } from '../runtime/users.js';
 import { sys } from '../sys/sys.js';
 import { checkProgram } from './check-program.js';
+import { confinementOf } from './confinement-of.js';
 import { type StartingNetwork, startNetwork } from './container-network.js';
 import { type ContainerStore, startOf } from './container-store.js';
 import { mergeEnv } from './create-container.js';
@@ -23,6 +26,7 @@ export interface StartDeps {
   readonly now: () => number;
   /** The image's layers. */
   readonly snapshot: Snapshot;
+  readonly env: NodeJS.ProcessEnv;
   /** Of our terminal, for its own to begin with. */
   readonly size?: TerminalSize;
   readonly networks: () => ContainerNetworks;
@@ -50,10 +54,15 @@ export async function startContainer(state: ContainerState, deps: StartDeps): Pr
     rmSync(containers.path(state.id, 'exit'), { recursive: true, force: true });
     const monitor = await deps.monitor();
     const dir = containers.path(state.id);
-    const reap = network.attached || (state.autoRemove && !deps.attached);
+    const ends = state.autoRemove || needsCgroup(spec);
+    const reap = network.attached || (ends && !deps.attached);
     const onExit = reap ? { onExit: deps.reaper } : {};
     const { sockets } = network;
-    const place = { dir, lockFd: lock.fd, sockets, openStdin: state.openStdin, ...onExit };
+    const { Runtime, LogConfig } = state.hostConfig;
+    const runtime = Runtime === undefined ? {} : { runtime: Runtime };
+    const log = LogConfig.Type !== 'none';
+    const { openStdin } = state;
+    const place = { dir, lockFd: lock.fd, sockets, openStdin, log, ...onExit, ...runtime };
     const pid = await monitor.create(spec, place);
     await network.ready.catch((error: unknown) => abandon(state.id, pid, { containers, error }));
     deps.onCreated?.(containers.path(state.id, 'bundle'), pid);
@@ -88,27 +97,62 @@ function prepare(state: ContainerState, network: StartingNetwork, deps: StartDep
   const root = mountRoot(state, deps);
   const tree = mergedView([root]);
   const { config } = state;
-  const user = resolveUser(userFiles(tree), config.User ?? '');
+  const user = userOf(state, userFiles(tree));
   const cwd = config.WorkingDir === undefined || config.WorkingDir === '' ? '/' : config.WorkingDir;
   ensureWorkdir(tree, root, cwd);
   const env = environment(state, user.home);
+  const init = state.hostConfig.Init === true ? findInit(deps.env['PATH'] ?? '') : undefined;
   checkProgram(tree, { args: state.args, env, cwd, user });
   return {
     id: state.id,
     root,
-    args: state.args,
+    args: init === undefined ? state.args : [INIT, '--', ...state.args],
     env,
     cwd,
     user,
+    confinement: confinementOf(state, (id) => pidOf(id, deps.containers)),
     network: network.namespace,
     hostname: state.hostname,
-    mounts: network.mounts,
+    mounts: [
+      ...network.mounts,
+      ...(init === undefined ? [] : [{ source: init, target: INIT, readonly: true }]),
+    ],
     stdio: {
       kind: 'monitor',
       terminal: state.terminal,
       ...(deps.size === undefined ? {} : { size: deps.size }),
     },
   };
+}
+
+/** Where docker has it. */
+const INIT = '/sbin/docker-init';
+
+/** Statically linked, for it runs in any image. */
+const INITS = ['docker-init', 'tini-static', 'catatonit'];
+
+function findInit(path: string): string {
+  for (const name of INITS) {
+    const found = findProgram(name, path);
+    if (found !== undefined) return found;
+  }
+  throw new BuildError('runtime', `--init: none of ${INITS.join(', ')} is installed`, {
+    hint: 'apt-get install tini',
+  });
+}
+
+function userOf({ config, hostConfig }: ContainerState, files: UserFiles) {
+  const user = resolveUser(files, config.User ?? '');
+  const groups = (hostConfig.GroupAdd ?? []).map((group) => resolveGroup(files, group));
+  return { ...user, additionalGids: [...new Set([...user.additionalGids, ...groups])] };
+}
+
+function pidOf(id: string, containers: ContainerStore): number {
+  const other = containers.find(id);
+  if (containers.isRunning(other.id)) return other.pid;
+  throw new BuildError('conflict', `cannot join PID of a non running container: ${other.id}`, {
+    hint: `stave start ${other.name}`,
+  });
 }
 
 /** In this process' mount namespace, which the monitor shares: it goes with the last of the two. */

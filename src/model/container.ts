@@ -23,6 +23,7 @@ export interface ContainerConfig {
   /** Entrypoint and command as run. */
   readonly args: readonly string[];
   readonly hostname: string;
+  readonly domainname?: string;
   /** A pseudo-terminal for its first process. */
   readonly terminal: boolean;
   /** Its stdin stays open for whoever attaches. */
@@ -47,6 +48,8 @@ export interface ContainerState extends ContainerConfig {
   /** RFC 3339. */
   readonly started?: string;
   readonly finished?: string;
+  /** The kernel ended it, for its memory limit. */
+  readonly oomKilled?: boolean;
 }
 
 /** docker's: 127 not found, 126 not executable, 125 for what the engine could not do. */

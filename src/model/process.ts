@@ -56,10 +56,76 @@ export interface Confinement {
   readonly insecure: boolean;
   readonly devices: readonly DeviceNode[];
   readonly ulimits?: readonly Ulimit[];
-  /** Bytes of /dev/shm. */
+  /** Bytes of /dev/shm; 0: there is none. */
   readonly shmSize?: number;
   readonly cgroupParent?: string;
   readonly resources?: RunResources;
+  /** Bounding set, instead of Docker's default. */
+  readonly capabilities?: readonly string[];
+  /** Instead of Docker's default: none, or one in the runtime-spec's words. */
+  readonly seccomp?: 'unconfined' | SeccompProfile;
+  readonly noNewPrivileges?: boolean;
+  /** Instead of Docker's list. */
+  readonly maskedPaths?: readonly string[];
+  readonly readonlyPaths?: readonly string[];
+  readonly readonlyRoot?: boolean;
+  /** More than Docker's, which only a device cgroup can enforce. */
+  readonly deviceRules?: readonly DeviceRule[];
+  readonly writableCgroups?: boolean;
+  readonly sysctls?: Readonly<Record<string, string>>;
+  readonly oomScoreAdj?: number;
+  /** What is not named is the container's own. */
+  readonly namespaces?: Namespaces;
+  readonly annotations?: Readonly<Record<string, string>>;
+  /** Put under /dev and /sys by the runtime, when those are there. */
+  readonly lateMounts?: readonly LateMount[];
+}
+
+/** `host`: the machine's; a path: another container's. */
+export interface Namespaces {
+  readonly pid?: string;
+  readonly ipc?: string;
+  readonly uts?: 'host';
+  readonly cgroup?: 'private';
+}
+
+export interface LateMount {
+  readonly destination: string;
+  readonly type: 'bind' | 'tmpfs';
+  readonly source: string;
+  readonly options: readonly string[];
+}
+
+/** A line of the device cgroup; -1 is any number. */
+export interface DeviceRule {
+  readonly type: 'a' | 'b' | 'c';
+  readonly major: number;
+  readonly minor: number;
+  /** Of `r`, `w`, `m`. */
+  readonly access: string;
+}
+
+/** OCI runtime-spec config-linux.md, "Seccomp". */
+export interface SeccompProfile {
+  readonly defaultAction: string;
+  readonly defaultErrnoRet?: number;
+  readonly architectures?: readonly string[];
+  readonly flags?: readonly string[];
+  readonly syscalls?: readonly SeccompRule[];
+}
+
+export interface SeccompRule {
+  readonly names: readonly string[];
+  readonly action: string;
+  readonly errnoRet?: number;
+  readonly args?: readonly SeccompArg[];
+}
+
+export interface SeccompArg {
+  readonly index: number;
+  readonly op: string;
+  readonly value: number;
+  readonly valueTwo?: number;
 }
 
 /** One that is there already. */
@@ -113,6 +179,10 @@ export interface MonitorPlace {
   readonly sockets: readonly number[];
   /** Its stdin stays open for whoever attaches. */
   readonly openStdin: boolean;
+  /** False: what it says is kept nowhere. */
+  readonly log: boolean;
+  /** `crun` or `runc`; absent: the first that is there. */
+  readonly runtime?: string;
   /** argv of a program that runs when the container ended. */
   readonly onExit?: readonly string[];
 }
@@ -125,6 +195,8 @@ export interface ExecSpec {
   readonly env: readonly string[];
   readonly cwd: string;
   readonly user: Identity;
+  /** The container's. */
+  readonly confinement?: Pick<Confinement, 'insecure' | 'capabilities' | 'noNewPrivileges'>;
   readonly terminal: boolean;
   readonly stdin: boolean;
   /** Not waited for, without input or output. */

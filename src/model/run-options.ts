@@ -31,6 +31,12 @@ export interface RunOptions {
   readonly remove: boolean;
   /** In the order given; none is the default network. */
   readonly networks: readonly NetworkRequest[];
+  /** When the registry is asked for the image. */
+  readonly pull: 'always' | 'missing' | 'never';
+  /** A pull is not told of. */
+  readonly quiet: boolean;
+  /** `linux/arm64`; absent: the machine's. */
+  readonly platform?: string;
   /** What was given of it; the rest is as DEFAULT_HOST_CONFIG says. */
   readonly host: Partial<HostConfig>;
   /** Replaces what the image's config says. */

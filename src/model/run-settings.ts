@@ -22,6 +22,30 @@ export interface RunResources {
   readonly cpuQuota?: number;
   readonly cpusetCpus?: string;
   readonly cpusetMems?: string;
+  readonly cpuRealtimePeriod?: number;
+  readonly cpuRealtimeRuntime?: number;
+  readonly memoryReservation?: number;
+  /** 0 to 100. */
+  readonly memorySwappiness?: number;
+  readonly oomKillDisable?: boolean;
+  /** -1 is unlimited. */
+  readonly pidsLimit?: number;
+  /** 10 to 1000. */
+  readonly blkioWeight?: number;
+  readonly blkioDevices?: readonly BlkioDevice[];
+}
+
+/** A limit of one block device, in the runtime-spec's words. */
+export interface BlkioDevice {
+  readonly kind:
+    | 'weightDevice'
+    | 'throttleReadBpsDevice'
+    | 'throttleWriteBpsDevice'
+    | 'throttleReadIOPSDevice'
+    | 'throttleWriteIOPSDevice';
+  readonly major: number;
+  readonly minor: number;
+  readonly value: number;
 }
 
 /** `--secret`: its value, or the file that holds it, read when a step needs it. */

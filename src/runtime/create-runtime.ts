@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { ExitStatus, ProcessSpec, Runtime } from '../model/process.js';
 import type { Scope } from '../model/scope.js';
 import { sys } from '../sys/sys.js';
+import { seccompOf } from './load-seccomp.js';
 import { needsCgroup } from './oci-cgroup.js';
 import { ociJson } from './oci-spec.js';
 import {
@@ -37,7 +38,10 @@ async function run(spec: ProcessSpec, prepared: Prepared, scope: Scope): Promise
   checkUser(spec.user);
   const bundle = join(prepared.dir, spec.id);
   mkdirSync(bundle);
-  writeFileSync(join(bundle, 'config.json'), ociJson(spec, prepared.seccomp));
+  writeFileSync(
+    join(bundle, 'config.json'),
+    ociJson(spec, seccompOf(spec.confinement, prepared.seccomp)),
+  );
   const log = join(bundle, 'log');
   try {
     const exit = await runChild([...SUPERVISOR, ...commandLine(spec, prepared, bundle, log)], {

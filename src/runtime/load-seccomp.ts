@@ -5,14 +5,31 @@ import { hexOf } from '../model/digest.js';
 import { hasCode } from '../model/has-code.js';
 import { compileFilter, type Filter } from '../sys/seccomp.js';
 import type { Seccomp } from './oci-spec.js';
-import { type SeccompArg, type SeccompProfile, seccompProfile } from './seccomp-profile.js';
+import type { Confinement } from '../model/process.js';
+import { seccompProfile } from './seccomp-profile.js';
+
+export interface SeccompPlace {
+  readonly kind: 'crun' | 'runc';
+  readonly cacheDir: string;
+  readonly scratch: string;
+}
+
+/** The policy of a container. */
+export function seccompOf(confinement: Confinement | undefined, place: SeccompPlace): Seccomp {
+  const { insecure, seccomp, capabilities } = confinement ?? {};
+  if (insecure === true || seccomp === 'unconfined') return { unconfined: true };
+  return seccomp === undefined ? loadSeccomp(place, capabilities) : { profile: seccomp };
+}
 
 /**
  * The policy in the form that starts fastest: crun takes it compiled (its own compilation is two thirds of its start);
  * compiled once and kept by the policy's digest. runc, or a machine without libseccomp, gets the rules.
  */
-export function loadSeccomp(kind: 'crun' | 'runc', cacheDir: string, scratch: string): Seccomp {
-  const profile = seccompProfile(process.arch);
+function loadSeccomp(
+  { kind, cacheDir, scratch }: SeccompPlace,
+  capabilities: readonly string[] | undefined,
+): Seccomp {
+  const profile = seccompProfile(process.arch, capabilities);
   if (kind === 'runc') return { profile };
   const file = join(
     cacheDir,
@@ -33,7 +50,7 @@ export function loadSeccomp(kind: 'crun' | 'runc', cacheDir: string, scratch: st
 
 const ALLOW = 0x7fff0000;
 const ERRNO = 0x00050000;
-const OPS: Readonly<Record<SeccompArg['op'], number>> = {
+const OPS: Readonly<Record<string, number>> = {
   SCMP_CMP_NE: 1,
   SCMP_CMP_LT: 2,
   SCMP_CMP_EQ: 4,
@@ -47,10 +64,10 @@ const ARCHITECTURES: Readonly<Record<string, number>> = {
   SCMP_ARCH_ARM: 0x40000028,
 };
 
-function filterOf(profile: SeccompProfile): Filter {
+function filterOf(profile: ReturnType<typeof seccompProfile>): Filter {
   return {
-    defaultAction: ERRNO | profile.defaultErrnoRet,
-    architectures: profile.architectures
+    defaultAction: ERRNO | (profile.defaultErrnoRet ?? 1),
+    architectures: (profile.architectures ?? [])
       .map((name) => ARCHITECTURES[name])
       .filter((token) => token !== undefined),
     rules: profile.syscalls.flatMap(({ names, action, errnoRet = 1, args = [] }) =>
@@ -59,7 +76,7 @@ function filterOf(profile: SeccompProfile): Filter {
         action: action === 'SCMP_ACT_ALLOW' ? ALLOW : ERRNO | errnoRet,
         args: args.map(({ index, op, value, valueTwo }) => ({
           index,
-          op: OPS[op],
+          op: OPS[op] ?? 0,
           a: value,
           b: valueTwo ?? 0,
         })),

@@ -3,10 +3,13 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { BuildError } from '../model/error.js';
+import { hasCode } from '../model/has-code.js';
 import type { ExecSpec, ExitStatus, Monitor, MonitorPlace, ProcessSpec } from '../model/process.js';
 import type { Scope } from '../model/scope.js';
 import { privileges, userNamespaceName } from '../sys/privileges.js';
 import { sys } from '../sys/sys.js';
+import { seccompOf } from './load-seccomp.js';
+import { needsCgroup } from './oci-cgroup.js';
 import { execProcess, ociJson } from './oci-spec.js';
 import {
   cannot,
@@ -24,18 +27,40 @@ const ENVIRONMENT = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
 
 /** conmon: a small process per container that keeps its terminal, its log and its exit code. */
 export function createMonitor(options: RuntimeOptions): Monitor {
-  let prepared: Promise<Prepared> | undefined;
-  const ready = (): Promise<Prepared> => (prepared ??= prepareRuntime(options));
+  const prepared = new Map<string, Promise<Prepared>>();
+  const ready = (runtime: string | undefined): Promise<Prepared> => {
+    const found = prepared.get(runtime ?? '') ?? prepareRuntime(options, runtime);
+    prepared.set(runtime ?? '', found);
+    return found;
+  };
   return {
-    create: async (spec, place) => create(spec, place, { ...(await ready()), path: options.path }),
-    start: async (id, dir) => control(await ready(), dir, ['start', id]),
-    exec: async (spec, dir, scope) => exec(await ready(), spec, { dir, scope }),
+    create: async (spec, place) =>
+      create(spec, place, { ...(await ready(place.runtime)), path: options.path }),
+    start: async (id, dir) => control(await ready(madeBy(dir).kind), dir, ['start', id]),
+    exec: async (spec, dir, scope) => exec(await ready(madeBy(dir).kind), spec, { dir, scope }),
     [Symbol.asyncDispose]: async () => {
-      const made = await prepared?.catch(() => undefined);
-      prepared = undefined;
-      if (made !== undefined) sys().umount(made.dir);
+      for (const each of prepared.values()) {
+        const made = await each.catch(() => undefined);
+        if (made !== undefined) sys().umount(made.dir);
+      }
+      prepared.clear();
     },
   };
+}
+
+/** How a container was made: what speaks to it later must do so in the same way. */
+interface MadeBy {
+  readonly kind: 'crun' | 'runc';
+  readonly cgroup: boolean;
+}
+
+function madeBy(dir: string): Partial<MadeBy> {
+  try {
+    return JSON.parse(readFileSync(join(dir, 'bundle/made-by.json'), 'utf8')) as MadeBy; // Written by `create`.
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return {}; // By a stave that had one way only.
+    throw error;
+  }
 }
 
 interface Tools extends Prepared {
@@ -57,12 +82,13 @@ async function create(spec: ProcessSpec, place: MonitorPlace, tools: Tools): Pro
   // there, so that it is found whenever we are killed.
   if (privileges().userNamespace)
     writeFileSync(join(dir, 'userns'), `${userNamespaceName()}\n`, { mode: 0o600 });
-  writeFileSync(join(dir, 'bundle/config.json'), ociJson(spec, tools.seccomp), {
-    mode: 0o600,
-  });
+  const config = ociJson(spec, seccompOf(spec.confinement, tools.seccomp));
+  writeFileSync(join(dir, 'bundle/config.json'), config, { mode: 0o600 });
+  const made: MadeBy = { kind: tools.kind, cgroup: needsCgroup(spec) };
+  writeFileSync(join(dir, 'bundle/made-by.json'), JSON.stringify(made), { mode: 0o600 });
   const { pid = -1, message = '' } = await startConmon(
     [conmon, ...monitorLine(spec, place, tools)],
-    [place.lockFd, ...place.sockets],
+    { held: [place.lockFd, ...place.sockets], cwd: join(dir, 'bundle') },
   );
   if (pid > 0) return pid;
   throwRuntimeFailure(join(dir, 'runtime.log'), spec);
@@ -76,7 +102,12 @@ function monitorLine(spec: ProcessSpec, place: MonitorPlace, tools: Prepared): s
   return ['--api-version', '1', '-c', id, '-u', id, '-n', id, '-r', tools.program]
     .concat(runtimeOptions(tools, dir).flatMap((option) => ['--runtime-arg', option]))
     .concat(['-b', join(dir, 'bundle'), '-p', join(dir, 'pid'), '-P', join(dir, 'monitor.pid')])
-    .concat(['--exit-dir', join(dir, 'exit'), '-l', `k8s-file:${join(dir, 'log')}`])
+    .concat([
+      '--exit-dir',
+      join(dir, 'exit'),
+      '-l',
+      place.log ? `k8s-file:${join(dir, 'log')}` : 'off',
+    ])
     .concat(['--full-attach', '--no-sync-log', '--log-level', 'error'])
     .concat(stdio.kind === 'monitor' && stdio.terminal ? ['-t'] : [], openStdin ? ['-i'] : [])
     .concat(command === undefined ? [] : ['--exit-command', command])
@@ -86,7 +117,8 @@ function monitorLine(spec: ProcessSpec, place: MonitorPlace, tools: Prepared): s
 /** State beside the container, so that another process finds it. */
 function runtimeOptions({ kind }: Prepared, dir: string): string[] {
   const log = [`--log=${join(dir, 'runtime.log')}`, '--log-format=json'];
-  const cgroups = kind === 'crun' ? ['--cgroup-manager=disabled'] : [];
+  const manager = madeBy(dir).cgroup === true ? 'cgroupfs' : 'disabled';
+  const cgroups = kind === 'crun' ? [`--cgroup-manager=${manager}`] : [];
   return [`--root=${join(dir, 'runtime')}`, ...log, ...cgroups];
 }
 
@@ -96,10 +128,17 @@ interface Created {
   readonly message?: string;
 }
 
-/** conmon daemonizes; it tells the pid through a pipe, and keeps the descriptors of the lock and the ports. */
-async function startConmon(argv: readonly string[], held: readonly number[]): Promise<Created> {
+/**
+ * conmon daemonizes; it tells the pid through a pipe, and keeps the descriptors of the lock and the ports. Where it stands
+ * it leaves a file `oom` when the kernel ended a process for its memory.
+ */
+async function startConmon(
+  argv: readonly string[],
+  { held, cwd }: { readonly held: readonly number[]; readonly cwd: string },
+): Promise<Created> {
   const [program = '', ...args] = argv;
   const child = spawn(program, args, {
+    cwd,
     stdio: ['ignore', 'ignore', 'pipe', 'pipe', ...held],
     env: { ...ENVIRONMENT, _OCI_SYNCPIPE: '3' },
   });

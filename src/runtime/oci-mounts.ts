@@ -1,5 +1,6 @@
-import type { ProcessSpec } from '../model/process.js';
+import type { Confinement, ProcessSpec } from '../model/process.js';
 import { privileges } from '../sys/privileges.js';
+import { needsCgroup } from './oci-cgroup.js';
 
 interface SystemMount {
   readonly destination: string;
@@ -9,14 +10,12 @@ interface SystemMount {
 }
 
 /** Docker's mounts of every container; /dev/shm as large as was asked for, sysfs writable only for an insecure one. */
-export function systemMounts({
-  confinement,
-  network,
-}: Pick<ProcessSpec, 'confinement' | 'network'>): readonly SystemMount[] {
+export function systemMounts(
+  process: Pick<ProcessSpec, 'confinement' | 'network'>,
+): readonly SystemMount[] {
+  const { confinement, network } = process;
   const sysfs = ['nosuid', 'noexec', 'nodev', confinement?.insecure === true ? 'rw' : 'ro'];
-  const { shmSize } = confinement ?? {};
-  const shm = shmSize === undefined ? '65536k' : String(shmSize);
-  return [
+  const all: readonly SystemMount[] = [
     { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
     {
       destination: '/dev',
@@ -30,22 +29,15 @@ export function systemMounts({
       source: 'devpts',
       options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', ...terminals()],
     },
-    {
-      destination: '/dev/shm',
-      type: 'tmpfs',
-      source: 'shm',
-      options: ['nosuid', 'noexec', 'nodev', 'mode=1777', `size=${shm}`],
-    },
-    {
-      destination: '/dev/mqueue',
-      type: 'mqueue',
-      source: 'mqueue',
-      options: ['nosuid', 'noexec', 'nodev'],
-    },
+    ...ipcMounts(confinement),
     sharesSysfs(network)
       ? { destination: '/sys', type: 'bind', source: '/sys', options: ['rbind', ...sysfs] }
       : { destination: '/sys', type: 'sysfs', source: 'sysfs', options: sysfs },
+    ...(needsCgroup(process) ? [cgroupMount(confinement)] : []),
   ];
+  // A mount of the user's in the same place stands for ours.
+  const taken = new Set(confinement?.lateMounts?.map(({ destination }) => destination));
+  return all.filter(({ destination }) => !taken.has(destination));
 }
 
 /** A sysfs shows a network namespace: who does not own that may not mount one, and gets the machine's. */
@@ -56,4 +48,41 @@ export function sharesSysfs(network: ProcessSpec['network']): boolean {
 /** The group tty; where only one id is mapped, our own group stands for it. */
 function terminals(): string[] {
   return privileges().ids === 'own' ? [] : ['gid=5'];
+}
+
+/** Those of the machine, where the container shares its objects. */
+function ipcMounts(confinement: Confinement | undefined): readonly SystemMount[] {
+  const options = ['nosuid', 'noexec', 'nodev'];
+  if (confinement?.namespaces?.ipc === 'host') {
+    return ['/dev/shm', '/dev/mqueue'].map((path) => ({
+      destination: path,
+      type: 'bind',
+      source: path,
+      options: ['rbind', 'rprivate', ...options],
+    }));
+  }
+  const size = confinement?.shmSize;
+  const queues = { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options };
+  if (size === 0) return [queues];
+  const shm = size === undefined ? '65536k' : String(size);
+  return [
+    {
+      destination: '/dev/shm',
+      type: 'tmpfs',
+      source: 'shm',
+      options: [...options, 'mode=1777', `size=${shm}`],
+    },
+    queues,
+  ];
+}
+
+/** Programs read their limits there. */
+function cgroupMount(confinement: Confinement | undefined): SystemMount {
+  const writable = confinement?.insecure === true || confinement?.writableCgroups === true;
+  return {
+    destination: '/sys/fs/cgroup',
+    type: 'cgroup',
+    source: 'cgroup',
+    options: ['nosuid', 'noexec', 'nodev', writable ? 'rw' : 'ro'],
+  };
 }

@@ -1,21 +1,34 @@
 import { randomBytes } from 'node:crypto';
-import type { Confinement, DeviceNode, ExecSpec, ProcessSpec } from '../model/process.js';
+import type {
+  Confinement,
+  DeviceNode,
+  ExecSpec,
+  ProcessSpec,
+  SeccompProfile,
+} from '../model/process.js';
 import type { Ulimit } from '../model/run-settings.js';
 import { privileges } from '../sys/privileges.js';
 import { DEFAULT_CAPABILITIES, everyCapability } from './capabilities.js';
 import { maskedPaths } from './masked-paths.js';
 import { cgroup, limits } from './oci-cgroup.js';
 import { sharesSysfs, systemMounts } from './oci-mounts.js';
-import type { SeccompProfile } from './seccomp-profile.js';
+import { deviceRules, usesDeviceCgroup } from './oci-devices.js';
 
 /** RLIM_INFINITY, which JSON can hold as text and Node cannot as a number: a word nobody else writes stands for it. */
 const UNLIMITED = randomBytes(16).toString('hex');
 const INFINITY = '18446744073709551615';
 
-const READONLY = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
+export const READONLY_PATHS = [
+  '/proc/bus',
+  '/proc/fs',
+  '/proc/irq',
+  '/proc/sys',
+  '/proc/sysrq-trigger',
+];
 
-/** How the seccomp policy reaches the runtime: compiled (crun's annotation) or as rules. */
-export type Seccomp = { readonly bpf: string } | { readonly profile: SeccompProfile };
+/** How the seccomp policy reaches the runtime: compiled (crun's annotation) or as rules, or not at all. */
+export type Seccomp =
+  { readonly bpf: string } | { readonly profile: SeccompProfile } | { readonly unconfined: true };
 
 /** The text of config.json. */
 export function ociJson(process: ProcessSpec, seccomp: Seccomp): string {
@@ -28,50 +41,62 @@ export function ociJson(process: ProcessSpec, seccomp: Seccomp): string {
  */
 export function ociSpec(process: ProcessSpec, seccomp: Seccomp): unknown {
   const { user, stdio, confinement } = process;
-  const insecure = confinement?.insecure === true;
+  const { ulimits, oomScoreAdj, noNewPrivileges } = confinement ?? {};
   return {
     ociVersion: '1.0.2',
     process: {
       ...terminalOf(stdio),
-      user: { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids, umask: 0o022 },
+      user: userOf(user),
       args: process.args,
       env: process.env,
       cwd: process.cwd,
-      capabilities: capabilities(
-        insecure ? everyCapability() : DEFAULT_CAPABILITIES,
-        user.uid === 0,
-      ),
-      noNewPrivileges: false,
-      ...(confinement?.ulimits === undefined ? {} : { rlimits: confinement.ulimits.map(rlimit) }),
+      capabilities: capabilities(bounding(confinement), user.uid === 0),
+      noNewPrivileges: noNewPrivileges === true,
+      ...(oomScoreAdj === undefined ? {} : { oomScoreAdj }),
+      ...(ulimits === undefined ? {} : { rlimits: ulimits.map(rlimit) }),
     },
     root: { path: process.root, readonly: false },
-    hostname: process.hostname,
-    mounts: [
-      // In a user namespace device nodes are only names anyhow.
-      ...(insecure || privileges().userNamespace ? [] : [CLOSED_ROOT]),
-      ...systemMounts(process),
-      ...process.mounts.map(bind),
-    ],
-    ...('bpf' in seccomp && !insecure
-      ? { annotations: { 'run.oci.seccomp_bpf_data': seccomp.bpf } }
-      : {}),
+    ...(confinement?.namespaces?.uts === 'host' ? {} : { hostname: process.hostname }),
+    mounts: mountsOf(process),
+    ...annotations(confinement, seccomp),
     linux: {
       namespaces: namespacesOf(process),
-      ...(insecure ? {} : { maskedPaths: masked(process), readonlyPaths: READONLY }),
+      ...hiddenPaths(process),
       ...deviceNodes(confinement),
       ...cgroup(process),
-      resources: {
-        devices: insecure ? [{ allow: true, access: 'rwm' }] : deviceRules(confinement),
-        ...limits(confinement?.resources),
-      },
-      ...('profile' in seccomp && !insecure ? { seccomp: seccomp.profile } : {}),
+      resources: { devices: deviceRules(confinement), ...limits(confinement?.resources) },
+      ...(confinement?.sysctls === undefined ? {} : { sysctl: confinement.sysctls }),
+      ...('profile' in seccomp ? { seccomp: seccomp.profile } : {}),
     },
   };
 }
 
-/** The machine's own sysfs has its cgroups below it. */
-function masked({ network }: ProcessSpec): string[] {
-  return [...maskedPaths(), ...(sharesSysfs(network) ? ['/sys/fs/cgroup'] : [])];
+function userOf({ uid, gid, additionalGids }: ProcessSpec['user']) {
+  return { uid, gid, additionalGids, umask: 0o022 };
+}
+
+function bounding(
+  confinement: Pick<Confinement, 'insecure' | 'capabilities'> | undefined,
+): readonly string[] {
+  if (confinement?.capabilities !== undefined) return confinement.capabilities;
+  return confinement?.insecure === true ? everyCapability() : DEFAULT_CAPABILITIES;
+}
+
+function annotations(confinement: Confinement | undefined, seccomp: Seccomp): object {
+  const all = {
+    ...confinement?.annotations,
+    ...('bpf' in seccomp ? { 'run.oci.seccomp_bpf_data': seccomp.bpf } : {}),
+  };
+  return Object.keys(all).length === 0 ? {} : { annotations: all };
+}
+
+function hiddenPaths({ confinement, network }: ProcessSpec): object {
+  if (confinement?.insecure === true) return {};
+  // The machine's own sysfs has its cgroups below it.
+  const cgroups = sharesSysfs(network) ? ['/sys/fs/cgroup'] : [];
+  const masked = confinement?.maskedPaths ?? [...maskedPaths(), ...cgroups];
+  const readonly = confinement?.readonlyPaths ?? READONLY_PATHS;
+  return { maskedPaths: masked, readonlyPaths: readonly };
 }
 
 function terminalOf(stdio: ProcessSpec['stdio']) {
@@ -84,36 +109,64 @@ function terminalOf(stdio: ProcessSpec['stdio']) {
  * An image may hold any device node and a step may make one: on a `nodev` root they are only names. The root is mounted
  * so, but crun mounts it anew without, before the other mounts. Not `/`: crun 1.8 takes that for its stdin.
  */
-const CLOSED_ROOT = {
-  destination: '/.',
-  type: 'bind',
-  source: '/',
-  options: ['bind', 'remount', 'nodev'],
-};
+const CLOSED = ['nodev'];
+
+function rootMount(options: readonly string[]) {
+  return { destination: '/.', type: 'bind', source: '/', options: ['bind', 'remount', ...options] };
+}
+
+function mountsOf(process: ProcessSpec): object[] {
+  const { confinement } = process;
+  // In a user namespace device nodes are only names anyhow.
+  const open =
+    confinement?.insecure === true || privileges().userNamespace || usesDeviceCgroup(confinement);
+  const attributes = open ? [] : CLOSED;
+  const readonly = confinement?.readonlyRoot === true;
+  return [
+    ...(readonly || open ? [] : [rootMount(attributes)]),
+    ...systemMounts(process),
+    ...(confinement?.lateMounts ?? []),
+    ...process.mounts.map(bind),
+    // Last, for mount points are made in it; by us, for crun forgets `nodev` when it does this itself.
+    ...(readonly ? [rootMount([...attributes, 'ro'])] : []),
+  ];
+}
 
 /** The `process` object of an exec (OCI runtime-spec config.md, Process), confined as the container's own. */
 export function execProcess(spec: ExecSpec): unknown {
   const { user } = spec;
   return {
     terminal: spec.terminal,
-    user: { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids, umask: 0o022 },
+    user: userOf(user),
     args: spec.args,
     env: spec.env,
     cwd: spec.cwd,
-    capabilities: capabilities(DEFAULT_CAPABILITIES, user.uid === 0),
-    noNewPrivileges: false,
+    capabilities: capabilities(bounding(spec.confinement), user.uid === 0),
+    noNewPrivileges: spec.confinement?.noNewPrivileges === true,
   };
 }
 
-function capabilities(bounding: readonly string[], root: boolean) {
-  const own = root ? bounding : [];
-  return { bounding, effective: own, permitted: own, inheritable: [], ambient: [] };
+function capabilities(all: readonly string[], root: boolean) {
+  const own = root ? all : [];
+  return { bounding: all, effective: own, permitted: own, inheritable: [], ambient: [] };
 }
 
-function namespacesOf({ network }: ProcessSpec) {
-  const own = ['pid', 'mount', 'ipc', 'uts'].map((type) => ({ type }));
-  if (network === 'host') return own;
-  return [...own, { type: 'network', ...(network === 'none' ? {} : { path: network.path }) }];
+function namespacesOf({ network, confinement }: ProcessSpec): object[] {
+  const { pid, ipc, uts, cgroup: group } = confinement?.namespaces ?? {};
+  const joined = (type: string, where: string | undefined): object[] => {
+    if (where === 'host') return [];
+    return [where === undefined ? { type } : { type, path: where }];
+  };
+  return [
+    ...joined('pid', pid),
+    { type: 'mount' },
+    ...joined('ipc', ipc),
+    ...joined('uts', uts),
+    ...(network === 'none'
+      ? [{ type: 'network' }]
+      : joined('network', network === 'host' ? network : network.path)),
+    ...(group === 'private' ? [{ type: 'cgroup' }] : []),
+  ];
 }
 
 function rlimit({ name, soft, hard }: Ulimit) {
@@ -124,38 +177,6 @@ function rlimit({ name, soft, hard }: Ulimit) {
 function bind({ source, target, readonly }: ProcessSpec['mounts'][number]) {
   const options = ['rbind', 'rprivate', readonly ? 'ro' : 'rw'];
   return { destination: target, type: 'bind', source, options };
-}
-
-/** Docker's device cgroup, for runtimes that use cgroups: nothing but the harmless ones may be opened. */
-function deviceRules(confinement: Confinement | undefined) {
-  const allow = (major: number, minor: number) => ({
-    allow: true,
-    type: 'c',
-    major,
-    // Left out, it is any: -1 is a number to crun.
-    ...(minor < 0 ? {} : { minor }),
-    access: 'rwm',
-  });
-  const make = ['c', 'b'].map((type) => ({ allow: true, type, access: 'm' }));
-  const opens = [
-    [1, 3],
-    [1, 5],
-    [1, 7],
-    [1, 8],
-    [1, 9],
-    [5, 0],
-    [5, 2],
-    [136, -1],
-  ];
-  return [
-    { allow: false, access: 'rwm' },
-    ...make,
-    ...opens.map(([major = 0, minor = 0]) => allow(major, minor)),
-    ...(confinement?.devices ?? []).map(({ type, major, minor }) => ({
-      ...allow(major, minor),
-      type,
-    })),
-  ];
 }
 
 /** An insecure step gets what loop devices, FUSE and kernel messages need, as BuildKit's does. */
@@ -176,7 +197,9 @@ function deviceNodes(confinement: Confinement | undefined) {
     ...device,
     fileMode: mode,
   }));
-  const insecure = confinement?.insecure === true ? INSECURE_DEVICES : [];
+  const known = new Set(given.map(({ path }) => path));
+  const all = confinement?.insecure === true ? INSECURE_DEVICES : [];
+  const insecure = all.filter(({ path }) => !known.has(path));
   const owned = insecure.map((device) => ({ ...device, fileMode: 0o660, uid: 0, gid: 0 }));
   return given.length + owned.length === 0 ? {} : { devices: [...owned, ...given] };
 }

@@ -7,8 +7,7 @@ import { privileges } from '../sys/privileges.js';
 import { sys } from '../sys/sys.js';
 import { SUBORDINATE_IDS } from '../sys/subordinate-ids.js';
 import { cannotRun, whyNoNamespaces, whyNoProc } from './blocked.js';
-import { loadSeccomp } from './load-seccomp.js';
-import type { Seccomp } from './oci-spec.js';
+import type { SeccompPlace } from './load-seccomp.js';
 
 export interface RuntimeOptions {
   /** A private directory that goes with the process. */
@@ -24,21 +23,21 @@ export interface RuntimeOptions {
 export interface Prepared {
   readonly kind: 'crun' | 'runc';
   readonly program: string;
-  readonly seccomp: Seccomp;
+  readonly seccomp: SeccompPlace;
   /** On a tmpfs of our own: bundles and the runtime's state. */
   readonly dir: string;
 }
 
-/** Throws BuildError `runtime` with what is missing. */
-export async function prepareRuntime(options: RuntimeOptions): Promise<Prepared> {
+/** `wanted`: `crun` or `runc`, else the first that is there. Throws BuildError `runtime` with what is missing. */
+export async function prepareRuntime(options: RuntimeOptions, wanted?: string): Promise<Prepared> {
   if (!options.privateMounts) throw cannotRun(whyNoNamespaces());
   if (privileges().userNamespace && !mountsProc()) throw cannotRun(whyNoProc());
-  const [kind, program] = findRuntime(options.path);
+  const [kind, program] = findRuntime(options.path, wanted);
   if (kind === 'crun') hideHybridCgroups();
-  const dir = join(await options.temporary(), 'runtime');
+  const dir = join(await options.temporary(), `runtime${wanted ?? ''}`);
   mkdirSync(dir, { mode: 0o700 });
   sys().mountTmpfs(dir, 'mode=0700,size=16m');
-  return { kind, program, seccomp: loadSeccomp(kind, options.cacheDir, dir), dir };
+  return { kind, program, seccomp: { kind, cacheDir: options.cacheDir, scratch: dir }, dir };
 }
 
 /** Asked only in a user namespace: root of the machine can. */
@@ -46,11 +45,14 @@ export function mountsProc(): boolean {
   return spawnSync('unshare', ['--pid', '--fork', '--mount-proc', 'true']).status === 0;
 }
 
-function findRuntime(path: string): ['crun' | 'runc', string] {
+function findRuntime(path: string, wanted: string | undefined): ['crun' | 'runc', string] {
   for (const kind of ['crun', 'runc'] as const) {
+    if (wanted !== undefined && wanted !== kind) continue;
     const found = findProgram(kind, path);
     if (found !== undefined) return [kind, found];
   }
+  if (wanted !== undefined)
+    throw cannot(`Unknown runtime specified ${wanted}`, 'crun and runc are known, if installed');
   throw cannot('neither crun nor runc is installed', 'apt-get install crun');
 }
 

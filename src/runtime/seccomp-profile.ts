@@ -1,3 +1,6 @@
+import type { SeccompArg, SeccompProfile, SeccompRule } from '../model/process.js';
+import { DEFAULT_CAPABILITIES } from './capabilities.js';
+
 /**
  * Docker's default seccomp policy for a process with Docker's default capabilities: what is not named fails with
  * EPERM. Behind capabilities a container does not have, and therefore absent: mount and namespace calls, modules,
@@ -5,7 +8,7 @@
  */
 const ALLOWED = `
   _llseek _newselect accept accept4 access adjtimex alarm bind brk cachestat capget capset chdir
-  chmod chown chown32 chroot clock_adjtime clock_adjtime64 clock_getres clock_getres_time64
+  chmod chown chown32 clock_adjtime clock_adjtime64 clock_getres clock_getres_time64
   clock_gettime clock_gettime64 clock_nanosleep clock_nanosleep_time64 close close_range connect
   copy_file_range creat dup dup2 dup3 epoll_create epoll_create1 epoll_ctl epoll_ctl_old epoll_pwait
   epoll_pwait2 epoll_wait epoll_wait_old eventfd eventfd2 execve execveat exit exit_group faccessat
@@ -61,26 +64,26 @@ const ALLOWED_BY_ARCH: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-export interface SeccompArg {
-  readonly index: number;
-  readonly op: 'SCMP_CMP_EQ' | 'SCMP_CMP_NE' | 'SCMP_CMP_LT' | 'SCMP_CMP_GT' | 'SCMP_CMP_MASKED_EQ';
-  readonly value: number;
-  readonly valueTwo?: number;
-}
-
-/** OCI runtime-spec config-linux.md, "Seccomp". */
-export interface SeccompRule {
-  readonly names: readonly string[];
-  readonly action: 'SCMP_ACT_ALLOW' | 'SCMP_ACT_ERRNO';
-  readonly errnoRet?: number;
-  readonly args?: readonly SeccompArg[];
-}
-export interface SeccompProfile {
-  readonly defaultAction: 'SCMP_ACT_ERRNO';
-  readonly defaultErrnoRet: number;
-  readonly architectures: readonly string[];
-  readonly syscalls: readonly SeccompRule[];
-}
+/** What Docker's policy allows beyond that to who has a capability. */
+const ALLOWED_BY_CAPABILITY: Readonly<Record<string, string>> = {
+  CAP_DAC_READ_SEARCH: 'open_by_handle_at',
+  CAP_SYS_ADMIN:
+    'bpf clone clone3 fanotify_init fsconfig fsmount fsopen fspick lookup_dcookie lsm_get_self_attr ' +
+    'lsm_list_modules lsm_set_self_attr mount mount_setattr move_mount open_tree perf_event_open quotactl ' +
+    'quotactl_fd setdomainname sethostname setns syslog umount umount2 unshare',
+  CAP_SYS_BOOT: 'reboot',
+  CAP_SYS_CHROOT: 'chroot',
+  CAP_SYS_MODULE: 'delete_module init_module finit_module',
+  CAP_SYS_PACCT: 'acct',
+  CAP_SYS_PTRACE: 'kcmp pidfd_getfd process_madvise',
+  CAP_SYS_RAWIO: 'iopl ioperm',
+  CAP_SYS_TIME: 'settimeofday stime clock_settime clock_settime64',
+  CAP_SYS_TTY_CONFIG: 'vhangup',
+  CAP_SYS_NICE: 'get_mempolicy mbind set_mempolicy set_mempolicy_home_node',
+  CAP_SYSLOG: 'syslog',
+  CAP_BPF: 'bpf',
+  CAP_PERFMON: 'perf_event_open',
+};
 
 const EPERM = 1;
 const ENOSYS = 38;
@@ -95,8 +98,11 @@ const ARCHITECTURES: Readonly<Record<string, readonly string[]>> = {
   arm64: ['SCMP_ARCH_AARCH64', 'SCMP_ARCH_ARM'],
 };
 
-/** `arch` as process.arch. */
-export function seccompProfile(arch: string): SeccompProfile {
+/** Docker's policy for who has these capabilities; `arch` as process.arch. */
+export function seccompProfile(
+  arch: string,
+  capabilities: readonly string[] = DEFAULT_CAPABILITIES,
+): SeccompProfile & { readonly syscalls: readonly SeccompRule[] } {
   const allow = (names: readonly string[], ...args: readonly SeccompArg[]): SeccompRule => ({
     names,
     action: 'SCMP_ACT_ALLOW',
@@ -115,7 +121,7 @@ export function seccompProfile(arch: string): SeccompProfile {
     defaultErrnoRet: EPERM,
     architectures: ARCHITECTURES[arch] ?? [],
     syscalls: [
-      allow([...ALLOWED, ...(ALLOWED_BY_ARCH[arch] ?? [])]),
+      allow([...ALLOWED, ...(ALLOWED_BY_ARCH[arch] ?? []), ...allowedBy(capabilities)]),
       // Any family but AF_ALG and AF_VSOCK; a filter cannot say "and", so by ranges.
       family('SCMP_CMP_LT', AF_ALG),
       family('SCMP_CMP_EQ', AF_ALG + 1),
@@ -123,9 +129,17 @@ export function seccompProfile(arch: string): SeccompProfile {
       ...PERSONALITIES.map((value) =>
         allow(['personality'], { index: 0, op: 'SCMP_CMP_EQ', value }),
       ),
-      allow(['clone'], masked),
-      // glibc falls back to clone, whose flags a filter can read.
-      { names: ['clone3'], action: 'SCMP_ACT_ERRNO', errnoRet: ENOSYS },
+      ...(capabilities.includes('CAP_SYS_ADMIN')
+        ? []
+        : [
+            allow(['clone'], masked),
+            // glibc falls back to clone, whose flags a filter can read.
+            { names: ['clone3'], action: 'SCMP_ACT_ERRNO', errnoRet: ENOSYS },
+          ]),
     ],
   };
+}
+
+function allowedBy(capabilities: readonly string[]): string[] {
+  return capabilities.flatMap((name) => ALLOWED_BY_CAPABILITY[name]?.split(' ') ?? []);
 }

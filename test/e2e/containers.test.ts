@@ -75,7 +75,7 @@ describe('containers in the foreground', () => {
       [
         ['127.0.0.1:1/none', 'true'],
         125,
-        /^Unable to find image '127\.0\.0\.1:1\/none:latest' locally\nERROR: registry/,
+        /^Unable to find image '127\.0\.0\.1:1\/none:latest' locally\nlatest: Pulling from none\nERROR: registry/,
       ],
     ];
   for (const [args, status, message] of FAILURES) {

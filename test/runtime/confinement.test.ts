@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { test } from 'node:test';
-import type { ProcessSpec } from '../../src/model/process.js';
+import type { ProcessSpec, SeccompRule } from '../../src/model/process.js';
 import { ociSpec } from '../../src/runtime/oci-spec.js';
-import { type SeccompRule, seccompProfile } from '../../src/runtime/seccomp-profile.js';
+import { seccompProfile } from '../../src/runtime/seccomp-profile.js';
 
 // Docker's defaults (moby, daemon/pkg/oci and profiles/seccomp), written down here a second time on purpose.
 

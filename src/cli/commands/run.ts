@@ -5,6 +5,7 @@ import { BuildError } from '../../model/error.js';
 import { openWorkshop } from '../../workshop.js';
 import { type Command, type CommandContext, say } from '../command.js';
 import { errorText } from '../print-error.js';
+import { cidFile } from '../run-flags/cid-file.js';
 import { RUN_FLAGS, runOptions } from '../run-flags/run-options.js';
 
 export const runCommand: Command = {
@@ -46,8 +47,10 @@ async function run(context: CommandContext): Promise<number> {
     throw new BuildError('usage', 'the input device is not a TTY', {
       hint: 'leave out -t, or run it in a terminal',
     });
+  const cid = cidFile(options);
   await using workshop = openWorkshop(undefined, env);
   const state = await createFromImage(options, workshop, stderr);
+  cid.write(state.id);
   if (detach) {
     try {
       await startContainer(state, workshop);
@@ -79,8 +82,10 @@ export const createCommand: Command = {
   flags: RUN_FLAGS,
   run: async (context) => {
     const options = runOptions(context, 'create');
+    const cid = cidFile(options);
     await using workshop = openWorkshop(undefined, context.env);
     const { id } = await createFromImage(options, workshop, context.stderr);
+    cid.write(id);
     say(context.stdout, `${id}\n`);
     return 0;
   },

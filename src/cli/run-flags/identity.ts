@@ -1,5 +1,6 @@
 import type { ParsedFlags } from '../flags.js';
 import type { FlagFamily, RunPart } from './flag-family.js';
+import { keyValueFile } from './key-value-file.js';
 
 /** Who and what a container is: name, user, command, variables, labels. */
 export const IDENTITY: FlagFamily = {
@@ -17,6 +18,7 @@ export const IDENTITY: FlagFamily = {
       value: 'NAME[=VALUE]',
       help: 'Set an environment variable',
     },
+    { name: 'env-file', kind: 'list', value: 'FILE', help: 'Variables, one a line' },
     {
       name: 'hostname',
       short: 'h',
@@ -26,6 +28,7 @@ export const IDENTITY: FlagFamily = {
     },
     { name: 'interactive', short: 'i', kind: 'bool', help: 'Keep stdin open' },
     { name: 'label', short: 'l', kind: 'list', value: 'NAME[=VALUE]', help: 'Set metadata' },
+    { name: 'label-file', kind: 'list', value: 'FILE', help: 'Labels, one a line' },
     { name: 'name', kind: 'text', value: 'NAME', help: 'Name of the container' },
     { name: 'rm', kind: 'bool', help: 'Remove the container when it ends' },
     { name: 'stop-signal', kind: 'text', value: 'SIGNAL', help: 'What stop sends' },
@@ -35,13 +38,17 @@ export const IDENTITY: FlagFamily = {
   ],
   read: (flags, env): RunPart => ({
     ...texts(flags),
-    env: environment(flags.list('env'), env),
+    env: environment([...lines(flags, 'env-file'), ...flags.list('env')], env),
     interactive: flags.bool('interactive'),
     terminal: flags.bool('tty'),
     remove: flags.bool('rm'),
-    labels: labelsOf(flags.list('label')),
+    labels: labelsOf([...lines(flags, 'label-file'), ...flags.list('label')]),
   }),
 };
+
+function lines(flags: ParsedFlags, name: string): readonly string[] {
+  return flags.list(name).flatMap((file) => keyValueFile(name, file));
+}
 
 /** What was not given is left out. */
 function texts(flags: ParsedFlags): RunPart {

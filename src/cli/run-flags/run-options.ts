@@ -3,12 +3,27 @@ import type { RunOptions } from '../../model/run-options.js';
 import type { CommandContext } from '../command.js';
 import type { FlagSpec } from '../flags.js';
 import type { FlagFamily } from './flag-family.js';
+import { IMAGE } from './image.js';
 import { IDENTITY } from './identity.js';
+import { LIMITS } from './limits.js';
+import { NAMESPACES } from './namespaces.js';
 import { NAMES, NETWORK } from './network.js';
+import { PROCESS } from './process.js';
 import { PUBLISH } from './publish.js';
 import { REFUSED_FLAGS } from './refused.js';
+import { SECURITY } from './security.js';
 
-const FAMILIES: readonly FlagFamily[] = [IDENTITY, NETWORK, NAMES, PUBLISH];
+const FAMILIES: readonly FlagFamily[] = [
+  IMAGE,
+  IDENTITY,
+  PROCESS,
+  NETWORK,
+  NAMES,
+  PUBLISH,
+  NAMESPACES,
+  SECURITY,
+  LIMITS,
+];
 
 /** Flags of `run` and `create`. */
 export const RUN_FLAGS: readonly FlagSpec[] = [
@@ -30,6 +45,8 @@ export function runOptions({ flags, env }: CommandContext, command: string): Run
     interactive: false,
     terminal: false,
     remove: false,
+    pull: 'missing',
+    quiet: false,
     networks: [],
     host: {},
     config: {},

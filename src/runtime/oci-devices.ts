@@ -1,0 +1,63 @@
+import type { Confinement, DeviceRule } from '../model/process.js';
+
+interface OciDeviceRule {
+  readonly allow: boolean;
+  readonly type?: string;
+  readonly major?: number;
+  readonly minor?: number;
+  readonly access: string;
+}
+
+/** True where a device cgroup guards devices; elsewhere a `nodev` root does. */
+export function usesDeviceCgroup(confinement: Confinement | undefined): boolean {
+  return (confinement?.deviceRules ?? []).length > 0;
+}
+
+/** Docker's harmless devices: null, zero, full, random, urandom, tty, ptmx, terminals. */
+const OPEN: readonly DeviceRule[] = [
+  [1, 3],
+  [1, 5],
+  [1, 7],
+  [1, 8],
+  [1, 9],
+  [5, 0],
+  [5, 2],
+  [136, -1],
+].map(([major = 0, minor = 0]) => ({ type: 'c', major, minor, access: 'rwm' }));
+
+/** Docker's device cgroup, for runtimes that use cgroups: nothing but the harmless ones may be opened. */
+export function deviceRules(confinement: Confinement | undefined): readonly OciDeviceRule[] {
+  if (confinement?.insecure === true) return [{ allow: true, access: 'rwm' }];
+  const make = (['c', 'b'] as const).map((type): DeviceRule => ({
+    type,
+    major: -1,
+    minor: -1,
+    access: 'm',
+  }));
+  const given = confinement?.deviceRules ?? [];
+  const nodes = usesDeviceCgroup(confinement) ? [] : (confinement?.devices ?? []);
+  const devices = nodes.map(({ type, major, minor }) => ({ type, major, minor, access: 'rwm' }));
+  return [
+    { allow: false, access: 'rwm' },
+    ...[...make, ...OPEN, ...devices, ...given].map(ociRule),
+  ];
+}
+
+/** What is any number is left out: -1 is a number to crun. */
+function ociRule({ type, major, minor, access }: DeviceRule): OciDeviceRule {
+  return {
+    allow: true,
+    type,
+    ...(major < 0 ? {} : { major }),
+    ...(minor < 0 ? {} : { minor }),
+    access,
+  };
+}
+
+/** A device that every container may open. */
+export function isHarmless(type: string, major: number, minor: number): boolean {
+  return OPEN.some(
+    (rule) =>
+      rule.type === type && rule.major === major && (rule.minor === minor || rule.minor === -1),
+  );
+}
