@@ -33,7 +33,7 @@ function loadSeccomp(
   if (kind === 'runc') return { profile };
   const file = join(
     cacheDir,
-    `seccomp-${hexOf(canonicalDigest(profile as never)).slice(0, 16)}-${process.arch}`,
+    `seccomp2-${hexOf(canonicalDigest(profile as never)).slice(0, 16)}-${process.arch}`,
   );
   try {
     return { bpf: readFileSync(file, 'utf8') };

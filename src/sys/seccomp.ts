@@ -33,19 +33,54 @@ export function compileFilter(filter: Filter, scratch: string): Buffer | undefin
   const context = init(filter.defaultAction);
   try {
     for (const arch of filter.architectures) addArch(context, arch);
+    let newest = 0;
     for (const { syscall, action, args } of filter.rules) {
       const number = resolve(syscall) as number;
       if (number === NO_SUCH_SYSCALL) continue;
+      newest = Math.max(newest, number);
       const done = addRule(context, action, number, args.length, encodeArgs(args)) as number;
       if (done !== 0) throw new Error(`libseccomp refuses a rule for ${syscall}: ${String(done)}`);
     }
-    return exported(scratch, (fd) => exportBpf(context, fd) as number);
+    const filtered = exported(scratch, (fd) => exportBpf(context, fd) as number);
+    return Buffer.concat([unknownCalls(newest), filtered]);
   } finally {
     release(context);
   }
 }
 
 const NO_SUCH_SYSCALL = -1;
+/** AUDIT_ARCH_* of linux/audit.h. */
+const AUDIT: Readonly<Record<string, number>> = { x64: 0xc000003e, arm64: 0xc00000b7 };
+const X32_BIT = 0x40000000;
+const [LOAD, IF_EQUAL, IF_AT_LEAST, RETURN] = [0x20, 0x15, 0x35, 0x06];
+const ENOSYS = 0x00050000 | 38;
+
+/**
+ * Calls newer than any of the filter's are answered ENOSYS, as runc does: libraries then fall back to an older call,
+ * which they do not at EPERM. Goes before the program, whose jumps are relative (linux/filter.h).
+ */
+function unknownCalls(newest: number): Buffer {
+  const machine = AUDIT[process.arch];
+  if (machine === undefined) return Buffer.alloc(0);
+  return Buffer.concat([
+    instruction(LOAD, 4),
+    instruction(IF_EQUAL, machine, 0, 4),
+    instruction(LOAD, 0),
+    instruction(IF_AT_LEAST, newest + 1, 0, 2),
+    instruction(IF_AT_LEAST, X32_BIT, 1, 0),
+    instruction(RETURN, ENOSYS),
+  ]);
+}
+
+/** struct sock_filter; `yes` and `no`: how many instructions are left out. */
+function instruction(code: number, value: number, yes = 0, no = 0): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeUInt16LE(code, 0);
+  bytes.writeUInt8(yes, 2);
+  bytes.writeUInt8(no, 3);
+  bytes.writeUInt32LE(value, 4);
+  return bytes;
+}
 
 function exported(scratch: string, write: (fd: number) => number): Buffer {
   const fd = openSync(scratch, 'wx', 0o600);
