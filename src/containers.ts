@@ -129,7 +129,8 @@ export async function attachContainer(
   using _kept = containers.keep(state.id);
   const { terminal } = state;
   routeSignals(terminal, request, state.pid);
-  const attachment = attachTo(containers.path(state.id, 'bundle'), { ...request, terminal });
+  const options = { ...request, terminal, redraw: true };
+  const attachment = attachTo(containers.path(state.id, 'bundle'), options);
   return await follow(state.id, attachment.pump(), workshop);
 }
 

@@ -2,6 +2,7 @@ import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { detachFilter } from '../model/detach-keys.js';
 import { hasCode } from '../model/has-code.js';
+import type { TerminalSize } from '../model/process.js';
 import { rawTerminal } from '../sys/raw-terminal.js';
 import { connectPackets, type PacketSocket } from '../sys/seqpacket.js';
 
@@ -15,6 +16,8 @@ export interface AttachOptions {
   readonly streams: AttachStreams;
   /** The container has a terminal: ours becomes raw and tells its size. */
   readonly terminal: boolean;
+  /** It has shown its prompt before: a changed size and back makes it show it again, as docker does. */
+  readonly redraw?: boolean;
   /** Bytes that end the attachment and leave the container alone. */
   readonly detachKeys: readonly number[];
 }
@@ -62,6 +65,7 @@ async function pump(
   using rawMode = raw ? rawTerminal(STDIN) : undefined;
   const restore = (): void => rawMode?.[Symbol.dispose]();
   if (raw) {
+    if (options.redraw === true) tellSize(bundle, larger(streams.stdout));
     resize();
     streams.stdout.on('resize', resize);
     process.on('exit', restore); // Also when a signal ends us.
@@ -130,8 +134,12 @@ async function sendAll(socket: PacketSocket, data: Uint8Array): Promise<void> {
   }
 }
 
+function larger({ rows, columns }: TerminalSize): TerminalSize {
+  return { rows: rows + 1, columns: columns + 1 };
+}
+
 /** conmon's control FIFO: `1 rows columns`. */
-function tellSize(bundle: string, { rows, columns }: NodeJS.WriteStream): void {
+function tellSize(bundle: string, { rows, columns }: TerminalSize): void {
   try {
     const fd = openSync(join(bundle, 'ctl'), constants.O_WRONLY | constants.O_NONBLOCK);
     try {

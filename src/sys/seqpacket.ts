@@ -2,7 +2,6 @@ import { createRequire } from 'node:module';
 import { closeSync, constants, openSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import type * as Koffi from 'koffi';
-import { hasCode } from '../model/has-code.js';
 import { errnoError } from './errno-error.js';
 
 /** A connected SOCK_SEQPACKET socket, which node:net does not know. */
@@ -35,49 +34,58 @@ export function connectPackets(path: string): PacketSocket {
   const shutdown = libc.func('int shutdown(int, int)') as (fd: number, how: number) => number;
   const fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
   if (fd < 0) fail('socket');
-  // The path may be longer than sun_path: it is named through its directory.
-  const directory = openSync(dirname(path), constants.O_RDONLY | constants.O_DIRECTORY);
-  try {
-    const near = `/proc/self/fd/${String(directory)}/${basename(path)}`;
-    const address = Buffer.alloc(2 + SUN_PATH);
-    address.writeUInt16LE(AF_UNIX, 0);
-    address.write(near, 2);
-    if ((connect as (...args: unknown[]) => number)(fd, address, address.length) < 0) {
-      const error = errnoError(koffi.errno(), 'connect', path);
-      closeSync(fd);
-      throw error;
-    }
-  } finally {
-    closeSync(directory);
-  }
+  withShortName(path, (address) => {
+    if ((connect as (...args: unknown[]) => number)(fd, address, address.length) >= 0) return;
+    const error = errnoError(koffi.errno(), 'connect', path);
+    closeSync(fd);
+    throw error;
+  });
+  let open = true;
+  let waiting = 0;
+  // A call that still waits for its thread would else meet a closed descriptor, or another's of the same number, for ever.
+  const closeWhenIdle = (): void => {
+    if (!open && waiting === 0) closeSync(fd);
+  };
   const later = (call: typeof recv, ...args: unknown[]): Promise<number> =>
     new Promise((resolve, reject) => {
+      waiting++;
       call.async(...args, (error: Error | null, result: number) => {
+        waiting--;
+        closeWhenIdle();
         if (error === null) resolve(result);
         else reject(error);
       });
     });
-  let open = true;
   return {
     receive: async () => {
+      if (!open) return undefined;
       const buffer = Buffer.allocUnsafe(LARGEST);
       const length = await later(recv, fd, buffer, buffer.length, 0);
       return length > 0 ? buffer.subarray(0, length) : undefined;
     },
     send: async (data) =>
-      (await later(send, fd, Buffer.from(data), data.length, MSG_NOSIGNAL)) >= 0,
+      open && (await later(send, fd, Buffer.from(data), data.length, MSG_NOSIGNAL)) >= 0,
     endSending: () => {
-      shutdown(fd, SHUT_WR);
+      if (open) shutdown(fd, SHUT_WR);
     },
     [Symbol.dispose]: () => {
       if (!open) return;
       open = false;
       shutdown(fd, SHUT_RDWR); // Wakes a receive that waits.
-      try {
-        closeSync(fd);
-      } catch (error) {
-        if (!hasCode(error, 'EBADF')) throw error;
-      }
+      closeWhenIdle();
     },
   };
+}
+
+/** A path may be longer than sun_path: it is named through its directory. */
+function withShortName(path: string, use: (address: Buffer) => void): void {
+  const directory = openSync(dirname(path), constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    const address = Buffer.alloc(2 + SUN_PATH);
+    address.writeUInt16LE(AF_UNIX, 0);
+    address.write(`/proc/self/fd/${String(directory)}/${basename(path)}`, 2);
+    use(address);
+  } finally {
+    closeSync(directory);
+  }
 }

@@ -1,0 +1,46 @@
+import { spawn as spawnPty } from '@lydell/node-pty';
+
+/** A program on a terminal of its own. Nothing waits for a time: `until` waits for what is shown. */
+export interface Terminal {
+  /** Everything shown so far. */
+  readonly text: () => string;
+  readonly type: (keys: string) => void;
+  readonly resize: (columns: number, rows: number) => void;
+  /** Resolves when what was shown since `from` (a length of `text`) matches. */
+  readonly until: (pattern: RegExp, from?: number) => Promise<void>;
+  readonly exit: Promise<number>;
+}
+
+export function openTerminal(
+  program: string,
+  args: string[],
+  env: NodeJS.ProcessEnv,
+  size = { cols: 80, rows: 24 },
+): Terminal {
+  const own = { ...env, TERM: 'xterm' } as Record<string, string>;
+  const pty = spawnPty(program, args, { ...size, cwd: process.cwd(), env: own });
+  let text = '';
+  let changed: () => void = () => undefined;
+  pty.onData((data) => {
+    text += data;
+    changed();
+  });
+  return {
+    text: () => text,
+    type: (keys) => {
+      pty.write(keys);
+    },
+    resize: (columns, rows) => {
+      pty.resize(columns, rows);
+    },
+    until: async (pattern, from = 0) => {
+      while (!pattern.test(text.slice(from)))
+        await new Promise<void>((resolve) => (changed = resolve));
+    },
+    exit: new Promise((resolve) => {
+      pty.onExit(({ exitCode }) => {
+        resolve(exitCode);
+      });
+    }),
+  };
+}
