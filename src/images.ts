@@ -28,7 +28,8 @@ export async function imageSize(
   return sizes.reduce((sum, size) => sum + size, 0);
 }
 
-async function layerSizes(
+/** Bytes of each layer, bottom first. */
+export async function layerSizes(
   image: StoredImage,
   { store }: Workshop,
   scope: Scope,

@@ -6,6 +6,7 @@ import { contextListCommand, contextWhyCommand } from './commands/context.js';
 import { inspectCommand, inspectContainerCommand, rmCommand } from './commands/containers.js';
 import { copyCommand, exportCommand } from './commands/copy.js';
 import { doctorCommand } from './commands/doctor.js';
+import { diskUsageCommand } from './commands/disk-usage.js';
 import { execCommand } from './commands/exec.js';
 import {
   historyCommand,
@@ -23,6 +24,7 @@ import {
   stopCommand,
   waitCommand,
 } from './commands/lifecycle.js';
+import { infoCommand } from './commands/info.js';
 import { logsCommand } from './commands/logs.js';
 import {
   networkCreateCommand,
@@ -96,5 +98,7 @@ export const commands: readonly Command[] = [
   pruneCacheCommand,
   pruneSystemCommand,
   doctorCommand,
+  diskUsageCommand,
+  infoCommand,
   versionCommand,
 ];

@@ -1,13 +1,42 @@
+import { hostPlatform } from '../../platform.js';
 import { type Command, say } from '../command.js';
+import { compileTemplate } from '../template/execute.js';
 import { packageVersion } from '../package-version.js';
 
 export const versionCommand: Command = {
   names: ['version', '--version', '-v'],
-  usage: '',
+  usage: '[OPTIONS]',
   summary: 'Show the version',
-  flags: [],
-  run: ({ stdout }) => {
-    say(stdout, `stave version ${packageVersion()}\n`);
+  flags: [
+    {
+      name: 'format',
+      short: 'f',
+      kind: 'text',
+      value: 'TEMPLATE',
+      help: 'json or a Go template, of .Client and .Server (which is the same program)',
+    },
+  ],
+  run: ({ stdout, flags }) => {
+    const format = flags.text('format');
+    const document = versionDocument();
+    if (format === undefined) say(stdout, `stave version ${packageVersion()}\n`);
+    else if (format === 'json') say(stdout, `${JSON.stringify(document)}\n`);
+    else say(stdout, `${compileTemplate(format)(document)}\n`);
     return Promise.resolve(0);
   },
 };
+
+/** docker's document, as far as a program without a daemon has it. */
+function versionDocument(): Record<string, unknown> {
+  const { os, architecture } = hostPlatform();
+  const version = { Version: packageVersion(), Os: os, Arch: architecture };
+  const engine = {
+    Name: 'Engine',
+    Version: packageVersion(),
+    Details: { Os: os, Arch: architecture },
+  };
+  return {
+    Client: { ...version, Context: 'default' },
+    Server: { Platform: { Name: '' }, Components: [engine], ...version },
+  };
+}

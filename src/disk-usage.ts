@@ -1,0 +1,100 @@
+import { cacheEntries } from './cache/collect.js';
+import { directorySize } from './cache/directory-size.js';
+import type { ContainerState } from './model/container.js';
+import type { Digest } from './model/digest.js';
+import type { Scope } from './model/scope.js';
+import type { StoredImage } from './model/stored-image.js';
+import { layerSizes } from './images.js';
+import { rootsOf } from './roots.js';
+import type { Workshop } from './workshop.js';
+
+export interface ImageUsage {
+  readonly image: StoredImage;
+  readonly size: number;
+  /** In layers other images have too. */
+  readonly shared: number;
+  readonly containers: number;
+}
+
+export interface ContainerUsage {
+  readonly state: ContainerState;
+  readonly size: number;
+}
+
+export interface CacheUsage {
+  readonly id: string;
+  /** BuildKit's word: regular, exec.cachemount. */
+  readonly type: string;
+  readonly size: number;
+  /** Milliseconds since the epoch. */
+  readonly used: number;
+}
+
+/** What the store holds, and what of it could be given back. */
+export interface DiskUsage {
+  readonly images: readonly ImageUsage[];
+  readonly containers: readonly ContainerUsage[];
+  readonly cache: readonly CacheUsage[];
+  /** Bytes of all layers of images, each counted once, and of those no container needs. */
+  readonly imageBytes: number;
+  readonly imageReclaimable: number;
+}
+
+/** Bytes in files, as docker counts: directories and the filesystem's own needs left out. */
+export async function diskUsage(workshop: Workshop, scope: Scope): Promise<DiskUsage> {
+  const { store, containers } = workshop;
+  const states = containers.list();
+  const sizes = new Map<Digest, number>();
+  const layersOf = new Map<Digest, readonly Digest[]>();
+  const images = store.images.list();
+  for (const image of images) {
+    const own = await layerSizes(image, workshop, scope);
+    const diffIDs = image.config.rootfs.diff_ids;
+    for (const [i, diffID] of diffIDs.entries()) sizes.set(diffID, own[i] ?? 0);
+    layersOf.set(image.id, [...new Set(diffIDs)]);
+  }
+  const sum = (diffIDs: Iterable<Digest>): number =>
+    [...new Set(diffIDs)].reduce((bytes, diffID) => bytes + (sizes.get(diffID) ?? 0), 0);
+  const owners = countOwners(layersOf.values());
+  const uses = (id: Digest): number => states.filter(({ imageId }) => imageId === id).length;
+  const active = images.filter(({ id }) => uses(id) > 0);
+  const imageBytes = sum(sizes.keys());
+  return {
+    images: images.map((image) => {
+      const layers = layersOf.get(image.id) ?? [];
+      const shared = sum(layers.filter((diffID) => (owners.get(diffID) ?? 0) > 1));
+      return { image, size: sum(layers), shared, containers: uses(image.id) };
+    }),
+    containers: states.map((state) => ({
+      state,
+      size: directorySize(containers.path(state.id, 'upper')),
+    })),
+    cache: cacheUsage(workshop),
+    imageBytes,
+    imageReclaimable: imageBytes - sum(active.flatMap(({ id }) => layersOf.get(id) ?? [])),
+  };
+}
+
+function countOwners(layers: Iterable<readonly Digest[]>): ReadonlyMap<Digest, number> {
+  const counts = new Map<Digest, number>();
+  for (const diffIDs of layers)
+    for (const diffID of diffIDs) counts.set(diffID, (counts.get(diffID) ?? 0) + 1);
+  return counts;
+}
+
+function cacheUsage(workshop: Workshop): CacheUsage[] {
+  const { store } = workshop;
+  const entries = cacheEntries(store, rootsOf(workshop)).map(({ id, bytes, used }) => ({
+    id,
+    type: 'regular',
+    size: bytes,
+    used,
+  }));
+  const mounts = store.mounts.list().map(({ key, lastUsed }) => ({
+    id: key,
+    type: 'exec.cachemount',
+    size: directorySize(store.path('mounts', key, 'fs')),
+    used: Date.parse(lastUsed),
+  }));
+  return [...entries, ...mounts];
+}
