@@ -39,15 +39,18 @@ export interface Attachment extends Disposable {
  */
 export function attach(bundle: string, options: AttachOptions): Attachment {
   const socket = connectPackets(join(bundle, 'attach'));
+  // A receive that waits on its thread would keep the process from exiting, also when a signal ends it.
+  const close = (): void => {
+    socket[Symbol.dispose]();
+  };
+  process.once('exit', close);
   return {
     // The socket goes with it: a receive that waits would keep the process.
     pump: async () => {
       using _open = socket;
       return await pump(socket, bundle, options);
     },
-    [Symbol.dispose]: () => {
-      socket[Symbol.dispose]();
-    },
+    [Symbol.dispose]: close,
   };
 }
 

@@ -95,6 +95,9 @@ async function create(spec: ProcessSpec, place: MonitorPlace, tools: Tools): Pro
   throw new BuildError('runtime', `the container could not be started: ${message.trim()}`);
 }
 
+/** Who detaches leaves a terminal's input open for the next; without a terminal the end of input is the input's end. */
+const TERMINAL = ['-t', '--leave-stdin-open'];
+
 function monitorLine(spec: ProcessSpec, place: MonitorPlace, tools: Prepared): string[] {
   const { dir, openStdin, onExit = [] } = place;
   const { stdio, id } = spec;
@@ -109,7 +112,7 @@ function monitorLine(spec: ProcessSpec, place: MonitorPlace, tools: Prepared): s
       place.log ? `k8s-file:${join(dir, 'log')}` : 'off',
     ])
     .concat(['--full-attach', '--no-sync-log', '--log-level', 'error'])
-    .concat(stdio.kind === 'monitor' && stdio.terminal ? ['-t'] : [], openStdin ? ['-i'] : [])
+    .concat(stdio.kind === 'monitor' && stdio.terminal ? TERMINAL : [], openStdin ? ['-i'] : [])
     .concat(command === undefined ? [] : ['--exit-command', command])
     .concat(args.flatMap((arg) => ['--exit-command-arg', arg]));
 }
