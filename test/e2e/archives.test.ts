@@ -137,7 +137,7 @@ describe('archives load elsewhere', () => {
     assert.equal(other.ok('run', '--rm', 'app:v1').stdout, 'payload\n');
   });
 
-  test('-o - writes a tar to stdout', () => {
+  test('-o - writes a tar to stdout (testTarExporterBasic)', () => {
     const run = spawnSync('bin/stave', ['build', '-q', '-o', '-', join(world.dir, 'app')], {
       env: world.env,
       maxBuffer: 1 << 28,

@@ -230,3 +230,19 @@ test('check() of the API gives the same as values', async () => {
     rmSync(dir, { recursive: true });
   }
 });
+
+test('--call=outline lists secrets, ssh and cache mounts (testOutlineSecrets)', () => {
+  using world = staveWorld();
+  const dockerfile =
+    'FROM scratch AS unused\nRUN --mount=type=secret,id=other true\nFROM scratch AS base\n' +
+    'ARG BAR=678\nRUN --mount=type=secret,target=/etc/passwd,required=true --mount=type=ssh true\n' +
+    'FROM base\nARG BAR\nRUN --mount=type=secret,id=second$BAR --mount=type=cache,target=/c true\n' +
+    'RUN --mount=type=ssh,id=ssh3,required true\n';
+  writeFileSync(join(world.dir, 'Dockerfile'), dockerfile);
+  const { stdout } = world.ok('build', '--call=outline,format=json', world.dir);
+  const outline = JSON.parse(stdout) as Record<string, readonly { name?: string; id?: string }[]>;
+  const names = (key: string): unknown => outline[key]?.map(({ name, id }) => name ?? id);
+  assert.deepEqual(names('secrets'), ['passwd', 'second678']);
+  assert.deepEqual(names('ssh'), ['default', 'ssh3']);
+  assert.equal(outline['cache']?.length, 1);
+});

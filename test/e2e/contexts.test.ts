@@ -141,8 +141,11 @@ describe('a context from the web', () => {
   });
 });
 
-for (const format of ['sha1', 'sha256'] as const) {
-  test(`a context from git (testDockerfileFromGit${format.toUpperCase()})`, async () => {
+for (const [format, shows] of [
+  ['sha1', 'testDockerfileFromGitSHA1'],
+  ['sha256', 'testDockerfileFromGitSHA256'],
+] as const) {
+  test(`a context from git (${shows})`, async () => {
     const root = mkdtempSync(join(world.dir, 'git-'));
     const repository = newRepository(join(root, 'r.git'), `--object-format=${format}`);
     writeFileSync(join(repository, 'Dockerfile'), SIMPLE);

@@ -127,7 +127,7 @@ describe('platforms', () => {
     assert.equal(world.ok('run', '--rm', 'tools').stdout, 'amd64\n');
   });
 
-  test('files of several leave in directories', () => {
+  test('files of several leave in directories (testTarExporterMulti)', () => {
     const [dir, tar] = [join(world.dir, 'split'), join(world.dir, 'split.tar')];
     const file = 'FROM scratch\nCOPY file /d/\n';
     succeed(file, '--platform=arm64,arm', '-o', dir, '-o', `type=tar,dest=${tar}`);

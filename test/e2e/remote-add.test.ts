@@ -196,6 +196,7 @@ describe('ADD of a URL', () => {
 });
 
 for (const format of ['sha1', 'sha256'] as const) {
+  // testAddGitSHA1, testAddGitSHA256
   describe(`ADD of a git repository (testAddGit${format.toUpperCase()})`, () => {
     let server: WebServer;
     let remote = '';
