@@ -141,6 +141,7 @@ describe('a context from the web', () => {
   });
 });
 
+// testDockerfileFromGit
 for (const [format, shows] of [
   ['sha1', 'testDockerfileFromGitSHA1'],
   ['sha256', 'testDockerfileFromGitSHA256'],
