@@ -36,8 +36,13 @@ export function syncDirectory(path: string): void {
 
 /** Replaces a small file so that it is durable when this returns: temp, fsync, rename, fsync of the directory. */
 export function replaceDurably(path: string, text: string): void {
-  const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  rewriteDurably(path, text);
+}
+
+/** The same in a directory that is there: ENOENT when it is not, or goes meanwhile. */
+export function rewriteDurably(path: string, text: string): void {
+  const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
   const fd = openNew(temporary);
   try {
     writeAll(fd, Buffer.from(text));

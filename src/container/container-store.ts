@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { replaceDurably } from '../cache/durable.js';
+import { rewriteDurably } from '../cache/durable.js';
 import { lockFile } from '../cache/lock-file.js';
 import type { ContainerState } from '../model/container.js';
 import { BuildError } from '../model/error.js';
@@ -53,7 +53,7 @@ export interface HeldLock extends Disposable {
 export function createContainerStore(directory: string, now: () => number): ContainerStore {
   const path = (id: string, ...parts: string[]): string => join(directory, id, ...parts);
   const save = (state: ContainerState): void => {
-    replaceDurably(path(state.id, 'state.json'), JSON.stringify(state));
+    saveState(path(state.id, 'state.json'), state);
   };
   // conmon lets go of what it inherited just before it writes the exit code.
   const isEnding = (id: string): boolean =>
@@ -141,9 +141,17 @@ type StoredState = Omit<ContainerState, 'endpoints'> & {
   readonly network?: string;
 };
 
+function saveState(file: string, state: ContainerState): void {
+  try {
+    rewriteDurably(file, JSON.stringify(state));
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) throw error; // Removed meanwhile: it does not come back.
+  }
+}
+
 function readState(file: string): ContainerState | undefined {
   try {
-    // Written whole by replaceDurably, but maybe by a stave that knew less of containers.
+    // Written whole by rewriteDurably, but maybe by a stave that knew less of containers.
     const state = JSON.parse(readFileSync(file, 'utf8')) as StoredState;
     const { network = 'host', autoRemove, hostConfig, endpoints = [] } = state;
     const old = { ...DEFAULT_HOST_CONFIG, NetworkMode: network, AutoRemove: autoRemove };

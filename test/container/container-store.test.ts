@@ -39,3 +39,21 @@ test('a state that a stave wrote before there was a HostConfig reads as one with
     AutoRemove: true,
   });
 });
+
+test('what was removed does not come back when somebody who saw it saves it', (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'stave-containers-'));
+  t.after(() => {
+    rmSync(directory, { recursive: true });
+  });
+  const id = 'e'.repeat(64);
+  mkdirSync(join(directory, id));
+  const state = { id, name: 'seen', status: 'created', network: 'none' };
+  writeFileSync(join(directory, id, 'state.json'), JSON.stringify(state));
+  const containers = createContainerStore(directory, Date.now);
+  const seen = containers.find('seen');
+  containers.save({ ...seen, name: 'saved' });
+  assert.equal(containers.find('saved').id, id);
+  rmSync(join(directory, id), { recursive: true });
+  containers.save(seen);
+  assert.deepEqual(containers.list(), []);
+});
