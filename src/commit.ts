@@ -66,7 +66,10 @@ function treeOf(state: ContainerState, snapshot: Snapshot, { containers }: Works
   return {
     lowers: snapshot.layers.map((layer) => layer.path),
     upper: containers.path(state.id, 'upper'),
-    hidden: HIDDEN,
+    hidden: new Set([
+      ...HIDDEN,
+      ...(state.mounts ?? []).map(({ destination }) => destination.slice(1)),
+    ]),
   };
 }
 

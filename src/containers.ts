@@ -11,9 +11,10 @@ import { checkName, createContainer } from './container/create-container.js';
 import { execInContainer, type ExecOptions } from './container/exec-container.js';
 import { followLog, type FollowOptions } from './container/follow-log.js';
 import { pauseContainer, refusePaused, unpauseContainer } from './container/pause-container.js';
-import { removeContainer as remove } from './container/remove-container.js';
+import { removeContainer as remove, type RemoveOptions } from './container/remove-container.js';
 import { startContainer as start } from './container/start-container.js';
 import { openLayers } from './commit.js';
+import { mountPoints } from './volumes.js';
 import { chooseNetworks } from './choose-networks.js';
 import { launcher } from './launcher.js';
 import { networkSettings } from './network-settings.js';
@@ -239,8 +240,12 @@ export function findRunning(name: string, { containers }: Workshop): ContainerSt
 }
 
 /** By name or id; a running one only with `force`. Throws BuildError `conflict`, `not-found`. */
-export function removeContainer(name: string, force: boolean, workshop: Workshop): Promise<void> {
-  return remove(name, force, workshop.containers);
+export function removeContainer(
+  name: string,
+  options: RemoveOptions,
+  workshop: Workshop,
+): Promise<void> {
+  return remove(name, options, workshop.containers);
 }
 
 /** Go's zero time. */
@@ -270,6 +275,7 @@ export function inspectContainer(name: string, workshop: Workshop): Record<strin
     Name: `/${state.name}`,
     LogPath: containers.path(state.id, 'log'),
     HostConfig: state.hostConfig,
+    Mounts: mountPoints(state, workshop),
     NetworkSettings: networkSettings(state, workshop),
     Config: {
       Hostname: state.hostname,

@@ -51,7 +51,7 @@ export async function pruneContainers(filters: Filters, workshop: Workshop): Pro
     if (isUp(state) || !goes(Date.parse(state.created), state.config.Labels)) continue;
     const size = directorySize(containers.path(state.id, 'upper'));
     try {
-      await removeContainer(state.id, false, containers);
+      await removeContainer(state.id, { force: false, volumes: false }, containers);
     } catch (error) {
       if (error instanceof BuildError) continue; // It was started meanwhile, or is gone.
       throw error;

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { openStore, type Store } from './cache/store.js';
 import { storeRoot } from './cache/store-root.js';
 import { type ContainerStore, createContainerStore } from './container/container-store.js';
+import { createVolumeStore, type VolumeStore } from './container/volume-store.js';
 import type { Monitor, Runtime } from './model/process.js';
 import { createNetworks, type Networks } from './network/networks.js';
 import type { Platform } from './model/oci.js';
@@ -17,6 +18,7 @@ export interface Workshop extends AsyncDisposable {
   /** Runs containers that outlive this process. */
   readonly monitor: () => Promise<Monitor>;
   readonly containers: ContainerStore;
+  readonly volumes: () => VolumeStore;
   /** Of containers, and what those have on the host. */
   readonly networks: () => Networks;
   readonly platform: Platform;
@@ -72,6 +74,7 @@ export function openWorkshop(root: string | undefined, env: NodeJS.ProcessEnv): 
     get containers() {
       return openContainers();
     },
+    volumes: () => createVolumeStore(store().path('volumes'), now),
     networks: openNetworks,
     platform: hostPlatform(),
     env,

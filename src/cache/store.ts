@@ -42,13 +42,14 @@ export interface StoreOptions {
 
 const VERSION = 1;
 const OUR_NAMES =
-  /^(blobs|refs|trees|containers|records|contexts|networks|leases|locks|mounts|tmp|trash|userns|lost\+found|version\.[0-9a-f]+\.tmp)$/;
+  /^(blobs|refs|trees|containers|records|contexts|networks|leases|locks|mounts|tmp|trash|userns|volumes|lost\+found|version\.[0-9a-f]+\.tmp)$/;
 const DIRECTORIES = ['blobs/sha256', 'refs', 'trees', 'containers', 'records', 'contexts'].concat([
   'leases',
   'locks',
   'mounts',
   'tmp',
   'trash',
+  'volumes',
 ]);
 
 /**

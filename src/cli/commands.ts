@@ -48,6 +48,13 @@ import { createCommand, runCommand } from './commands/run.js';
 import { statsCommand } from './commands/stats.js';
 import { topCommand } from './commands/top.js';
 import { versionCommand } from './commands/version.js';
+import {
+  volumeCreateCommand,
+  volumeInspectCommand,
+  volumeListCommand,
+  volumePruneCommand,
+  volumeRemoveCommand,
+} from './commands/volume.js';
 
 /** Every command, in the order the help shows them. */
 export const commands: readonly Command[] = [
@@ -88,6 +95,11 @@ export const commands: readonly Command[] = [
   pruneImagesCommand,
   saveCommand,
   loadCommand,
+  volumeCreateCommand,
+  volumeInspectCommand,
+  volumeListCommand,
+  volumePruneCommand,
+  volumeRemoveCommand,
   networkCreateCommand,
   networkListCommand,
   networkInspectCommand,

@@ -39,7 +39,8 @@ export function writeChangeLayer(
   for (const { from, to } of directories.reverse()) copyFacts(from, to);
 }
 
-function copyEntry(from: Buffer, to: Buffer, links: Map<string, Buffer>): void {
+/** Anything but a directory. */
+export function copyEntry(from: Buffer, to: Buffer, links: Map<string, Buffer>): void {
   const stat = lstatSync(from);
   const inode = `${String(stat.dev)}:${String(stat.ino)}`;
   const first = stat.nlink > 1 ? links.get(inode) : undefined;
@@ -59,7 +60,7 @@ function copyEntry(from: Buffer, to: Buffer, links: Map<string, Buffer>): void {
 }
 
 /** chown drops set-id bits and capabilities, so it comes first. */
-function copyFacts(from: Buffer, to: Buffer): void {
+export function copyFacts(from: Buffer, to: Buffer): void {
   const stat = lstatSync(from, { bigint: true });
   const { uid, gid, mode, device } = inodeOf(from, stat);
   giveOwner(to, uid, gid);

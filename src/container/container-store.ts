@@ -22,6 +22,7 @@ import { cgroupPath } from '../runtime/oci-cgroup.js';
 import { removeCgroup } from '../runtime/remove-cgroup.js';
 import { sys } from '../sys/sys.js';
 import { deliver } from './deliver.js';
+import { createVolumeStore, type VolumeStore } from './volume-store.js';
 
 /** Containers on disk: `containers/<id>/state.json`, `upper/`, `work/`, `log`, `lock`. */
 export interface ContainerStore {
@@ -42,7 +43,8 @@ export interface ContainerStore {
   readonly isRunning: (id: string) => boolean;
   /** Held while a name is chosen and saved, across processes. */
   readonly lockNames: (signal: AbortSignal) => Promise<AsyncDisposable>;
-  readonly remove: (id: string) => void;
+  /** With its anonymous volumes, if so wished, that no other container has. */
+  readonly remove: (id: string, volumes?: 'with volumes') => void;
 }
 
 /** `fd` may be handed to a child, which then holds the lock too. */
@@ -50,7 +52,11 @@ export interface HeldLock extends Disposable {
   readonly fd: number;
 }
 
-export function createContainerStore(directory: string, now: () => number): ContainerStore {
+export function createContainerStore(
+  directory: string,
+  now: () => number,
+  volumes: VolumeStore = createVolumeStore(join(directory, '../volumes'), now),
+): ContainerStore {
   const path = (id: string, ...parts: string[]): string => join(directory, id, ...parts);
   const save = (state: ContainerState): void => {
     saveState(path(state.id, 'state.json'), state);
@@ -59,9 +65,11 @@ export function createContainerStore(directory: string, now: () => number): Cont
   const isEnding = (id: string): boolean =>
     !existsSync(path(id, 'exit', id)) && isMonitor(path(id, 'monitor.pid'), id);
   const isRunning = (id: string): boolean => isLocked(path(id, 'lock'), 'shared') || isEnding(id);
-  const remove = (id: string): void => {
+  const remove = (id: string, also?: 'with volumes'): void => {
+    const names = also === undefined ? [] : volumesOf(readState(path(id, 'state.json')));
     unmount(path(id, 'root'));
     discard(path(id), join(directory, '../trash'));
+    if (names.length > 0) removeUnused(names, { directory, volumes });
   };
   const read = (id: string): ContainerState | undefined => {
     const state = readState(path(id, 'state.json'));
@@ -74,21 +82,15 @@ export function createContainerStore(directory: string, now: () => number): Cont
     save(ended);
     return ended;
   };
-  const list = (): ContainerState[] =>
-    readdirSync(directory)
-      .map(read)
-      .filter((state) => state !== undefined)
-      .filter((state) => {
-        if (
-          !state.autoRemove ||
-          state.status !== 'exited' ||
-          isLocked(path(state.id, 'keep'), 'exclusive')
-        )
-          return true;
-        remove(state.id);
-        return false;
-      })
+  const isGoing = ({ id, autoRemove, status }: ContainerState): boolean =>
+    autoRemove && status === 'exited' && !isLocked(path(id, 'keep'), 'exclusive');
+  const list = (): ContainerState[] => {
+    const found = readdirSync(directory).flatMap((id) => read(id) ?? []);
+    for (const { id } of found.filter(isGoing)) remove(id, 'with volumes');
+    return found
+      .filter(({ id }) => existsSync(path(id)))
       .sort((a, b) => b.created.localeCompare(a.created));
+  };
   return {
     path,
     list,
@@ -130,6 +132,24 @@ function unmount(root: string): void {
   } catch (error) {
     if (!hasCode(error, 'EINVAL', 'ENOENT', 'EPERM')) throw error;
   }
+}
+
+interface Stores {
+  readonly directory: string;
+  readonly volumes: VolumeStore;
+}
+
+/** Those of the volumes that are anonymous and in no container. */
+function removeUnused(names: readonly string[], { directory, volumes }: Stores): void {
+  const left = readdirSync(directory).map((id) => readState(join(directory, id, 'state.json')));
+  const used = new Set(left.flatMap(volumesOf));
+  const anonymous = new Set(volumes.list().flatMap((each) => (each.anonymous ? each.name : [])));
+  for (const name of names) if (anonymous.has(name) && !used.has(name)) volumes.remove(name);
+}
+
+/** Names of the volumes a container has mounted. */
+export function volumesOf(state: Pick<ContainerState, 'mounts'> | undefined): readonly string[] {
+  return (state?.mounts ?? []).flatMap(({ name }) => name ?? []);
 }
 
 function isAlive({ status }: ContainerState): boolean {

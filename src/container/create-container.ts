@@ -10,8 +10,10 @@ import type { RunConfig } from '../model/oci.js';
 import type { RunOptions } from '../model/run-options.js';
 import type { Scope } from '../model/scope.js';
 import type { Snapshot } from '../model/stores.js';
+import { containerMounts } from './container-mounts.js';
 import type { ContainerStore } from './container-store.js';
 import { randomName } from './names.js';
+import type { VolumeStore } from './volume-store.js';
 
 export interface RunImage {
   readonly id: Digest;
@@ -24,13 +26,14 @@ export interface CreateDeps {
   readonly containers: ContainerStore;
   readonly now: () => number;
   readonly endpoints: readonly EndpointConfig[];
+  readonly volumes: () => VolumeStore;
 }
 
 /** Writes a container that has not started. Throws BuildError `conflict` when its name is taken, in docker's words. */
 export async function createContainer(
   options: RunOptions,
   image: RunImage,
-  { containers, now, endpoints }: CreateDeps,
+  { containers, now, endpoints, volumes }: CreateDeps,
   scope: Scope,
 ): Promise<ContainerState> {
   const id = randomBytes(32).toString('hex');
@@ -40,6 +43,10 @@ export async function createContainer(
   // Of two that are created at once with one name, one finds it taken.
   await using _names = await containers.lockNames(scope.signal);
   const name = nameFor(options.name, containers);
+  const hostConfig = { ...DEFAULT_HOST_CONFIG, ...options.host, AutoRemove: options.remove };
+  const anonymous = Object.keys(config.Volumes ?? {});
+  const deps = { volumes: volumes(), findContainer: containers.find };
+  const mounts = containerMounts({ host: hostConfig, anonymous }, deps);
   const state: ContainerState = {
     id,
     name,
@@ -55,7 +62,8 @@ export async function createContainer(
     openStdin: options.interactive,
     autoRemove: options.remove,
     endpoints,
-    hostConfig: { ...DEFAULT_HOST_CONFIG, ...options.host, AutoRemove: options.remove },
+    hostConfig,
+    mounts,
     status: 'created',
     exitCode: 0,
     pid: 0,
@@ -108,6 +116,7 @@ function configOf(options: RunOptions, config: RunConfig): RunConfig {
     ...(workdir === undefined ? {} : { WorkingDir: workdir }),
     ...(labels === undefined ? {} : { Labels: { ...config.Labels, ...labels } }),
     ...(stopSignal === undefined ? {} : { StopSignal: stopSignal }),
+    ...volumesPart(options, config),
     ...options.config,
     ...exposed(config.ExposedPorts, options.config.ExposedPorts),
     Env: mergeEnv(config.Env ?? [], options.env),
@@ -117,6 +126,11 @@ function configOf(options: RunOptions, config: RunConfig): RunConfig {
 /** What is published or exposed is so on top of what the image exposes. */
 function exposed(image: RunConfig['ExposedPorts'], given: RunConfig['ExposedPorts']): RunConfig {
   return given === undefined ? {} : { ExposedPorts: { ...image, ...given } };
+}
+
+function volumesPart({ volumes }: RunOptions, { Volumes }: RunConfig): RunConfig {
+  if (volumes.length === 0) return {};
+  return { Volumes: { ...Volumes, ...Object.fromEntries(volumes.map((path) => [path, {}])) } };
 }
 
 function argsOf({ Entrypoint, Cmd }: RunConfig): readonly string[] {

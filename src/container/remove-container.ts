@@ -5,13 +5,19 @@ import type { ContainerStore } from './container-store.js';
 
 const KILL = 9;
 
+export interface RemoveOptions {
+  readonly force: boolean;
+  /** Also its anonymous volumes. */
+  readonly volumes: boolean;
+}
+
 /**
  * Removes a container with its writable layer; a running one only with `force`, which kills everything in it. Throws
  * BuildError `conflict` in docker's words.
  */
 export async function removeContainer(
   text: string,
-  force: boolean,
+  { force, volumes }: RemoveOptions,
   containers: ContainerStore,
 ): Promise<void> {
   const state = containers.find(text);
@@ -19,7 +25,7 @@ export async function removeContainer(
     if (!force) throw running(state);
     await stopContainer(state, { signal: KILL, timeoutMs: 1 }, containers);
   }
-  containers.remove(state.id);
+  containers.remove(state.id, volumes ? 'with volumes' : undefined);
 }
 
 function running({ name, status }: ContainerState): BuildError {

@@ -8,10 +8,12 @@ import { BuildError } from '../model/error.js';
 import type { ContainerNetworks } from '../model/network.js';
 import type { Monitor, ProcessSpec, TerminalSize } from '../model/process.js';
 import type { Snapshot } from '../model/stores.js';
+import { usesDeviceCgroup } from '../runtime/oci-devices.js';
 import { needsCgroup } from '../runtime/oci-cgroup.js';
 import { findProgram } from '../runtime/prepare.js';
 import { resolveGroup, resolveUser, type UserFiles } from '../runtime/users.js';
 import { sys } from '../sys/sys.js';
+import { attachVolumes } from './attach-volumes.js';
 import { checkProgram } from './check-program.js';
 import { confinementOf } from './confinement-of.js';
 import { type StartingNetwork, startNetwork } from './container-network.js';
@@ -19,6 +21,7 @@ import { type ContainerStore, startOf } from './container-store.js';
 import { mergeEnv } from './create-container.js';
 import { deliver } from './deliver.js';
 import { refusePaused } from './pause-container.js';
+import type { VolumeStore } from './volume-store.js';
 
 export interface StartDeps {
   readonly containers: ContainerStore;
@@ -27,6 +30,7 @@ export interface StartDeps {
   /** The image's layers. */
   readonly snapshot: Snapshot;
   readonly env: NodeJS.ProcessEnv;
+  readonly volumes: () => VolumeStore;
   /** Of our terminal, for its own to begin with. */
   readonly size?: TerminalSize;
   readonly networks: () => ContainerNetworks;
@@ -95,6 +99,9 @@ async function abandon(id: string, pid: number, { containers, error }: Abandon):
 
 function prepare(state: ContainerState, network: StartingNetwork, deps: StartDeps): ProcessSpec {
   const root = mountRoot(state, deps);
+  const confinement = confinementOf(state, (id) => pidOf(id, deps.containers));
+  const devices = confinement.insecure || usesDeviceCgroup(confinement);
+  const lateMounts = attachVolumes(state, { root, volumes: deps.volumes(), devices });
   const tree = mergedView([root]);
   const { config } = state;
   const user = userOf(state, userFiles(tree));
@@ -110,7 +117,7 @@ function prepare(state: ContainerState, network: StartingNetwork, deps: StartDep
     env,
     cwd,
     user,
-    confinement: confinementOf(state, (id) => pidOf(id, deps.containers)),
+    confinement: { ...confinement, ...(lateMounts.length === 0 ? {} : { lateMounts }) },
     network: network.namespace,
     hostname: state.hostname,
     mounts: [

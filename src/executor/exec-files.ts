@@ -4,7 +4,7 @@ import type { ExecSpec } from '../model/graph.js';
 import type { BindMount } from '../model/process.js';
 import type { ExtraHost } from '../model/run-settings.js';
 import { hostsFile, resolvConf } from '../runtime/network-files.js';
-import { hostSource, type MountSource } from './exec-mounts.js';
+import { hostSource, type MountSource } from '../runtime/attach-mounts.js';
 
 /** /etc/hosts and /etc/resolv.conf of one step: mounted, so that they are never in a layer. */
 export function networkFiles(

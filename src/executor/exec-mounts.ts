@@ -6,47 +6,17 @@ import type { BindMountSpec, CacheMountSpec, MountSpec, TmpfsMountSpec } from '.
 import { hasCode } from '../model/has-code.js';
 import type { Scope } from '../model/scope.js';
 import type { Layer, Snapshot } from '../model/stores.js';
-import {
-  attachMount,
-  cloneMount,
-  type MountAttributes,
-  newMount,
-  openInRoot,
-} from '../sys/mounts.js';
+import { hostSource, type MountSource } from '../runtime/attach-mounts.js';
+import { checkTarget } from '../runtime/mount-target.js';
+import { cloneMount, newMount, openInRoot } from '../sys/mounts.js';
 import { bindEntry, treeOf } from './bind-source.js';
 import type { CleanupStack } from './cleanup-stack.js';
 import type { ExecutorDeps } from './executor-deps.js';
-import { checkTarget, MountRoot } from './mount-target.js';
 import type { MountStubs } from './mount-stubs.js';
 import { stageContents, stageFiles } from './stage-files.js';
 import type { UpperWriter } from './upper-writer.js';
 
 const O_PATH = 0o10000000;
-
-/** A thing to mount: `open` gives a mount that is attached nowhere yet. */
-export interface MountSource {
-  readonly target: string;
-  readonly kind: 'file' | 'directory';
-  readonly open: () => number;
-}
-
-/** A mount of a file or directory of the host that is ours. */
-export function hostSource(
-  target: string,
-  file: string | Buffer,
-  attributes: MountAttributes,
-): MountSource {
-  const kind = lstatSync(file).isDirectory() ? 'directory' : 'file';
-  return { target, kind, open: () => cloned(openSync(file, O_PATH), attributes) };
-}
-
-function cloned(fd: number, attributes: MountAttributes): number {
-  try {
-    return cloneMount(fd, attributes);
-  } finally {
-    closeSync(fd);
-  }
-}
 
 export interface MountJob {
   readonly specs: readonly MountSpec[];
@@ -247,39 +217,6 @@ export function planTargets(
       stubs.add(path, kind);
     before.push(path);
   }
-}
-
-/** Puts every source on its target, in order. */
-export function attachAll(root: string, sources: readonly MountSource[]): void {
-  using place = new MountRoot(root);
-  for (const source of sources) {
-    const target = place.open(source.target, source.kind);
-    let mount: number | undefined;
-    try {
-      mount = source.open();
-      attachMount(mount, target);
-    } catch (error) {
-      if (hasCode(error, 'ENOENT', 'ESTALE')) throw vanished(source);
-      throw hasCode(error, 'ENOTDIR') ? mismatch(source) : error;
-    } finally {
-      if (mount !== undefined) closeSync(mount);
-      closeSync(target);
-    }
-  }
-}
-
-/** It was there a moment ago: a step that shares a cache mount took it away. */
-function vanished({ target }: MountSource): BuildError {
-  return new BuildError(
-    'conflict',
-    `--mount target=${target}: removed by another step while this one began`,
-    { hint: 'sharing=locked keeps other steps out of a cache mount' },
-  );
-}
-
-function mismatch({ target, kind }: MountSource): BuildError {
-  const other = kind === 'file' ? 'directory' : 'file';
-  return new BuildError('syntax', `cannot mount a ${kind} on ${target}, which is a ${other}`);
 }
 
 /** The mode a fresh tmpfs takes over from the directory it covers. */

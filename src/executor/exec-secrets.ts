@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { BuildError } from '../model/error.js';
 import type { SecretMountSpec } from '../model/graph.js';
 import { nearest } from '../model/nearest.js';
-import { hostSource, type MountSource } from './exec-mounts.js';
+import { hostSource, type MountSource } from '../runtime/attach-mounts.js';
 import type { Secrets } from './secrets.js';
 
 /** The file of a secret mount, written to `directory` (a tmpfs); undefined when there is none to mount. */

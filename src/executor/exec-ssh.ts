@@ -5,7 +5,7 @@ import type { SshMountSpec } from '../model/graph.js';
 import { nearest } from '../model/nearest.js';
 import type { SshSource } from '../model/run-settings.js';
 import type { CleanupStack } from './cleanup-stack.js';
-import { hostSource, type MountSource } from './exec-mounts.js';
+import { hostSource, type MountSource } from '../runtime/attach-mounts.js';
 
 /** The socket of an ssh mount, made in `directory`; undefined when none was given and none is required. */
 export async function sshSocket(

@@ -13,14 +13,8 @@ import { mountNewTmpfs } from '../sys/mounts.js';
 import { sys } from '../sys/sys.js';
 import { CleanupStack } from './cleanup-stack.js';
 import { hostnameOf, networkFiles, scriptMount } from './exec-files.js';
-import {
-  attachAll,
-  hostSource,
-  modeAt,
-  MountSources,
-  type MountSource,
-  planTargets,
-} from './exec-mounts.js';
+import { attachAll, hostSource, type MountSource } from '../runtime/attach-mounts.js';
+import { modeAt, MountSources, planTargets } from './exec-mounts.js';
 import { secretFile, secretValue, secretVariable } from './exec-secrets.js';
 import { sshSocket } from './exec-ssh.js';
 import { exitHint } from './exit-hint.js';

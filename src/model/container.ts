@@ -3,6 +3,7 @@ import { BuildError } from './error.js';
 import type { HostConfig } from './host-config.js';
 import type { EndpointConfig } from './network.js';
 import type { RunConfig } from './oci.js';
+import type { ContainerMount } from './volume.js';
 
 export type ContainerStatus = 'created' | 'running' | 'paused' | 'exited';
 
@@ -33,6 +34,8 @@ export interface ContainerConfig {
   /** Networks it joins when it starts, its way out first; none when it has the host's network, another's or none. */
   readonly endpoints: readonly EndpointConfig[];
   readonly hostConfig: HostConfig;
+  /** Those inside others after them. */
+  readonly mounts?: readonly ContainerMount[];
   /** RFC 3339. */
   readonly created: string;
 }

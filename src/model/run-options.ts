@@ -37,6 +37,8 @@ export interface RunOptions {
   readonly quiet: boolean;
   /** `linux/arm64`; absent: the machine's. */
   readonly platform?: string;
+  /** Places of anonymous volumes. */
+  readonly volumes: readonly string[];
   /** What was given of it; the rest is as DEFAULT_HOST_CONFIG says. */
   readonly host: Partial<HostConfig>;
   /** Replaces what the image's config says. */

@@ -17,6 +17,7 @@ const RESOLVE_NO_MAGICLINKS = 0x02;
 const RESOLVE_IN_ROOT = 0x10;
 const OPEN_TREE_CLONE = 1;
 const AT_EMPTY_PATH = 0x1000;
+const AT_RECURSIVE = 0x8000;
 const AT_FDCWD = -100;
 const MOVE_MOUNT_F_EMPTY_PATH = 0x04;
 const MOVE_MOUNT_T_EMPTY_PATH = 0x40;
@@ -41,13 +42,14 @@ export function openInRoot(root: number, path: string | Buffer): number {
   }
 }
 
-/** A mount of the file or directory at `fd`, not attached anywhere yet. */
-export function cloneMount(fd: number, attributes: MountAttributes): number {
-  const flags = OPEN_TREE_CLONE | O_CLOEXEC | AT_EMPTY_PATH;
+/** A mount of the file or directory at `fd`, not attached anywhere yet; `recursive` with all that is mounted below. */
+export function cloneMount(fd: number, attributes: MountAttributes, recursive = false): number {
+  const depth = recursive ? AT_RECURSIVE : 0;
+  const flags = OPEN_TREE_CLONE | O_CLOEXEC | AT_EMPTY_PATH | depth;
   const mount = libc().syscall('open_tree', fd, cstring(''), flags);
   if (mount < 0) libc().fail('open_tree');
   try {
-    setAttributes(mount, attributes);
+    setAttributes(mount, attributes, depth);
     return mount;
   } catch (error) {
     closeSync(mount);
@@ -55,14 +57,14 @@ export function cloneMount(fd: number, attributes: MountAttributes): number {
   }
 }
 
-function setAttributes(mount: number, attributes: MountAttributes): void {
+function setAttributes(mount: number, attributes: MountAttributes, depth: number): void {
   const attr = Buffer.alloc(32);
   attr.writeBigUInt64LE(BigInt(attributeBits(attributes)), 0);
   const done = libc().syscall(
     'mount_setattr',
     mount,
     cstring(''),
-    AT_EMPTY_PATH,
+    AT_EMPTY_PATH | depth,
     attr,
     attr.length,
   );

@@ -68,7 +68,7 @@ describe('containers in the foreground', () => {
       [['-u', '4294967295', 'bb', 'id'], 125, /^ERROR: invalid user "4294967295"/],
       [['--nonsense', 'bb'], 125, /^ERROR: unknown flag: --nonsense/],
       [['--volum=/x', 'bb'], 125, /did you mean --volume\?/],
-      [['-v', '/x:/y', 'bb'], 125, /^ERROR: -v is not supported yet/],
+      [['-v', '/x:/y:foo', 'bb'], 125, /^ERROR: invalid mode: foo/],
       [[], 125, /requires at least 1 argument/],
       [['--name=-x', 'bb'], 125, /^ERROR: Invalid container name \(-x\)/],
       [['-it', 'bb', 'true'], 125, /^ERROR: the input device is not a TTY/],

@@ -13,16 +13,18 @@ export const rmCommand: Command = {
   summary: 'Remove containers',
   flags: [
     { name: 'force', short: 'f', kind: 'bool', help: 'Also a running one (SIGKILL)' },
-    { name: 'volumes', short: 'v', kind: 'bool', help: 'Accepted: there are no anonymous volumes' },
+    { name: 'volumes', short: 'v', kind: 'bool', help: 'And its anonymous volumes' },
     { name: 'link', short: 'l', kind: 'bool', help: '', later: true },
   ],
   run: async (context) => {
     const names = atLeastOne(context, 'stave rm [OPTIONS] CONTAINER...');
+    const { flags } = context;
     await using workshop = openWorkshop(undefined, context.env);
     let failure: Error | undefined;
     for (const name of names) {
       try {
-        await removeContainer(name, context.flags.bool('force'), workshop);
+        const options = { force: flags.bool('force'), volumes: flags.bool('volumes') };
+        await removeContainer(name, options, workshop);
         say(context.stdout, `${name}\n`);
       } catch (error) {
         failure ??= asError(error);

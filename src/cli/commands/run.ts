@@ -70,7 +70,7 @@ async function run(context: CommandContext): Promise<number> {
     return (await runAttached(state, request, workshop)) ?? 0;
   } finally {
     if (options.remove && !workshop.containers.isRunning(state.id))
-      workshop.containers.remove(state.id);
+      workshop.containers.remove(state.id, 'with volumes');
   }
 }
 

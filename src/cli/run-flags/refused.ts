@@ -5,11 +5,6 @@ const LATER: readonly (readonly [name: string, short?: string])[] = [
   // Networks.
   ['link'],
   ['link-local-ip'],
-  // Storage.
-  ['mount'],
-  ['tmpfs'],
-  ['volume', 'v'],
-  ['volumes-from'],
   // Lifecycle.
   ['attach', 'a'],
   ['health-cmd'],

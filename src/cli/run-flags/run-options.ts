@@ -12,6 +12,7 @@ import { PROCESS } from './process.js';
 import { PUBLISH } from './publish.js';
 import { REFUSED_FLAGS } from './refused.js';
 import { SECURITY } from './security.js';
+import { STORAGE } from './storage.js';
 
 const FAMILIES: readonly FlagFamily[] = [
   IMAGE,
@@ -23,6 +24,7 @@ const FAMILIES: readonly FlagFamily[] = [
   NAMESPACES,
   SECURITY,
   LIMITS,
+  STORAGE,
 ];
 
 /** Flags of `run` and `create`. */
@@ -48,6 +50,7 @@ export function runOptions({ flags, env }: CommandContext, command: string): Run
     pull: 'missing',
     quiet: false,
     networks: [],
+    volumes: [],
     host: {},
     config: {},
   };

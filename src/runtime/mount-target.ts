@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, readlinkSync } from 'node:fs';
+import { closeSync, fstatSync, mkdirSync, openSync, readlinkSync } from 'node:fs';
 import { BuildError } from '../model/error.js';
 import { hasCode } from '../model/has-code.js';
 import { openInRoot } from '../sys/mounts.js';
@@ -50,6 +50,20 @@ export class MountRoot implements Disposable {
       closeSync(fd);
       throw error;
     }
+  }
+
+  /** As `open`, of a directory that is there; undefined when there is none. */
+  find(target: string): number | undefined {
+    let fd: number;
+    try {
+      fd = openInRoot(this.#fd, target);
+    } catch (error) {
+      if (hasCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return undefined;
+      throw error;
+    }
+    if (fstatSync(fd).isDirectory()) return fd;
+    closeSync(fd);
+    return undefined;
   }
 
   #openOrMake(target: string, kind: 'file' | 'directory'): number {

@@ -1,0 +1,164 @@
+import { closeSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { deviceNumbers } from '../cache/device-number.js';
+import type { ContainerState } from '../model/container.js';
+import { BuildError } from '../model/error.js';
+import { hasCode } from '../model/has-code.js';
+import type { LateMount } from '../model/process.js';
+import type { ContainerMount } from '../model/volume.js';
+import { attachAll, type MountSource } from '../runtime/attach-mounts.js';
+import { MountRoot } from '../runtime/mount-target.js';
+import { isHarmless } from '../runtime/oci-devices.js';
+import { cloneMount, type MountAttributes, newMount, openInRoot } from '../sys/mounts.js';
+import { copyTree } from './copy-tree.js';
+import type { VolumeStore } from './volume-store.js';
+
+const O_PATH = 0o10000000;
+
+export interface AttachPlace {
+  readonly root: string;
+  readonly volumes: VolumeStore;
+  /** Something else than the mount itself keeps devices closed, or nothing does. */
+  readonly devices: boolean;
+}
+
+/**
+ * Mounts what a container has mounted into its root, by descriptor, before the runtime starts. Gives what the runtime must
+ * mount itself: what is below /dev and /sys, which it makes.
+ */
+export function attachVolumes(
+  { mounts = [], started }: ContainerState,
+  place: AttachPlace,
+): readonly LateMount[] {
+  const late = mounts.filter(({ destination }) => isLate(destination));
+  const inRoot = mounts.filter(({ destination }) => !isLate(destination));
+  for (const mount of started === undefined ? inRoot : [])
+    if (mount.type === 'volume' && mount.noCopy !== true) populate(mount, place);
+  for (const mount of inRoot) attachAll(place.root, [sourceOf(mount, place)]);
+  return late.map((mount) => lateMount(mount, place));
+}
+
+function isLate(destination: string): boolean {
+  return /^\/(dev|sys)\//.test(destination);
+}
+
+function sourceOf(mount: ContainerMount, place: AttachPlace): MountSource {
+  const { destination: target, readonly } = mount;
+  if (mount.type === 'tmpfs') {
+    const { data, attributes } = tmpfsOptions(mount);
+    return { target, kind: 'directory', open: () => newMount('tmpfs', data, attributes) };
+  }
+  const fd = openSource(mount, place);
+  const stat = statSync(`/proc/self/fd/${String(fd)}`);
+  const { major, minor } = deviceNumbers(stat.rdev);
+  const harmless = stat.isCharacterDevice() && isHarmless('c', major, minor);
+  const attributes = { readonly, nodev: !place.devices && !harmless };
+  const recursive = mount.type === 'bind' && mount.nonRecursive !== true;
+  return {
+    target,
+    kind: stat.isDirectory() ? 'directory' : 'file',
+    open: () => {
+      try {
+        return cloneMount(fd, attributes, recursive);
+      } finally {
+        closeSync(fd);
+      }
+    },
+  };
+}
+
+function openSource(mount: ContainerMount, { volumes }: AttachPlace): number {
+  if (mount.type === 'bind') return openBind(mount);
+  const { name = '', subpath } = mount;
+  volumes.find(name);
+  const fd = openSync(volumes.path(name), O_PATH);
+  if (subpath === undefined) return fd;
+  try {
+    return openInRoot(fd, subpath);
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) throw error;
+    throw new BuildError('not-found', `cannot access path ${subpath} of volume ${name}`);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function openBind({ source = '', createSource }: ContainerMount): number {
+  try {
+    return openSync(source, O_PATH);
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) throw error;
+    if (createSource !== true)
+      throw new BuildError(
+        'not-found',
+        `invalid mount config for type "bind": bind source path does not exist: ${source}`,
+      );
+    mkdirSync(source, { recursive: true, mode: 0o755 });
+    return openSync(source, O_PATH);
+  }
+}
+
+/** What the image has in its place, into a volume that is empty; whole or not at all. */
+function populate(
+  { name = '', destination }: ContainerMount,
+  { root, volumes }: AttachPlace,
+): void {
+  const data = volumes.path(name);
+  if (!statSync(data, { throwIfNoEntry: false })?.isDirectory() || readdirSync(data).length > 0)
+    return;
+  using place = new MountRoot(root);
+  const fd = place.find(destination);
+  if (fd === undefined) return;
+  const copy = join(data, '../.copy');
+  rmSync(copy, { recursive: true, force: true });
+  try {
+    const from = Buffer.from(`/proc/self/fd/${String(fd)}/.`);
+    copyTree(from, Buffer.from(copy));
+    renameSync(copy, data);
+  } catch (error) {
+    // A container that was quicker has it mounted or filled.
+    if (!hasCode(error, 'ENOTEMPTY', 'EEXIST', 'EBUSY', 'ENOTDIR')) throw error;
+  } finally {
+    rmSync(copy, { recursive: true, force: true });
+    closeSync(fd);
+  }
+}
+
+const FLAGS: Readonly<Record<string, MountAttributes>> = {
+  exec: { noexec: false },
+  noexec: { noexec: true },
+  suid: { nosuid: false },
+  nosuid: { nosuid: true },
+  dev: { nodev: false },
+  nodev: { nodev: true },
+};
+
+function tmpfsOptions({ options = [], readonly }: ContainerMount) {
+  let attributes: MountAttributes = { readonly, noexec: true, nosuid: true, nodev: true };
+  const data: Record<string, string> = { mode: '1777' };
+  for (const option of options) {
+    const flag = FLAGS[option];
+    if (flag !== undefined) attributes = { ...attributes, ...flag };
+    const [name = '', value] = option.split('=');
+    if (value !== undefined) data[name] = value;
+  }
+  return { data, attributes };
+}
+
+function lateMount(mount: ContainerMount, place: AttachPlace): LateMount {
+  const { destination, readonly } = mount;
+  if (mount.type === 'tmpfs') {
+    const given = (mount.options ?? []).filter((option) => !/^r[ow]$/.test(option));
+    const options = ['nosuid', 'noexec', 'nodev', 'mode=1777', ...given, readonly ? 'ro' : 'rw'];
+    return { destination, type: 'tmpfs', source: 'tmpfs', options };
+  }
+  closeSync(openSource(mount, place));
+  const source =
+    mount.type === 'bind' ? (mount.source ?? '') : place.volumes.path(mount.name ?? '');
+  return {
+    destination,
+    type: 'bind',
+    source,
+    options: ['rbind', 'rprivate', readonly ? 'ro' : 'rw'],
+  };
+}
