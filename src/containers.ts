@@ -296,7 +296,18 @@ export async function exec(
   const state = findRunning(name, workshop);
   refusePaused(state, `Container ${name} is paused, unpause the container before exec`);
   const snapshot = await openLayers(state, workshop);
-  return execInContainer(state, options, { ...workshop, snapshot }, forever);
+  const scope = options.terminal ? untilHangup() : forever;
+  return execInContainer(state, options, { ...workshop, snapshot }, scope);
+}
+
+/** Of a terminal that is gone the runtime would never hear: it and what it started go too. */
+function untilHangup(): Scope {
+  const controller = new AbortController();
+  process.removeAllListeners('SIGHUP');
+  process.once('SIGHUP', () => {
+    controller.abort();
+  });
+  return { ...forever, signal: controller.signal };
 }
 
 /** What a container wrote, and with `follow` what it writes until it ends. */

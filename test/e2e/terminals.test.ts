@@ -14,7 +14,7 @@ describe('terminals of containers that outlive them', { timeout: 300_000 }, () =
     world.ok('build', '-q', '-t', 'bb', busyboxContext(world.dir));
   });
   after(() => {
-    for (const name of ['detached', 'sized']) world.run('rm', '-f', name);
+    for (const name of ['detached', 'sized', 'hung']) world.run('rm', '-f', name);
     world[Symbol.dispose]();
   });
   const open = (...args: string[]): Terminal => openTerminal('bin/stave', args, world.env);
@@ -76,5 +76,15 @@ describe('terminals of containers that outlive them', { timeout: 300_000 }, () =
     await follows(attach, 103, 43);
     attach.type('exit 5\n');
     assert.equal(await attach.exit, 5);
+  });
+
+  test('exec -it whose terminal hangs up leaves nothing of it behind', async () => {
+    world.ok('run', '-d', '--name', 'hung', 'bb', 'sleep', '1000');
+    const terminal = open('exec', '-it', 'hung', 'sh', '-c', 'echo ready; sleep 2000');
+    await terminal.until(/ready/);
+    assert.match(world.ok('top', 'hung').stdout, /sleep 2000/);
+    terminal.hangUp();
+    await terminal.exit;
+    while (world.ok('top', 'hung').stdout.includes('sleep 2000'));
   });
 });

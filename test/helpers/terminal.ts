@@ -5,6 +5,7 @@ export interface Terminal {
   /** Everything shown so far. */
   readonly text: () => string;
   readonly type: (keys: string) => void;
+  readonly hangUp: () => void;
   readonly resize: (columns: number, rows: number) => void;
   /** Resolves when what was shown since `from` (a length of `text`) matches. */
   readonly until: (pattern: RegExp, from?: number) => Promise<void>;
@@ -29,6 +30,9 @@ export function openTerminal(
     text: () => text,
     type: (keys) => {
       pty.write(keys);
+    },
+    hangUp: () => {
+      pty.kill('SIGHUP');
     },
     resize: (columns, rows) => {
       pty.resize(columns, rows);

@@ -31,6 +31,10 @@ const SETTERS: Readonly<Record<string, Set>> = {
     (draft.BindOptions['CreateMountpoint'] = flag('bind-create-src', value, field)),
   'bind-recursive': (draft, value) => {
     if (value === 'disabled') draft.BindOptions['NonRecursive'] = true;
+    else if (value === 'writable')
+      throw new BuildError('unsupported', 'bind-recursive=writable is not supported', {
+        hint: 'a read-only bind mount is read-only with everything mounted below it',
+      });
     else if (!['enabled', 'writable', 'readonly'].includes(value))
       throw invalid(
         `invalid value for bind-recursive: ${value} (must be "enabled", "disabled", "writable", or "readonly")`,
