@@ -57,7 +57,7 @@ test('what cannot be committed is said', () => {
   using world = staveWorld();
   world.ok('build', '-q', '-t', 'bb', busyboxContext(world.dir));
   world.ok('run', '--name', 'c1', 'bb', 'true');
-  assert.match(world.run('commit', 'c2').stderr, /No such container: c2\n.*did you mean c1\?/s);
+  assert.match(world.run('commit', 'cx').stderr, /No such container: cx\n.*did you mean c1\?/s);
   assert.match(
     world.run('commit', '-c', 'RUN ls', 'c1').stderr,
     /RUN is not a valid change command/,

@@ -335,7 +335,10 @@ describe('containers in the foreground', () => {
       'exited 0\n',
     );
     assert.match(world.run('inspect', 'seen', 'nothing').stderr, /nothing/);
-    assert.match(world.run('inspect', '--type', 'container', 'bb').stderr, /No such container: bb/);
+    assert.match(
+      world.run('inspect', '--type', 'container', 'bb:latest').stderr,
+      /No such container: bb:latest/,
+    );
     world.ok('rm', 'seen');
   });
 });
