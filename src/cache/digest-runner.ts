@@ -1,12 +1,7 @@
 import { lstatSync, readdirSync } from 'node:fs';
-import { Worker } from 'node:worker_threads';
 import { bytesUnder } from './layer-walk.js';
 import { digestLayer, type KnownContents, type LayerFacts } from './layer-digest.js';
-import { layerWorkerFile } from './layer-worker-file.js';
-
-/** A worker costs 20 ms to start: layers below these are hashed in place. */
-const SMALL_ENTRIES = 1000;
-const SMALL_BYTES = 16 << 20;
+import { layerFacts, SMALL_LAYER, startLayerThread } from './layer-thread.js';
 
 /** Runs `digestLayer`, in a worker thread when the layer is large, so that what comes next need not wait. */
 export async function runDigest(
@@ -15,16 +10,9 @@ export async function runDigest(
   epoch?: number,
 ): Promise<LayerFacts> {
   if (isSmall(root)) return digestLayer(root, known, epoch);
-  const worker = new Worker(layerWorkerFile(), { workerData: { root, known, epoch } });
-  return new Promise((resolve, reject) => {
-    worker.once('message', (facts: LayerFacts) => {
-      resolve(facts);
-    });
-    worker.once('error', reject);
-    worker.once('exit', (code) => {
-      reject(new Error(`layer worker ended with ${String(code)}`));
-    });
-  });
+  const facts = await layerFacts(startLayerThread({ root, known, epoch }));
+  if (facts === undefined) throw new Error(`no digest of ${root}`);
+  return facts;
 }
 
 function isSmall(root: string): boolean {
@@ -35,7 +23,7 @@ function isSmall(root: string): boolean {
       const stat = lstatSync(bytesUnder(root, path));
       entries++;
       if (stat.isFile()) bytes += stat.size;
-      if (entries > SMALL_ENTRIES || bytes > SMALL_BYTES) return false;
+      if (entries > SMALL_LAYER.entries || bytes > SMALL_LAYER.bytes) return false;
       if (stat.isDirectory() && !within(path)) return false;
     }
     return true;

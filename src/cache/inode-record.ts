@@ -133,7 +133,10 @@ export function giveXattr(path: Path, name: string, value: Buffer): void {
   }
 }
 
-/** The attributes an image's file has by the names the image gives them; ours and overlay's not among them. */
+/**
+ * The attributes an image's file has by the names the image gives them: capabilities and the user's own, ours and
+ * overlay's not among them. A COPY keeps them, and its key holds them.
+ */
 export function imageXattrs(path: Path): (readonly [name: string, value: Buffer])[] {
   return sys()
     .llistxattr(path)

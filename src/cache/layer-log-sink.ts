@@ -1,8 +1,8 @@
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import type { WrittenEntry } from '../model/stores.js';
 import type { LayerFacts } from './layer-digest.js';
 import type { LoggedBatch, LoggedEntry } from './layer-stream.js';
-import { layerWorkerFile } from './layer-worker-file.js';
+import { layerFacts, SMALL_LAYER, startLayerThread } from './layer-thread.js';
 import type { TarHeader } from './tar.js';
 
 /** Where a layer log's entries go. */
@@ -13,15 +13,13 @@ export interface LogSink {
   readonly close: () => void;
 }
 
-/** Below these the directory is hashed sooner than a worker starts (as in digest-runner.ts). */
-const SMALL = { entries: 1000, bytes: 16 << 20 };
 const BATCH_BYTES = 1 << 20;
 const BATCH_ENTRIES = 500;
 /** Contents that wait for the worker; beyond, it reads the files itself. */
 const MAX_WAITING = 64 << 20;
 
 /** Sends entries to a worker thread, in batches; the first of them only when the layer turns out to be large. */
-export function createLogSink(small = SMALL): LogSink {
+export function createLogSink(small = SMALL_LAYER): LogSink {
   const done = new Float64Array(new SharedArrayBuffer(8));
   let worker: Worker | undefined;
   let held: LoggedBatch[] = [];
@@ -32,7 +30,7 @@ export function createLogSink(small = SMALL): LogSink {
     batch = new Batch();
     const large = total.entries > small.entries || total.bytes > small.bytes;
     if (worker === undefined && !large) return;
-    worker ??= new Worker(layerWorkerFile(), { workerData: { done } });
+    worker ??= startLayerThread({ done });
     for (const each of held) {
       total.sent += each.arena.length;
       worker.postMessage(each, [each.arena.buffer as ArrayBuffer]); // Made by Batch, not shared.
@@ -53,7 +51,7 @@ export function createLogSink(small = SMALL): LogSink {
       send();
       if (worker === undefined) return Promise.resolve(undefined);
       worker.postMessage('end');
-      return factsOf(worker);
+      return layerFacts(worker);
     },
     close: () => {
       void worker?.terminate();
@@ -66,7 +64,8 @@ type Content = Pick<WrittenEntry, 'source' | 'mtimeNs'> & {
 };
 
 class Batch {
-  readonly #arena = new Uint8Array(BATCH_BYTES);
+  /** Made for the first content: most layers have few. */
+  #arena: Uint8Array | undefined;
   readonly #entries: LoggedEntry[] = [];
   #used = 0;
   #bytes = 0;
@@ -84,6 +83,7 @@ class Batch {
     this.#bytes += header.size;
     const known = { header, mtimeNs, ...(hex === undefined ? {} : { hex }) };
     if (content !== undefined) {
+      this.#arena ??= new Uint8Array(BATCH_BYTES);
       this.#arena.set(content, this.#used);
       this.#entries.push({ ...known, at: this.#used });
       this.#used += content.length;
@@ -91,18 +91,6 @@ class Batch {
   }
 
   take(): LoggedBatch {
-    return { entries: this.#entries, arena: this.#arena.slice(0, this.#used) };
+    return { entries: this.#entries, arena: this.#arena?.slice(0, this.#used) ?? new Uint8Array() };
   }
-}
-
-function factsOf(worker: Worker): Promise<LayerFacts | undefined> {
-  return new Promise((resolve, reject) => {
-    worker.once('message', (facts: LayerFacts | undefined) => {
-      resolve(facts);
-    });
-    worker.once('error', reject);
-    worker.once('exit', (code) => {
-      reject(new Error(`layer worker ended with ${String(code)}`));
-    });
-  });
 }

@@ -127,7 +127,8 @@ function marker(walk: Walk, name: string, stat: Stats): TarHeader {
   return { name, type: 'file', size: 0, ...metadata(walk, stat, NOBODY) };
 }
 
-function isOpaque(path: Buffer): boolean {
+/** Overlay's mark on a directory: what is below it is hidden. */
+export function isOpaque(path: string | Buffer): boolean {
   return OPAQUE_XATTRS.some((name) => sys().lgetxattr(path, name)?.toString() === 'y');
 }
 

@@ -1,6 +1,6 @@
 import { lstatSync, readdirSync, type Stats } from 'node:fs';
 import { inodeOf } from '../cache/inode-record.js';
-import { bytesUnder, OPAQUE_XATTRS } from '../cache/layer-walk.js';
+import { bytesUnder, isOpaque } from '../cache/layer-walk.js';
 import { mergedView, typeOf } from '../cache/merged-view.js';
 import { joinPath, type SourceEntry, type SourceTree } from '../cache/source-tree.js';
 import { sys } from '../sys/sys.js';
@@ -81,10 +81,6 @@ function changesAt(job: Walk, path: string, hidden: boolean): Change[] {
 
 function isWhiteout(stat: Stats): boolean {
   return stat.isCharacterDevice() && stat.rdev === 0;
-}
-
-function isOpaque(path: Buffer): boolean {
-  return OPAQUE_XATTRS.some((name) => sys().lgetxattr(path, name)?.toString() === 'y');
 }
 
 /** A file that was copied up and put back as it was has not changed. */

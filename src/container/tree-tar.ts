@@ -8,10 +8,9 @@ import {
   readSync,
   type Stats,
 } from 'node:fs';
-import { inodeOf } from '../cache/inode-record.js';
+import { imageXattrs, inodeOf } from '../cache/inode-record.js';
 import { deviceOf } from '../cache/layer-walk.js';
 import { encodeHeader, padding, tarEnd, type TarHeader } from '../cache/tar.js';
-import { copiedXattrs } from '../cache/xattrs.js';
 import { hasCode } from '../model/has-code.js';
 import type { Bytes } from '../model/stores.js';
 import { entryPath, readLinkAt } from './inside.js';
@@ -136,7 +135,7 @@ function openIfThere(path: Buffer, flags: number): number | undefined {
 }
 
 function headerOf(stat: Stats, name: string, path: Buffer): Omit<TarHeader, 'type'> {
-  const xattrs = copiedXattrs(path).map(([key, value]) => [key, value.toString('latin1')] as const);
+  const xattrs = imageXattrs(path).map(([key, value]) => [key, value.toString('latin1')] as const);
   const { mode, uid, gid } = inodeOf(path, stat);
   return {
     name,

@@ -2,7 +2,7 @@ import { linkSync, lstatSync, mkdirSync, readlinkSync, symlinkSync, unlinkSync }
 import { noSpace } from '../cache/durable.js';
 import { giveMode, giveOwner, makeNode } from '../cache/give-owner.js';
 import { deviceOf, WHITEOUT_PREFIX } from '../cache/layer-walk.js';
-import { giveXattr, RECORD_XATTR } from '../cache/inode-record.js';
+import { giveXattr, imageXattrs, RECORD_XATTR } from '../cache/inode-record.js';
 import { typeOf } from '../cache/merged-view.js';
 import {
   hostPath,
@@ -11,7 +11,6 @@ import {
   type SourceTree,
   toText,
 } from '../cache/source-tree.js';
-import { copiedXattrs } from '../cache/xattrs.js';
 import { BuildError } from '../model/error.js';
 import { hasCode } from '../model/has-code.js';
 import type { LayerLog } from '../model/stores.js';
@@ -123,7 +122,7 @@ export class UpperWriter {
   /** Attributes of a source, as far as the filesystem takes them. */
   copyXattrs(path: string, file: string | Buffer): void {
     this.#log.change(path, { xattrs: true });
-    for (const [name, value] of copiedXattrs(file)) {
+    for (const [name, value] of imageXattrs(file)) {
       try {
         giveXattr(this.#full(path), name, value);
       } catch (error) {

@@ -27,10 +27,8 @@ export type Stdio =
       readonly stdin: boolean;
       /** A pseudo-terminal for the process (needs a terminal on our stdin). */
       readonly terminal: boolean;
-      /** Of our own terminal, for the new one to begin with. */
-      readonly size?: TerminalSize;
     }
-  /** A monitor's, which outlives us. */
+  /** A monitor's, which outlives us; `size` is our own terminal's, for the new one to begin with. */
   | { readonly kind: 'monitor'; readonly terminal: boolean; readonly size?: TerminalSize };
 
 export interface TerminalSize {
@@ -149,8 +147,6 @@ export interface ProcessSpec {
   readonly mounts: readonly BindMount[];
   readonly stdio: Stdio;
   readonly confinement?: Confinement;
-  /** Gets the pid of the supervisor of the container, once it started. */
-  readonly onStart?: (pid: number) => void;
 }
 
 /** How the process ended. `code` is 128 + signal when a signal ended it. */

@@ -48,7 +48,6 @@ async function run(spec: ProcessSpec, prepared: Prepared, scope: Scope): Promise
       stdio: spec.stdio,
       env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
       signal: scope.signal,
-      ...(spec.onStart === undefined ? {} : { onStart: spec.onStart }),
     });
     scope.signal.throwIfAborted();
     if (exit.signal !== undefined) return { code: 128 + 9, signal: exit.signal };

@@ -101,7 +101,7 @@ function hiddenPaths({ confinement, network }: ProcessSpec): object {
 
 function terminalOf(stdio: ProcessSpec['stdio']) {
   if (stdio.kind === 'pipe' || !stdio.terminal) return { terminal: false };
-  if (stdio.size === undefined) return { terminal: true };
+  if (stdio.kind === 'inherit' || stdio.size === undefined) return { terminal: true };
   return { terminal: true, consoleSize: { height: stdio.size.rows, width: stdio.size.columns } };
 }
 

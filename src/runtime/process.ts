@@ -9,8 +9,6 @@ export interface ChildOptions {
   readonly stdio: Stdio;
   readonly env: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
-  /** Gets a way to signal the child. */
-  readonly onStart?: (pid: number) => void;
 }
 
 /** Runs a program to its end; aborting kills it at once. Rejects when it cannot be started. */
@@ -29,7 +27,6 @@ export async function runChild(argv: readonly string[], options: ChildOptions): 
     extendEnv: false,
     env: { ...options.env },
   });
-  if (child.pid !== undefined) options.onStart?.(child.pid);
   const kill = (): void => void child.kill('SIGKILL');
   options.signal.addEventListener('abort', kill, { once: true });
   if (stdio.kind === 'pipe') {

@@ -1,5 +1,6 @@
 import { familiarName, parseReference } from '../../model/reference.js';
 import { BuildError } from '../../model/error.js';
+import { ARCHIVE_OUTPUT, archiveOutput } from '../archive-output.js';
 import { openWorkshop } from '../../workshop.js';
 import { type Command, say } from '../command.js';
 import { atLeastOne, quietScope } from './images.js';
@@ -8,24 +9,10 @@ export const saveCommand: Command = {
   names: ['save', 'image save'],
   usage: '[OPTIONS] IMAGE...',
   summary: 'Write images to an archive that docker, podman and skopeo load',
-  flags: [
-    {
-      name: 'output',
-      short: 'o',
-      kind: 'text',
-      value: 'FILE',
-      help: 'Write to a file instead of stdout',
-    },
-    { name: 'platform', kind: 'text', help: '', later: true },
-  ],
+  flags: [ARCHIVE_OUTPUT, { name: 'platform', kind: 'text', help: '', later: true }],
   run: async (context) => {
     const names = atLeastOne(context, 'stave save [OPTIONS] IMAGE...');
-    const dest = context.flags.text('output') ?? '-';
-    if (dest === '-' && context.stdout.isTTY) {
-      throw new BuildError('usage', 'cowardly refusing to save to a terminal', {
-        hint: 'use -o FILE, or redirect stdout',
-      });
-    }
+    const dest = archiveOutput(context);
     await using workshop = openWorkshop(undefined, context.env);
     const { saveArchive } = await import('../../archives.js');
     await saveArchive(names, dest, workshop, quietScope(context.signal));

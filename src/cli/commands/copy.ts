@@ -1,5 +1,6 @@
 import { type Copied, type CopyRequest } from '../../copy.js';
 import { BuildError } from '../../model/error.js';
+import { ARCHIVE_OUTPUT, archiveOutput } from '../archive-output.js';
 import { openWorkshop } from '../../workshop.js';
 import { type Command, type CommandContext, say } from '../command.js';
 import { humanSize } from '../format/units.js';
@@ -49,23 +50,10 @@ export const exportCommand: Command = {
   names: ['export', 'container export'],
   usage: '[OPTIONS] CONTAINER',
   summary: "Write a container's filesystem as a tar",
-  flags: [
-    {
-      name: 'output',
-      short: 'o',
-      kind: 'text',
-      value: 'FILE',
-      help: 'Write to a file instead of stdout',
-    },
-  ],
+  flags: [ARCHIVE_OUTPUT],
   run: async (context) => {
     const [name = ''] = exactly(context, 1, 'stave export [OPTIONS] CONTAINER');
-    const dest = context.flags.text('output') ?? '-';
-    if (dest === '-' && context.stdout.isTTY) {
-      throw new BuildError('usage', 'cowardly refusing to save to a terminal', {
-        hint: 'use -o FILE, or redirect stdout',
-      });
-    }
+    const dest = archiveOutput(context);
     await using workshop = openWorkshop(undefined, context.env);
     const { exportContainer } = await import('../../copy.js');
     await exportContainer(name, dest, workshop, quietScope(context.signal));

@@ -1,0 +1,32 @@
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import type { LayerFacts } from './layer-digest.js';
+
+/** A thread costs 20 ms to start: layers below these are hashed in place. */
+export const SMALL_LAYER = { entries: 1000, bytes: 16 << 20 };
+
+export function startLayerThread(workerData: unknown): Worker {
+  return new Worker(workerFile(), { workerData });
+}
+
+/** What a thread says at its end: undefined when it could not follow what it was told. */
+export function layerFacts(thread: Worker): Promise<LayerFacts | undefined> {
+  return new Promise((resolve, reject) => {
+    thread.once('message', (facts: LayerFacts | undefined) => {
+      resolve(facts);
+    });
+    thread.once('error', reject);
+    thread.once('exit', (code) => {
+      reject(new Error(`layer worker ended with ${String(code)}`));
+    });
+  });
+}
+
+/** Beside this file when it runs unbundled, beside the bundle (`dist/worker.cjs`) else. */
+function workerFile(): string {
+  const here = dirname(fileURLToPath(import.meta.url));
+  const bundled = join(here, 'worker.cjs');
+  return existsSync(bundled) ? bundled : join(here, 'layer-worker.js');
+}
