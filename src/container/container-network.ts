@@ -10,7 +10,8 @@ import {
 import { portRequests } from '../model/port-requests.js';
 import type { BindMount, ProcessSpec } from '../model/process.js';
 import { containerHosts, containerResolvConf, hostResolvConf } from '../runtime/container-files.js';
-import { type ContainerStore, startOf } from './container-store.js';
+import type { ContainerStore } from './container-store.js';
+import { startOf } from './half-started.js';
 
 export interface NetworkDeps {
   readonly containers: ContainerStore;

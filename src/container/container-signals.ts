@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ContainerState } from '../model/container.js';
 import { BuildError } from '../model/error.js';
 import { nearest } from '../model/nearest.js';
@@ -44,19 +45,32 @@ export function notRunning(id: string): BuildError {
 
 const KILL = 9;
 
+const LOOK_MS = 5;
+
 /** Ends a container: its stop signal, and after `timeoutMs` SIGKILL. One that does not run is left alone. */
 export async function stopContainer(
-  state: ContainerState,
+  { id }: ContainerState,
   { signal, timeoutMs }: { readonly signal?: number; readonly timeoutMs: number },
   containers: ContainerStore,
 ): Promise<void> {
-  if (!containers.isRunning(state.id)) return;
+  const state = await begun(id, containers);
+  if (state === undefined) return;
   signalContainer(state, signal ?? signalNumber(state.config.StopSignal ?? 'SIGTERM'), containers);
   try {
-    await containers.waitForEnd(state.id, AbortSignal.timeout(Math.max(1, timeoutMs)));
+    await containers.waitForEnd(id, AbortSignal.timeout(Math.max(1, timeoutMs)));
   } catch (error) {
     if (!(error instanceof Error) || error.name !== 'TimeoutError') throw error;
     deliver(state.pid, KILL);
-    await containers.waitForEnd(state.id, new AbortController().signal);
+    await containers.waitForEnd(id, new AbortController().signal);
+  }
+}
+
+/** A running container with its process: one that is just started has none yet. Undefined when it does not run. */
+async function begun(id: string, containers: ContainerStore): Promise<ContainerState | undefined> {
+  for (;;) {
+    const state = containers.read(id);
+    if (state === undefined || !containers.isRunning(id)) return undefined;
+    if (state.pid > 0) return state;
+    await delay(LOOK_MS);
   }
 }

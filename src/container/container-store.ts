@@ -22,6 +22,7 @@ import { cgroupPath } from '../runtime/oci-cgroup.js';
 import { removeCgroup } from '../runtime/remove-cgroup.js';
 import { sys } from '../sys/sys.js';
 import { deliver } from './deliver.js';
+import { hasMonitor, isUnbegun, killHalfStarted, startOf } from './half-started.js';
 import { createVolumeStore, type VolumeStore } from './volume-store.js';
 
 /** Containers on disk: `containers/<id>/state.json`, `upper/`, `work/`, `log`, `lock`. */
@@ -36,6 +37,8 @@ export interface ContainerStore {
   readonly save: (state: ContainerState) => void;
   /** Held by a container's monitor while it runs: liveness is this lock. Undefined when another holds it. */
   readonly lock: (id: string) => Promise<HeldLock | undefined>;
+  /** Held by who starts a container until its process is to begin: one that is half started and not so held is ended. */
+  readonly lockStart: (id: string) => Promise<Disposable>;
   /** Keeps an ended container from being removed by others: who waits for its exit code holds this. */
   readonly keep: (id: string) => Disposable;
   /** Rejects with the signal's reason. */
@@ -61,9 +64,7 @@ export function createContainerStore(
   const save = (state: ContainerState): void => {
     saveState(path(state.id, 'state.json'), state);
   };
-  // conmon lets go of what it inherited just before it writes the exit code.
-  const isEnding = (id: string): boolean =>
-    !existsSync(path(id, 'exit', id)) && isMonitor(path(id, 'monitor.pid'), id);
+  const isEnding = (id: string): boolean => endsNow(path(id), id);
   const isRunning = (id: string): boolean => isLocked(path(id, 'lock'), 'shared') || isEnding(id);
   const remove = (id: string, also?: 'with volumes'): void => {
     const names = also === undefined ? [] : volumesOf(readState(path(id, 'state.json')));
@@ -73,7 +74,9 @@ export function createContainerStore(
   };
   const read = (id: string): ContainerState | undefined => {
     const state = readState(path(id, 'state.json'));
-    if (state === undefined || !isAlive(state) || isRunning(id)) return state;
+    if (state === undefined) return undefined;
+    if (isRunning(id)) return endHalfStarted(state, path(id));
+    if (!isAlive(state)) return state;
     const exit = exitOf(path(id, 'exit', id));
     if (exit === undefined) killOrphan(state);
     removeCgroup(cgroupPath(id, state.hostConfig.CgroupParent));
@@ -87,9 +90,7 @@ export function createContainerStore(
   const list = (): ContainerState[] => {
     const found = readdirSync(directory).flatMap((id) => read(id) ?? []);
     for (const { id } of found.filter(isGoing)) remove(id, 'with volumes');
-    return found
-      .filter(({ id }) => existsSync(path(id)))
-      .sort((a, b) => b.created.localeCompare(a.created));
+    return found.filter(({ id }) => existsSync(path(id))).sort(newestFirst);
   };
   return {
     path,
@@ -101,6 +102,7 @@ export function createContainerStore(
       lockFile(join(directory, '../locks/container-names'), signal, () => undefined),
     find: (text) => find(text, list()),
     lock: (id) => takeRunLock(path(id, 'lock')),
+    lockStart: (id) => waitToLock(path(id, 'starting')),
     keep: (id) => takeLock(path(id, 'keep'), 'shared') ?? { [Symbol.dispose]: () => undefined },
     waitForEnd: async (id, signal) => {
       await waitForLock(path(id, 'lock'), signal);
@@ -111,6 +113,15 @@ export function createContainerStore(
     },
     remove,
   };
+}
+
+function newestFirst(a: ContainerState, b: ContainerState): number {
+  return b.created.localeCompare(a.created);
+}
+
+/** conmon lets go of what it inherited just before it writes the exit code. */
+function endsNow(dir: string, id: string): boolean {
+  return !existsSync(join(dir, 'exit', id)) && hasMonitor(dir, id);
 }
 
 /** Out of sight first: of two that remove a container, and of a kill in between, nothing half of it is seen. */
@@ -184,17 +195,6 @@ function readState(file: string): ContainerState | undefined {
 
 const KILLED = 137;
 
-/** Whether the process whose pid a file names is the monitor of this container. */
-function isMonitor(file: string, id: string): boolean {
-  try {
-    const pid = readFileSync(file, 'utf8').trim();
-    return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(id);
-  } catch (error) {
-    if (hasCode(error, 'ENOENT', 'ESRCH', 'ENOTDIR')) return false;
-    throw error;
-  }
-}
-
 interface Exit {
   readonly code: number;
   readonly time: number;
@@ -210,20 +210,19 @@ function exitOf(file: string): Exit | undefined {
   }
 }
 
+/** A running container as it is; whoever started it may have been killed before its process began. */
+function endHalfStarted(state: ContainerState, dir: string): ContainerState | undefined {
+  if (isAlive(state) && !isUnbegun(dir, state.id)) return state;
+  using starting = takeLock(join(dir, 'starting'), 'exclusive');
+  if (starting === undefined) return state; // Somebody is about to let it begin.
+  const now = readState(join(dir, 'state.json'));
+  if (now !== undefined && (!isAlive(now) || isUnbegun(dir, now.id))) killHalfStarted(dir, now.id);
+  return now;
+}
+
 /** Its monitor was killed: nobody would ever tell how it ends. */
 function killOrphan({ pid, pidStart }: ContainerState): void {
   if (pid > 0 && pidStart !== undefined && startOf(pid) === pidStart) deliver(pid, 9);
-}
-
-/** Field 22 of /proc/pid/stat (proc_pid_stat(5)): a pid may be another's by now, this may not. */
-export function startOf(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${String(pid)}/stat`, 'latin1');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
-  } catch (error) {
-    if (hasCode(error, 'ENOENT', 'ESRCH')) return undefined;
-    throw error;
-  }
 }
 
 function settled(state: ContainerState, exit: Exit | undefined, now: number): ContainerState {
@@ -246,6 +245,16 @@ function takeLock(file: string, mode: 'shared' | 'exclusive'): HeldLock | undefi
   }
   return {
     fd,
+    [Symbol.dispose]: () => {
+      closeSync(fd);
+    },
+  };
+}
+
+async function waitToLock(file: string): Promise<Disposable> {
+  const fd = openSync(file, 'a', 0o600);
+  await sys().flockAsync(fd, 'exclusive', new AbortController().signal);
+  return {
     [Symbol.dispose]: () => {
       closeSync(fd);
     },

@@ -13,7 +13,8 @@ import { BuildError } from '../model/error.js';
 import { hasCode } from '../model/has-code.js';
 import type { Snapshot } from '../model/stores.js';
 import { sys } from '../sys/sys.js';
-import { type ContainerStore, startOf } from './container-store.js';
+import type { ContainerStore } from './container-store.js';
+import { startOf } from './half-started.js';
 
 /** A container's filesystem, held by a descriptor: what is looked up in it cannot lead out of it. */
 export interface ContainerRoot extends AsyncDisposable {

@@ -17,9 +17,10 @@ import { attachVolumes } from './attach-volumes.js';
 import { checkProgram } from './check-program.js';
 import { confinementOf } from './confinement-of.js';
 import { type StartingNetwork, startNetwork } from './container-network.js';
-import { type ContainerStore, startOf } from './container-store.js';
+import type { ContainerStore } from './container-store.js';
 import { mergeEnv } from './create-container.js';
 import { deliver } from './deliver.js';
+import { startOf } from './half-started.js';
 import { refusePaused } from './pause-container.js';
 import type { VolumeStore } from './volume-store.js';
 
@@ -49,6 +50,7 @@ export interface StartDeps {
 export async function startContainer(state: ContainerState, deps: StartDeps): Promise<void> {
   const { containers, now } = deps;
   refusePaused(state, 'cannot start a paused container, try unpause instead');
+  using _starting = await containers.lockStart(state.id);
   using lock = await containers.lock(state.id);
   if (lock === undefined) return;
   const started = new Date(now()).toISOString();

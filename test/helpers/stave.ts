@@ -20,6 +20,9 @@ export interface StaveWorld extends Disposable {
   readonly start: (args: string[], more?: Readonly<Record<string, string>>) => Promise<Outcome>;
 }
 
+/** No command here takes minutes: one that does not end fails its test, and only that. */
+const HUNG = { timeout: 5 * 60_000, killSignal: 'SIGKILL' } as const;
+
 const STAVE = join(process.cwd(), 'bin/stave');
 
 export function staveWorld(): StaveWorld {
@@ -36,7 +39,9 @@ export function staveWorld(): StaveWorld {
     STAVE_NETWORK: 'host',
   };
   const run = (...args: string[]): Outcome => {
-    const result = spawnSync(STAVE, args, { env, encoding: 'utf8', maxBuffer: 1 << 28 });
+    const result = spawnSync(STAVE, args, { env, encoding: 'utf8', maxBuffer: 1 << 28, ...HUNG });
+    if (result.error !== undefined)
+      throw new Error(`stave ${args.join(' ')}`, { cause: result.error });
     return { status: result.status, stdout: result.stdout, stderr: result.stderr };
   };
   return {
@@ -57,7 +62,7 @@ export function staveWorld(): StaveWorld {
 }
 
 function startStave(args: string[], env: NodeJS.ProcessEnv): Promise<Outcome> {
-  const child = spawn(STAVE, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(STAVE, args, { env, stdio: ['ignore', 'pipe', 'pipe'], ...HUNG });
   let stdout = '';
   let stderr = '';
   child.stdout.on('data', (data: Buffer) => (stdout += data.toString()));

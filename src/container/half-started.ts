@@ -1,0 +1,58 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { hasCode } from '../model/has-code.js';
+import { deliver } from './deliver.js';
+
+const KILL = 9;
+
+/** Whether a container (`dir` is its directory) is made and its process has not begun: the runtime's fifo is read at the start. */
+export function isUnbegun(dir: string, id: string): boolean {
+  return existsSync(join(dir, 'runtime', id, 'exec.fifo'));
+}
+
+/**
+ * Ends what whoever started a container left when it was killed half way: a process that waits to be let begin, and with
+ * it its monitor. Does nothing as long as the monitor has not made it: then another look is needed.
+ */
+export function killHalfStarted(dir: string, id: string): void {
+  const monitor = numberIn(join(dir, 'monitor.pid'));
+  const pid = numberIn(join(dir, 'pid'));
+  if (pid === undefined || monitor === undefined || !isMonitor(monitor, id)) return;
+  // Its monitor's child: not another's that got the number of one that is gone.
+  if (statOf(pid)?.[1] === String(monitor)) deliver(pid, KILL);
+}
+
+/** Whether the process whose pid a file names is the monitor of this container. */
+export function hasMonitor(dir: string, id: string): boolean {
+  const pid = numberIn(join(dir, 'monitor.pid'));
+  return pid !== undefined && isMonitor(pid, id);
+}
+
+function isMonitor(pid: number, id: string): boolean {
+  return (readOr(`/proc/${String(pid)}/cmdline`) ?? '').includes(id);
+}
+
+/** Field 22 of /proc/pid/stat (proc_pid_stat(5)): a pid may be another's by now, this may not. */
+export function startOf(pid: number): string | undefined {
+  return statOf(pid)?.[19];
+}
+
+/** The fields of /proc/pid/stat from the third on: state, parent, ... */
+function statOf(pid: number): readonly string[] | undefined {
+  const stat = readOr(`/proc/${String(pid)}/stat`);
+  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
+}
+
+function numberIn(file: string): number | undefined {
+  const text = readOr(file)?.trim() ?? '';
+  return text === '' ? undefined : Number(text);
+}
+
+function readOr(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'latin1');
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'ESRCH', 'ENOTDIR')) return undefined;
+    throw error;
+  }
+}
