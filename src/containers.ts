@@ -13,6 +13,7 @@ import { followLog, type FollowOptions } from './container/follow-log.js';
 import { pauseContainer, refusePaused, unpauseContainer } from './container/pause-container.js';
 import { removeContainer as remove, type RemoveOptions } from './container/remove-container.js';
 import { startContainer as start } from './container/start-container.js';
+import { type HostChange, updateContainer } from './container/update-container.js';
 import { openLayers } from './commit.js';
 import { mountPoints } from './volumes.js';
 import { chooseNetworks } from './choose-networks.js';
@@ -230,6 +231,15 @@ export function rename(name: string, to: string, { containers }: Workshop): void
   const state = containers.find(name);
   checkName(to, new Map(containers.list().map((other) => [other.name, other.id])));
   containers.save({ ...state, name: to });
+}
+
+/** Changes limits, of a running container at once. Gives what this machine cannot enforce. */
+export function update(
+  name: string,
+  change: HostChange,
+  workshop: Workshop,
+): Promise<readonly string[]> {
+  return updateContainer(name, change, { ...workshop, machine: () => machineLimits() });
 }
 
 /** A container that runs. Throws BuildError `conflict` in docker's words. */

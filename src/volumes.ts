@@ -1,4 +1,4 @@
-import { volumesOf } from './container/container-store.js';
+import { volumesOf } from './container/discard-container.js';
 import { directorySize } from './cache/directory-size.js';
 import type { ContainerState } from './model/container.js';
 import { BuildError } from './model/error.js';

@@ -47,6 +47,7 @@ import { pullCommand } from './commands/pull.js';
 import { createCommand, runCommand } from './commands/run.js';
 import { statsCommand } from './commands/stats.js';
 import { topCommand } from './commands/top.js';
+import { updateCommand } from './commands/update.js';
 import { versionCommand } from './commands/version.js';
 import {
   volumeCreateCommand,
@@ -75,6 +76,7 @@ export const commands: readonly Command[] = [
   unpauseCommand,
   waitCommand,
   renameCommand,
+  updateCommand,
   topCommand,
   statsCommand,
   portCommand,

@@ -13,14 +13,18 @@ export interface CheckedLimits {
  * verifyPlatformContainerResources): a limit that cannot be kept is dropped with a warning, never in silence. Throws
  * BuildError `usage` on what no machine could do, `runtime` where a process must not start without it.
  */
-export function checkLimits(asked: Resources, machine: MachineLimits): CheckedLimits {
+export function checkLimits(
+  asked: Resources,
+  machine: MachineLimits,
+  when: 'create' | 'update' = 'create',
+): CheckedLimits {
   const warnings: string[] = [];
   let resources = asked;
   const drop = (change: Partial<Resources>, warning: string): void => {
     resources = { ...resources, ...change };
     warnings.push(warning);
   };
-  checkMemory(asked);
+  checkMemory(asked, when);
   dropMemory(asked, machine, drop);
   checkCpu(asked, machine);
   dropCpu(asked, machine, drop);
@@ -50,12 +54,12 @@ type Drop = (change: Partial<Resources>, warning: string) => void;
 
 const LEAST_MEMORY = 6 << 20;
 
-function checkMemory(asked: Resources): void {
+function checkMemory(asked: Resources, when: 'create' | 'update'): void {
   const { Memory, MemorySwap, MemoryReservation, MemorySwappiness } = asked;
   if (Memory !== 0 && Memory < LEAST_MEMORY) throw usage('Minimum memory limit allowed is 6MB');
   if (Memory > 0 && MemorySwap > 0 && MemorySwap < Memory)
     throw usage('Minimum memoryswap limit should be larger than memory limit, see usage');
-  if (Memory === 0 && MemorySwap > 0)
+  if (Memory === 0 && MemorySwap > 0 && when === 'create')
     throw usage('You should always set the Memory limit when using Memoryswap limit, see usage');
   if (MemorySwappiness !== null && (MemorySwappiness < 0 || MemorySwappiness > 100)) {
     const value = String(MemorySwappiness);
@@ -151,7 +155,8 @@ function dropCpu(asked: Resources, machine: MachineLimits, drop: Drop): void {
 
 function checkSet(kind: 'cpus' | 'mems', asked: string, there: string): void {
   const numbers = setOf(asked);
-  if (numbers === undefined) throw usage(`Invalid value ${asked} for cpuset ${kind}`);
+  if (numbers === undefined)
+    throw usage(`Invalid value ${asked} for cpuset ${kind}: invalid format: ${asked}`);
   const available = setOf(there) ?? new Set<number>();
   if (available.size === 0 || [...numbers].every((number) => available.has(number))) return;
   const what = kind === 'cpus' ? 'CPUs' : 'memory nodes';

@@ -1,28 +1,18 @@
-import { randomBytes } from 'node:crypto';
-import {
-  closeSync,
-  existsSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-} from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { rewriteDurably } from '../cache/durable.js';
 import { lockFile } from '../cache/lock-file.js';
 import type { ContainerState } from '../model/container.js';
 import { BuildError } from '../model/error.js';
-import { DEFAULT_HOST_CONFIG } from '../model/host-config.js';
 import { hasCode } from '../model/has-code.js';
 import { nearest } from '../model/nearest.js';
 import { cgroupPath } from '../runtime/oci-cgroup.js';
 import { removeCgroup } from '../runtime/remove-cgroup.js';
 import { sys } from '../sys/sys.js';
 import { deliver } from './deliver.js';
+import { discardContainer } from './discard-container.js';
 import { hasMonitor, isUnbegun, killHalfStarted, startOf } from './half-started.js';
+import { readState, saveState } from './state-file.js';
 import { createVolumeStore, type VolumeStore } from './volume-store.js';
 
 /** Containers on disk: `containers/<id>/state.json`, `upper/`, `work/`, `log`, `lock`. */
@@ -67,10 +57,7 @@ export function createContainerStore(
   const isEnding = (id: string): boolean => endsNow(path(id), id);
   const isRunning = (id: string): boolean => isLocked(path(id, 'lock'), 'shared') || isEnding(id);
   const remove = (id: string, also?: 'with volumes'): void => {
-    const names = also === undefined ? [] : volumesOf(readState(path(id, 'state.json')));
-    unmount(path(id, 'root'));
-    discard(path(id), join(directory, '../trash'));
-    if (names.length > 0) removeUnused(names, { directory, volumes });
+    discardContainer(path(id), readState(path(id, 'state.json')), also && { directory, volumes });
   };
   const read = (id: string): ContainerState | undefined => {
     const state = readState(path(id, 'state.json'));
@@ -124,73 +111,8 @@ function endsNow(dir: string, id: string): boolean {
   return !existsSync(join(dir, 'exit', id)) && hasMonitor(dir, id);
 }
 
-/** Out of sight first: of two that remove a container, and of a kill in between, nothing half of it is seen. */
-function discard(container: string, trash: string): void {
-  const going = join(trash, `container-${randomBytes(8).toString('hex')}`);
-  try {
-    renameSync(container, going);
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return; // Another was first.
-    throw error;
-  }
-  rmSync(going, { recursive: true, force: true, maxRetries: 3 });
-}
-
-/** Its root may be mounted in this process' namespace: then it ran here. */
-function unmount(root: string): void {
-  try {
-    sys().umount(root);
-  } catch (error) {
-    if (!hasCode(error, 'EINVAL', 'ENOENT', 'EPERM')) throw error;
-  }
-}
-
-interface Stores {
-  readonly directory: string;
-  readonly volumes: VolumeStore;
-}
-
-/** Those of the volumes that are anonymous and in no container. */
-function removeUnused(names: readonly string[], { directory, volumes }: Stores): void {
-  const left = readdirSync(directory).map((id) => readState(join(directory, id, 'state.json')));
-  const used = new Set(left.flatMap(volumesOf));
-  const anonymous = new Set(volumes.list().flatMap((each) => (each.anonymous ? each.name : [])));
-  for (const name of names) if (anonymous.has(name) && !used.has(name)) volumes.remove(name);
-}
-
-/** Names of the volumes a container has mounted. */
-export function volumesOf(state: Pick<ContainerState, 'mounts'> | undefined): readonly string[] {
-  return (state?.mounts ?? []).flatMap(({ name }) => name ?? []);
-}
-
 function isAlive({ status }: ContainerState): boolean {
   return status === 'running' || status === 'paused';
-}
-
-type StoredState = Omit<ContainerState, 'endpoints'> & {
-  readonly endpoints?: ContainerState['endpoints'];
-  readonly network?: string;
-};
-
-function saveState(file: string, state: ContainerState): void {
-  try {
-    rewriteDurably(file, JSON.stringify(state));
-  } catch (error) {
-    if (!hasCode(error, 'ENOENT')) throw error; // Removed meanwhile: it does not come back.
-  }
-}
-
-function readState(file: string): ContainerState | undefined {
-  try {
-    // Written whole by rewriteDurably, but maybe by a stave that knew less of containers.
-    const state = JSON.parse(readFileSync(file, 'utf8')) as StoredState;
-    const { network = 'host', autoRemove, hostConfig, endpoints = [] } = state;
-    const old = { ...DEFAULT_HOST_CONFIG, NetworkMode: network, AutoRemove: autoRemove };
-    return { ...state, endpoints, hostConfig: { ...old, ...hostConfig } };
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return undefined; // Killed between its directory and its state.
-    throw error;
-  }
 }
 
 const KILLED = 137;

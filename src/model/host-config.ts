@@ -132,7 +132,8 @@ export interface HostConfig extends Resources {
   readonly Init?: boolean;
 }
 
-const NO_LIMITS: Resources = {
+/** Of a container without limits. */
+export const NO_LIMITS: Resources = {
   CpuShares: 0,
   Memory: 0,
   NanoCpus: 0,

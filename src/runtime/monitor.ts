@@ -3,13 +3,14 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { BuildError } from '../model/error.js';
-import { hasCode } from '../model/has-code.js';
 import type { ExecSpec, ExitStatus, Monitor, MonitorPlace, ProcessSpec } from '../model/process.js';
 import type { Scope } from '../model/scope.js';
 import { privileges, userNamespaceName } from '../sys/privileges.js';
 import { sys } from '../sys/sys.js';
 import { seccompOf } from './load-seccomp.js';
+import { madeBy, noteMadeBy } from './made-by.js';
 import { needsCgroup } from './oci-cgroup.js';
+import { enterCgroup } from './enter-cgroup.js';
 import { execProcess, ociJson } from './oci-spec.js';
 import {
   cannot,
@@ -48,21 +49,6 @@ export function createMonitor(options: RuntimeOptions): Monitor {
   };
 }
 
-/** How a container was made: what speaks to it later must do so in the same way. */
-interface MadeBy {
-  readonly kind: 'crun' | 'runc';
-  readonly cgroup: boolean;
-}
-
-function madeBy(dir: string): Partial<MadeBy> {
-  try {
-    return JSON.parse(readFileSync(join(dir, 'bundle/made-by.json'), 'utf8')) as MadeBy; // Written by `create`.
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return {}; // By a stave that had one way only.
-    throw error;
-  }
-}
-
 interface Tools extends Prepared {
   readonly path: string;
 }
@@ -84,8 +70,7 @@ async function create(spec: ProcessSpec, place: MonitorPlace, tools: Tools): Pro
     writeFileSync(join(dir, 'userns'), `${userNamespaceName()}\n`, { mode: 0o600 });
   const config = ociJson(spec, seccompOf(spec.confinement, tools.seccomp));
   writeFileSync(join(dir, 'bundle/config.json'), config, { mode: 0o600 });
-  const made: MadeBy = { kind: tools.kind, cgroup: needsCgroup(spec) };
-  writeFileSync(join(dir, 'bundle/made-by.json'), JSON.stringify(made), { mode: 0o600 });
+  noteMadeBy(dir, { kind: tools.kind, cgroup: needsCgroup(spec) });
   const { pid = -1, message = '' } = await startConmon(
     [conmon, ...monitorLine(spec, place, tools)],
     { held: [place.lockFd, ...place.sockets], cwd: join(dir, 'bundle') },
@@ -211,11 +196,12 @@ async function exec(
   writeFileSync(file, JSON.stringify(execProcess(spec)), { mode: 0o600 });
   const options = runtimeOptions(prepared, dir).filter((option) => !option.startsWith('--log='));
   const detach = spec.detach ? ['--detach'] : [];
-  const argv = [prepared.program, ...options, `--log=${log}`, 'exec', ...detach].concat([
-    '--process',
-    file,
-    spec.id,
-  ]);
+  const { adopted } = madeBy(dir);
+  const entering = adopted === undefined ? [] : enterCgroup(adopted);
+  const argv = [
+    ...entering,
+    ...[prepared.program, ...options, `--log=${log}`, 'exec', ...detach],
+  ].concat(['--process', file, spec.id]);
   const exit = await runChild(argv, {
     stdio: spec.detach
       ? { kind: 'pipe', onOutput: () => undefined }

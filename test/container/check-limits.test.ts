@@ -51,8 +51,8 @@ const IMPOSSIBLE: readonly (readonly [some: Partial<Resources>, message: RegExp]
   [{ CpuShares: -1 }, /^invalid CPU shares \(-1\): value must be a positive integer$/],
   [{ CpusetCpus: '0-4' }, /^Requested CPUs are not available - requested 0-4, available: 0-1$/],
   [{ CpusetMems: '1' }, /^Requested memory nodes are not available - requested 1, available: 0$/],
-  [{ CpusetCpus: '2-1' }, /^Invalid value 2-1 for cpuset cpus$/],
-  [{ CpusetCpus: '0-99999999' }, /^Invalid value 0-99999999 for cpuset cpus$/],
+  [{ CpusetCpus: '2-1' }, /^Invalid value 2-1 for cpuset cpus: invalid format: 2-1$/],
+  [{ CpusetCpus: '0-99999999' }, /^Invalid value 0-99999999 for cpuset cpus: /],
   [{ BlkioWeight: 9 }, /^Range of blkio weight is from 10 to 1000$/],
 ];
 for (const [some, message] of IMPOSSIBLE) {
