@@ -88,8 +88,14 @@ function matches(state: ContainerState, filters: Filters, workshop: Workshop): b
     any('health', (value) => value === 'none') &&
     any('expose', (ports) => exposes(state, ports, workshop)) &&
     any('publish', (ports) => publishes(state, ports, workshop)) &&
-    // Of what a container has none of, nothing matches.
-    !filters.has('volume')
+    any('volume', (volume) => hasMounted(state, volume))
+  );
+}
+
+/** A volume's name, a bind's source, or where either is mounted. */
+function hasMounted({ mounts = [] }: ContainerState, wanted: string): boolean {
+  return mounts.some(
+    ({ name, source, destination }) => (name ?? source) === wanted || destination === wanted,
   );
 }
 

@@ -1,9 +1,10 @@
-import { cacheEntries } from './cache/collect.js';
+import { cacheEntries, rootBytes } from './cache/collect.js';
 import { directorySize } from './cache/directory-size.js';
 import type { ContainerState } from './model/container.js';
 import type { Digest } from './model/digest.js';
 import type { Scope } from './model/scope.js';
 import type { StoredImage } from './model/stored-image.js';
+import { type Volume, volumesOf } from './model/volume.js';
 import { layerSizes } from './images.js';
 import { rootsOf } from './roots.js';
 import type { Workshop } from './workshop.js';
@@ -21,21 +22,34 @@ export interface ContainerUsage {
   readonly size: number;
 }
 
+export interface VolumeUsage {
+  readonly volume: Volume;
+  readonly size: number;
+  /** Containers that have it. */
+  readonly links: number;
+}
+
 export interface CacheUsage {
   readonly id: string;
   /** BuildKit's word: regular, exec.cachemount. */
   readonly type: string;
   readonly size: number;
   /** Milliseconds since the epoch. */
+  readonly created: number;
   readonly used: number;
+  readonly uses: number;
+  readonly inUse: boolean;
+  /** What it is for. */
+  readonly description: string;
 }
 
 /** What the store holds, and what of it could be given back. */
 export interface DiskUsage {
   readonly images: readonly ImageUsage[];
   readonly containers: readonly ContainerUsage[];
+  readonly volumes: readonly VolumeUsage[];
   readonly cache: readonly CacheUsage[];
-  /** Bytes of all layers of images, each counted once, and of those no container needs. */
+  /** Bytes of all that images need, packed and unpacked, each counted once, and of what no container needs of it. */
   readonly imageBytes: number;
   readonly imageReclaimable: number;
 }
@@ -58,7 +72,11 @@ export async function diskUsage(workshop: Workshop, scope: Scope): Promise<DiskU
   const owners = countOwners(layersOf.values());
   const uses = (id: Digest): number => states.filter(({ imageId }) => imageId === id).length;
   const active = images.filter(({ id }) => uses(id) > 0);
-  const imageBytes = sum(sizes.keys());
+  const imageBytes = rootBytes(store, rootsOf(workshop));
+  const needed = rootsOf(
+    workshop,
+    active.map(({ root }) => root),
+  );
   return {
     images: images.map((image) => {
       const layers = layersOf.get(image.id) ?? [];
@@ -69,10 +87,22 @@ export async function diskUsage(workshop: Workshop, scope: Scope): Promise<DiskU
       state,
       size: directorySize(containers.path(state.id, 'upper')),
     })),
+    volumes: volumeUsage(states, workshop),
     cache: cacheUsage(workshop),
     imageBytes,
-    imageReclaimable: imageBytes - sum(active.flatMap(({ id }) => layersOf.get(id) ?? [])),
+    imageReclaimable: imageBytes - rootBytes(store, needed),
   };
+}
+
+function volumeUsage(states: readonly ContainerState[], { volumes }: Workshop): VolumeUsage[] {
+  const used = states.flatMap((state) => [...new Set(volumesOf(state))]);
+  return volumes()
+    .list()
+    .map((volume) => ({
+      volume,
+      size: directorySize(volumes().path(volume.name)),
+      links: used.filter((name) => name === volume.name).length,
+    }));
 }
 
 function countOwners(layers: Iterable<readonly Digest[]>): ReadonlyMap<Digest, number> {
@@ -88,13 +118,21 @@ function cacheUsage(workshop: Workshop): CacheUsage[] {
     id,
     type: 'regular',
     size: bytes,
+    created: used,
     used,
+    uses: 1,
+    inUse: false,
+    description: '',
   }));
-  const mounts = store.mounts.list().map(({ key, lastUsed }) => ({
+  const mounts = store.mounts.list().map(({ key, id, created, lastUsed }) => ({
     id: key,
     type: 'exec.cachemount',
     size: directorySize(store.path('mounts', key, 'fs')),
+    created: Date.parse(created),
     used: Date.parse(lastUsed),
+    uses: 1,
+    inUse: false,
+    description: `cache mount ${id}`,
   }));
   return [...entries, ...mounts];
 }

@@ -1,8 +1,7 @@
-import { volumesOf } from './container/discard-container.js';
 import { directorySize } from './cache/directory-size.js';
 import type { ContainerState } from './model/container.js';
 import { BuildError } from './model/error.js';
-import type { Volume } from './model/volume.js';
+import { type Volume, volumesOf } from './model/volume.js';
 import type { Workshop } from './workshop.js';
 
 /** docker's `Mounts` of a container's inspect document. */

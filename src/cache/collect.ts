@@ -46,6 +46,15 @@ export function cacheEntries(store: Store, roots: Roots): readonly CacheEntry[] 
     .sort((a, b) => a.used - b.used);
 }
 
+/** What images and containers need has on disk. */
+export function rootBytes(store: Store, { trees, blobs }: Roots): number {
+  const entries = [
+    ...[...trees].map((id) => treeEntry(store, id)),
+    ...[...blobs].map((hex) => blobEntry(store, hex)),
+  ];
+  return entries.reduce((sum, entry) => sum + (entry?.bytes ?? 0), 0);
+}
+
 function treeEntry(store: Store, id: string): CacheEntry | undefined {
   const home = store.path('trees', id);
   const meta = lstatSync(join(home, 'meta.json'), { throwIfNoEntry: false });

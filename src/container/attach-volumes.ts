@@ -1,5 +1,5 @@
-import { closeSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { closeSync, existsSync, mkdirSync, openSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { deviceNumbers } from '../cache/device-number.js';
 import type { ContainerState } from '../model/container.js';
 import { BuildError } from '../model/error.js';
@@ -7,10 +7,9 @@ import { hasCode } from '../model/has-code.js';
 import type { LateMount } from '../model/process.js';
 import type { ContainerMount } from '../model/volume.js';
 import { attachAll, type MountSource } from '../runtime/attach-mounts.js';
-import { MountRoot } from '../runtime/mount-target.js';
 import { isHarmless } from '../runtime/oci-devices.js';
 import { cloneMount, type MountAttributes, newMount, openInRoot } from '../sys/mounts.js';
-import { copyTree } from './copy-tree.js';
+import { fillVolume, settleVolume } from './fill-volume.js';
 import type { VolumeStore } from './volume-store.js';
 
 const O_PATH = 0o10000000;
@@ -26,14 +25,13 @@ export interface AttachPlace {
  * Mounts what a container has mounted into its root, by descriptor, before the runtime starts. Gives what the runtime must
  * mount itself: what is below /dev and /sys, which it makes.
  */
-export function attachVolumes(
+export async function attachVolumes(
   { mounts = [], started }: ContainerState,
   place: AttachPlace,
-): readonly LateMount[] {
+): Promise<readonly LateMount[]> {
   const late = mounts.filter(({ destination }) => isLate(destination));
   const inRoot = mounts.filter(({ destination }) => !isLate(destination));
-  for (const mount of started === undefined ? inRoot : [])
-    if (mount.type === 'volume' && mount.noCopy !== true) populate(mount, place);
+  for (const mount of inRoot) await fill(mount, place, started === undefined);
   for (const mount of inRoot) attachAll(place.root, [sourceOf(mount, place)]);
   return late.map((mount) => lateMount(mount, place));
 }
@@ -98,30 +96,14 @@ function openBind({ source = '', createSource }: ContainerMount): number {
   }
 }
 
-/** What the image has in its place, into a volume that is empty; whole or not at all. */
-function populate(
-  { name = '', destination }: ContainerMount,
-  { root, volumes }: AttachPlace,
-): void {
-  const data = volumes.path(name);
-  if (!statSync(data, { throwIfNoEntry: false })?.isDirectory() || readdirSync(data).length > 0)
-    return;
-  using place = new MountRoot(root);
-  const fd = place.find(destination);
-  if (fd === undefined) return;
-  const copy = join(data, '../.copy');
-  rmSync(copy, { recursive: true, force: true });
-  try {
-    const from = Buffer.from(`/proc/self/fd/${String(fd)}/.`);
-    copyTree(from, Buffer.from(copy));
-    renameSync(copy, data);
-  } catch (error) {
-    // A container that was quicker has it mounted or filled.
-    if (!hasCode(error, 'ENOTEMPTY', 'EEXIST', 'EBUSY', 'ENOTDIR')) throw error;
-  } finally {
-    rmSync(copy, { recursive: true, force: true });
-    closeSync(fd);
-  }
+/** What the image has in its place comes into an empty volume, before the container's first start. */
+async function fill(mount: ContainerMount, place: AttachPlace, first: boolean): Promise<void> {
+  const { type, name, destination, noCopy } = mount;
+  if (type !== 'volume' || name === undefined) return;
+  const home = dirname(place.volumes.path(name));
+  if (!existsSync(home)) return; // Said where it is opened.
+  if (first && noCopy !== true) await fillVolume({ home, root: place.root, destination });
+  else await settleVolume(home);
 }
 
 const FLAGS: Readonly<Record<string, MountAttributes>> = {

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { readdirSync, renameSync, rmSync } from 'node:fs';
+import { readdirSync, renameSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { removeTree } from '../cache/remove-tree.js';
 import type { ContainerState } from '../model/container.js';
 import { hasCode } from '../model/has-code.js';
+import { volumesOf } from '../model/volume.js';
 import { cgroupPath } from '../runtime/oci-cgroup.js';
 import { removeCgroup } from '../runtime/remove-cgroup.js';
 import { sys } from '../sys/sys.js';
@@ -38,7 +40,7 @@ function discard(container: string, trash: string): void {
     if (hasCode(error, 'ENOENT')) return; // Another was first.
     throw error;
   }
-  rmSync(going, { recursive: true, force: true, maxRetries: 3 });
+  removeTree(going, () => false); // What resists is swept.
 }
 
 /** Its root may be mounted in this process' namespace: then it ran here. */
@@ -56,9 +58,4 @@ function removeUnused(names: readonly string[], { directory, volumes }: Stores):
   const used = new Set(left.flatMap(volumesOf));
   const anonymous = new Set(volumes.list().flatMap((each) => (each.anonymous ? each.name : [])));
   for (const name of names) if (anonymous.has(name) && !used.has(name)) volumes.remove(name);
-}
-
-/** Names of the volumes a container has mounted. */
-export function volumesOf(state: Pick<ContainerState, 'mounts'> | undefined): readonly string[] {
-  return (state?.mounts ?? []).flatMap(({ name }) => name ?? []);
 }

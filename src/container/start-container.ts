@@ -56,7 +56,7 @@ export async function startContainer(state: ContainerState, deps: StartDeps): Pr
   const started = new Date(now()).toISOString();
   try {
     await using network = await startNetwork(state, deps);
-    const spec = prepare(state, network, deps);
+    const spec = await prepare(state, network, deps);
     rmSync(containers.path(state.id, 'exit'), { recursive: true, force: true });
     const monitor = await deps.monitor();
     const dir = containers.path(state.id);
@@ -99,11 +99,15 @@ async function abandon(id: string, pid: number, { containers, error }: Abandon):
   throw error;
 }
 
-function prepare(state: ContainerState, network: StartingNetwork, deps: StartDeps): ProcessSpec {
+async function prepare(
+  state: ContainerState,
+  network: StartingNetwork,
+  deps: StartDeps,
+): Promise<ProcessSpec> {
   const root = mountRoot(state, deps);
   const confinement = confinementOf(state, (id) => pidOf(id, deps.containers));
   const devices = confinement.insecure || usesDeviceCgroup(confinement);
-  const lateMounts = attachVolumes(state, { root, volumes: deps.volumes(), devices });
+  const lateMounts = await attachVolumes(state, { root, volumes: deps.volumes(), devices });
   const tree = mergedView([root]);
   const { config } = state;
   const user = userOf(state, userFiles(tree));

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { replaceDurably } from '../cache/durable.js';
+import { removeTree } from '../cache/remove-tree.js';
 import { BuildError } from '../model/error.js';
 import { hasCode } from '../model/has-code.js';
 import { nearest } from '../model/nearest.js';
@@ -62,6 +63,11 @@ export function createVolumeStore(directory: string, now: () => number): VolumeS
 
 function checkName(name: string): void {
   if (NAME.test(name)) return;
+  if (name.length < 2)
+    throw new BuildError(
+      'usage',
+      `create ${name}: volume name is too short, names should be at least two alphanumeric characters`,
+    );
   throw new BuildError(
     'usage',
     `create ${name}: ${JSON.stringify(name)} includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`,
@@ -91,5 +97,5 @@ function discard(volume: string, trash: string): void {
   if (!existsSync(volume)) return;
   const going = join(trash, `volume-${randomBytes(8).toString('hex')}`);
   renameSync(volume, going);
-  rmSync(going, { recursive: true, force: true, maxRetries: 3 });
+  removeTree(going, () => false); // What resists is swept.
 }

@@ -31,3 +31,10 @@ export interface ContainerMount {
   /** Of a tmpfs: as in tmpfs(5), and mount flags. */
   readonly options?: readonly string[];
 }
+
+/** Names of the volumes a container has mounted. */
+export function volumesOf(
+  state: { readonly mounts?: readonly ContainerMount[] | undefined } | undefined,
+): readonly string[] {
+  return (state?.mounts ?? []).flatMap(({ name }) => name ?? []);
+}

@@ -1,4 +1,4 @@
-import { closeSync, lstatSync, openSync } from 'node:fs';
+import { closeSync, fstatSync, lstatSync, openSync } from 'node:fs';
 import { BuildError } from '../model/error.js';
 import { hasCode } from '../model/has-code.js';
 import { attachMount, cloneMount, type MountAttributes } from '../sys/mounts.js';
@@ -38,11 +38,12 @@ export function attachAll(root: string, sources: readonly MountSource[]): void {
     const target = place.open(source.target, source.kind);
     let mount: number | undefined;
     try {
+      if (fstatSync(target).isDirectory() !== (source.kind === 'directory')) throw mismatch(source);
       mount = source.open();
       attachMount(mount, target);
     } catch (error) {
       if (hasCode(error, 'ENOENT', 'ESTALE')) throw vanished(source);
-      throw hasCode(error, 'ENOTDIR') ? mismatch(source) : error;
+      throw error;
     } finally {
       if (mount !== undefined) closeSync(mount);
       closeSync(target);

@@ -124,6 +124,56 @@ describe('volumes', () => {
     assert.equal(world.ok('volume', 'rm', '-f', 'v1').stdout, 'v1\n');
   });
 
+  test('ps shows and finds mounts; system df counts volumes; system prune removes anonymous ones', () => {
+    world.ok('volume', 'create', 'sized');
+    sh('-v', 'sized:/s', 'bb', 'head -c 3000 /dev/zero > /s/f');
+    world.ok('create', '--name', 'mounting', '-v', 'named:/n', '-v', `${host}:/h`, 'vol');
+    const shown = (...args: string[]): string => world.ok('ps', '-a', ...args).stdout.trim();
+    const mounts = '{{.Mounts}}|{{.LocalVolumes}}';
+    assert.match(shown('--format', mounts), /^[0-9a-f]{14}…,\S{14}…,named\|2$/);
+    assert.match(
+      shown('--no-trunc', '--format', mounts),
+      new RegExp(`^[0-9a-f]{64},${host},named\\|2$`),
+    );
+    for (const [filter, found] of [
+      ['named', 'mounting'],
+      ['/n', 'mounting'],
+      [host, 'mounting'],
+      ['/h', 'mounting'],
+      ['nam', ''],
+      ['sized', ''],
+    ] as const)
+      assert.equal(shown('--format', '{{.Names}}', '-f', `volume=${filter}`), found, filter);
+    const df = (): string =>
+      world
+        .ok('system', 'df', '--format', '{{.TotalCount}} {{.Active}} {{.Size}} {{.Reclaimable}}')
+        .stdout.split('\n')[2]!;
+    assert.equal(df(), '3 2 3kB 3kB (100%)');
+    const table = world.ok('system', 'df', '-v').stdout;
+    assert.match(
+      table,
+      /\nVOLUME NAME +LINKS +SIZE\n[0-9a-f]{64} +1 +0B\nnamed +1 +0B\nsized +0 +3kB\n/,
+    );
+    const question = world.run('system', 'prune', '--volumes').stdout;
+    assert.match(question, /\n  - all anonymous volumes not used by at least one container\n/);
+    assert.equal(
+      world.run('system', 'prune', '--volumes', '-f', '--filter', 'until=1h').stderr,
+      'ERROR: The "until" filter is not supported with "--volumes"\n',
+    );
+    world.ok('system', 'prune', '-f');
+    assert.equal(names().length, 3);
+    assert.match(
+      world.ok('system', 'prune', '-f', '--volumes').stdout,
+      /^Deleted Volumes:\n[0-9a-f]{64}\n\n/,
+    );
+    assert.deepEqual(names(), ['named', 'sized']);
+    assert.equal(
+      world.ok('volume', 'ls', '--format', '{{.Label "x"}}{{.Size}}').stdout,
+      'N/A\nN/A\n',
+    );
+    world.ok('volume', 'rm', 'named', 'sized');
+  });
+
   test('binds: of directories, files and devices; a source that is not there is made by -v, refused by --mount', () => {
     assert.equal(
       sh(

@@ -1,13 +1,11 @@
-import { shownImage } from '../../container-list.js';
-import { type CacheUsage, type DiskUsage, diskUsage, type ImageUsage } from '../../disk-usage.js';
-import { shortId } from '../../model/digest.js';
-import { familiarRepository } from '../../model/reference.js';
-import { openWorkshop, type Workshop } from '../../workshop.js';
-import { type Command, type CommandContext, say } from '../command.js';
+import { type DiskUsage, diskUsage } from '../../disk-usage.js';
+import { BuildError } from '../../model/error.js';
+import { openWorkshop } from '../../workshop.js';
+import { type Command, say } from '../command.js';
 import { type Column, formatListing } from '../format/listing.js';
-import { humanSize, humanSize4, since } from '../format/units.js';
+import { humanSize4 } from '../format/units.js';
+import { verboseUsage } from './disk-usage-verbose.js';
 import { quietScope } from './images.js';
-import { containerColumns } from './ps.js';
 
 interface Kind {
   readonly type: string;
@@ -33,7 +31,7 @@ function reclaimable({ size, reclaimable: bytes, share }: Kind): string {
 }
 
 function kindsOf(usage: DiskUsage): readonly Kind[] {
-  const { images, containers, cache } = usage;
+  const { images, containers, volumes, cache } = usage;
   const up = containers.filter(
     ({ state: { status } }) => status === 'running' || status === 'paused',
   );
@@ -56,17 +54,26 @@ function kindsOf(usage: DiskUsage): readonly Kind[] {
       reclaimable: sum(containers) - sum(up),
       share: true,
     },
-    { type: 'Local Volumes', total: 0, active: 0, size: 0, reclaimable: 0, share: true },
+    {
+      type: 'Local Volumes',
+      total: volumes.length,
+      active: volumes.filter(({ links }) => links > 0).length,
+      size: sum(volumes),
+      reclaimable: sum(volumes.filter(({ links }) => links === 0)),
+      share: true,
+    },
     {
       type: 'Build Cache',
       total: cache.length,
-      active: 0,
+      active: cache.filter(({ inUse }) => inUse).length,
       size: sum(cache),
-      reclaimable: sum(cache),
+      reclaimable: sum(cache.filter(({ inUse }) => !inUse)),
       share: false,
     },
   ];
 }
+
+const FIELDS = ['Type', 'TotalCount', 'Active', 'Size', 'Reclaimable'];
 
 export const diskUsageCommand: Command = {
   names: ['system df'],
@@ -81,105 +88,18 @@ export const diskUsageCommand: Command = {
     },
     { name: 'verbose', short: 'v', kind: 'bool', help: 'Each image, container and cache entry' },
   ],
-  run: async (context) => {
-    const { flags, env, stdout, signal } = context;
+  run: async ({ flags, env, stdout, signal }) => {
+    if (flags.rest.length > 0)
+      throw new BuildError('usage', '"stave system df" accepts no arguments', {
+        hint: 'see: stave system df --help',
+      });
     await using workshop = openWorkshop(undefined, env);
     const usage = await diskUsage(workshop, quietScope(signal));
-    if (flags.bool('verbose')) verbose(usage, context, workshop);
-    else
-      say(
-        stdout,
-        formatListing(
-          kindsOf(usage),
-          COLUMNS,
-          ['Type', 'TotalCount', 'Active', 'Size', 'Reclaimable'],
-          flags.text('format'),
-        ),
-      );
+    const format = flags.text('format');
+    const text = flags.bool('verbose')
+      ? verboseUsage(usage, workshop, format)
+      : formatListing(kindsOf(usage), COLUMNS, FIELDS, format);
+    say(stdout, text);
     return 0;
   },
 };
-
-function verbose(usage: DiskUsage, { stdout }: CommandContext, workshop: Workshop): void {
-  const now = workshop.now();
-  say(stdout, 'Images space usage:\n\n');
-  say(stdout, formatListing(usage.images, imageColumns(now), IMAGE_FIELDS, undefined));
-  say(stdout, '\nContainers space usage:\n\n');
-  const rows = usage.containers.map(({ state, size }) => ({
-    state,
-    image: shownImage(state, false, workshop),
-    size: { own: size, total: 0 },
-  }));
-  say(stdout, formatListing(rows, containerColumns(workshop, false), CONTAINER_FIELDS, undefined));
-  const none: Column<never>[] = ['VOLUME NAME', 'LINKS', 'SIZE'].map((header) => ({
-    field: header,
-    header,
-    value: () => '',
-  }));
-  say(stdout, '\nLocal Volumes space usage:\n\n');
-  say(stdout, formatListing([], none, ['VOLUME NAME', 'LINKS', 'SIZE'], undefined));
-  const bytes = usage.cache.reduce((sum, { size }) => sum + size, 0);
-  say(stdout, `\nBuild cache usage: ${humanSize4(bytes)}\n\n`);
-  const cache = usage.cache.toSorted((a, b) => a.used - b.used);
-  say(stdout, formatListing(cache, cacheColumns(now), CACHE_FIELDS, undefined));
-}
-
-const CONTAINER_FIELDS = ['ID', 'Image', 'Command', 'LocalVolumes', 'Size', 'RunningFor'].concat([
-  'Status',
-  'Names',
-]);
-const IMAGE_FIELDS = ['Repository', 'Tag', 'ID', 'CreatedSince', 'Size', 'SharedSize'].concat([
-  'UniqueSize',
-  'Containers',
-]);
-
-function imageColumns(now: number): readonly Column<ImageUsage>[] {
-  const name = ({ image }: ImageUsage) => image.references[0];
-  return [
-    {
-      field: 'Repository',
-      header: 'REPOSITORY',
-      value: (row) => {
-        const reference = name(row);
-        return reference === undefined ? '<none>' : familiarRepository(reference);
-      },
-    },
-    { field: 'Tag', header: 'TAG', value: (row) => name(row)?.tag ?? '<none>' },
-    { field: 'ID', header: 'IMAGE ID', value: ({ image }) => shortId(image.id) },
-    {
-      field: 'CreatedSince',
-      header: 'CREATED',
-      value: ({ image }) => since(image.config.created, now),
-    },
-    { field: 'Size', header: 'SIZE', value: ({ size }) => humanSize(size) },
-    { field: 'SharedSize', header: 'SHARED SIZE', value: ({ shared }) => humanSize4(shared) },
-    {
-      field: 'UniqueSize',
-      header: 'UNIQUE SIZE',
-      value: ({ size, shared }) => humanSize4(size - shared),
-    },
-    { field: 'Containers', header: 'CONTAINERS', value: ({ containers }) => String(containers) },
-  ];
-}
-
-const CACHE_FIELDS = [
-  'ID',
-  'CacheType',
-  'Size',
-  'CreatedSince',
-  'LastUsedSince',
-  'UsageCount',
-].concat('Shared');
-
-function cacheColumns(now: number): readonly Column<CacheUsage>[] {
-  const ago = ({ used }: CacheUsage): string => since(new Date(used).toISOString(), now);
-  return [
-    { field: 'ID', header: 'CACHE ID', value: ({ id }) => id.slice(0, 12) },
-    { field: 'CacheType', header: 'CACHE TYPE', value: ({ type }) => type },
-    { field: 'Size', header: 'SIZE', value: ({ size }) => humanSize4(size) },
-    { field: 'CreatedSince', header: 'CREATED', value: ago },
-    { field: 'LastUsedSince', header: 'LAST USED', value: ago },
-    { field: 'UsageCount', header: 'USAGE', value: () => '1' },
-    { field: 'Shared', header: 'SHARED', value: () => 'false' },
-  ];
-}

@@ -10,6 +10,7 @@ import { BuildError } from '../../model/error.js';
 import { openWorkshop } from '../../workshop.js';
 import { type Command, type CommandContext, say } from '../command.js';
 import { confirm } from '../confirm.js';
+import { labelText } from '../format/label-text.js';
 import { type Column, formatListing } from '../format/listing.js';
 import { goTime } from '../format/units.js';
 import { errorText } from '../print-error.js';
@@ -129,13 +130,6 @@ const COLUMNS = (whole: boolean): readonly Column<Network>[] => [
   { field: 'Labels', header: 'LABELS', value: ({ labels }) => labelText(labels) },
   { field: 'CreatedAt', header: 'CREATED AT', value: ({ created }) => goTime(created) },
 ];
-
-function labelText(labels: Network['labels']): string {
-  return Object.entries(labels)
-    .map(([name, value]) => `${name}=${value}`)
-    .sort()
-    .join(',');
-}
 
 const byName = new Intl.Collator('en', { numeric: true });
 

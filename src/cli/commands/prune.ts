@@ -1,12 +1,18 @@
-import { parseFilters } from '../../model/filters.js';
+import { type Filters, parseFilters } from '../../model/filters.js';
 import { ramInBytes } from '../../model/units.js';
 import { BuildError } from '../../model/error.js';
 import type { Pruned } from '../../prune.js';
+import { pruneVolumes } from '../../volumes.js';
 import { openWorkshop, type Workshop } from '../../workshop.js';
 import { type Command, type CommandContext, say } from '../command.js';
 import { confirm } from '../confirm.js';
 import type { FlagSpec } from '../flags.js';
-import { matchesNetwork, parseFilters as parseNetworkFilters } from './network-filters.js';
+import {
+  type FilterTerm,
+  matchesNetwork,
+  parseFilters as parseNetworkFilters,
+} from './network-filters.js';
+import { matchesVolume } from './volume-filters.js';
 import { humanSize4 } from '../format/units.js';
 
 const FORCE: FlagSpec = { name: 'force', short: 'f', kind: 'bool', help: 'Do not ask' };
@@ -124,43 +130,64 @@ export const pruneSystemCommand: Command = {
     { name: 'all', short: 'a', kind: 'bool', help: 'Also images with a name' },
     FILTER,
     FORCE,
-    { name: 'volumes', kind: 'bool', help: '', later: true },
+    { name: 'volumes', kind: 'bool', help: 'Also anonymous volumes' },
   ],
   run: async (context) => {
     const { flags, stdout } = context;
     const [filters, all] = [filtersOf(context), flags.bool('all')];
-    const warning = systemWarning(all, flags.list('filter'));
+    if (flags.bool('volumes') && filters.has('until'))
+      throw new BuildError('usage', 'The "until" filter is not supported with "--volumes"');
+    const warning = systemWarning(all, flags.bool('volumes'), flags.list('filter'));
     if (!flags.bool('force') && !(await confirm(warning, stdout, context.signal))) return 0;
     await using workshop = openWorkshop(undefined, context.env);
-    const { pruneCache, pruneContainers, pruneImages } = await import('../../prune.js');
-    const { pruneNetworks } = await import('../../networks.js');
-    const containers = await pruneContainers(filters, workshop);
-    tell(context, 'Deleted Containers', containers.lines);
-    const terms = parseNetworkFilters(flags.list('filter'), KNOWN);
-    const networks = await pruneNetworks(
-      (network) => matchesNetwork(network, terms, workshop),
-      workshop,
-    );
-    tell(context, 'Deleted Networks', networks);
-    const images = await pruneImages(all, filters, workshop);
-    tell(context, 'Deleted Images', images.lines);
-    const labelled = [...filters.keys()].some((key) => key !== 'until');
-    // Cache has no labels: docker's leaves it alone then.
-    const cache: Pruned = labelled
-      ? { lines: [], bytes: 0 }
-      : await pruneCache({ filters, keepBytes: 0 }, workshop);
-    tell(context, 'Deleted build cache objects', cache.lines);
-    if (cache.busy === true) tellBusy(context);
-    const bytes = containers.bytes + images.bytes + cache.bytes;
+    const bytes = await pruneSystem({ filters, all }, context, workshop);
     say(stdout, `Total reclaimed space: ${humanSize4(bytes)}\n`);
     return 0;
   },
 };
 
-function systemWarning(all: boolean, filters: readonly string[]): string {
+/** In docker's order, for each makes something of the next unused. Gives the bytes. */
+async function pruneSystem(
+  { filters, all }: { readonly filters: Filters; readonly all: boolean },
+  context: CommandContext,
+  workshop: Workshop,
+): Promise<number> {
+  const { pruneCache, pruneContainers, pruneImages } = await import('../../prune.js');
+  const { pruneNetworks } = await import('../../networks.js');
+  const { flags } = context;
+  const containers = await pruneContainers(filters, workshop);
+  tell(context, 'Deleted Containers', containers.lines);
+  const terms = parseNetworkFilters(flags.list('filter'), KNOWN);
+  const networks = await pruneNetworks((each) => matchesNetwork(each, terms, workshop), workshop);
+  tell(context, 'Deleted Networks', networks);
+  const volumes = flags.bool('volumes') ? await anonymousVolumes(terms, workshop) : NOTHING;
+  tell(context, 'Deleted Volumes', volumes.lines);
+  const images = await pruneImages(all, filters, workshop);
+  tell(context, 'Deleted Images', images.lines);
+  // Cache has no labels: docker's leaves it alone then.
+  const labelled = [...filters.keys()].some((key) => key !== 'until');
+  const cache = labelled ? NOTHING : await pruneCache({ filters, keepBytes: 0 }, workshop);
+  tell(context, 'Deleted build cache objects', cache.lines);
+  if (cache.busy === true) tellBusy(context);
+  return containers.bytes + volumes.bytes + images.bytes + cache.bytes;
+}
+
+const NOTHING: Pruned = { lines: [], bytes: 0 };
+
+async function anonymousVolumes(terms: readonly FilterTerm[], workshop: Workshop): Promise<Pruned> {
+  const unused = new Set<string>();
+  const { removed, bytes } = await pruneVolumes(
+    (volume) => volume.anonymous && matchesVolume(volume, terms, unused),
+    workshop,
+  );
+  return { lines: removed, bytes };
+}
+
+function systemWarning(all: boolean, volumes: boolean, filters: readonly string[]): string {
   const what = [
     'all stopped containers',
     'all networks not used by at least one container',
+    ...(volumes ? ['all anonymous volumes not used by at least one container'] : []),
     all ? ALL_IMAGES : 'all dangling images',
     all ? 'all build cache' : 'unused build cache',
   ];

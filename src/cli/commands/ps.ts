@@ -9,9 +9,11 @@ import type { ContainerState } from '../../model/container.js';
 import { BuildError } from '../../model/error.js';
 import { parseFilters } from '../../model/filters.js';
 import { containerPorts, networkNames } from '../../network-settings.js';
+import { volumesOf } from '../../model/volume.js';
 import { openWorkshop, type Workshop } from '../../workshop.js';
 import { type Command, type CommandContext, say } from '../command.js';
 import { displayedPorts } from '../format/displayed-ports.js';
+import { labelText } from '../format/label-text.js';
 import { type Column, formatListing } from '../format/listing.js';
 import { goTime, humanDuration, humanSize, since } from '../format/units.js';
 import { quietScope } from './images.js';
@@ -58,8 +60,8 @@ export function containerColumns(
     { field: 'Size', header: 'SIZE', value: ({ size }) => sizeText(size) },
     // What there is none of yet, as docker prints it for a container without.
     of('HealthStatus', 'HEALTH STATUS', () => ''),
-    of('LocalVolumes', 'LOCAL VOLUMES', () => '0'),
-    of('Mounts', 'MOUNTS', () => ''),
+    of('LocalVolumes', 'LOCAL VOLUMES', (state) => String(volumesOf(state).length)),
+    of('Mounts', 'MOUNTS', (state) => mountedNames(state, whole).join(',')),
   ];
 }
 
@@ -75,16 +77,20 @@ function commandLine(args: readonly string[]): string {
   return [program, ...rest.map((arg) => (arg.includes(' ') ? `'${arg}'` : arg))].join(' ');
 }
 
-function labelText(labels: Readonly<Record<string, string>> | undefined): string {
-  return Object.entries(labels ?? {})
-    .map(([name, value]) => `${name}=${value}`)
-    .sort()
-    .join(',');
+/** Volumes by name, binds by their source, as docker cuts them. */
+function mountedNames({ mounts = [] }: ContainerState, whole: boolean): readonly string[] {
+  return mounts
+    .filter(({ type }) => type !== 'tmpfs')
+    .map(({ name, source = '' }) => ellipsis(name ?? source, whole ? Infinity : 15));
 }
 
 function cut(text: string, whole: boolean): string {
+  return ellipsis(text, whole ? Infinity : 20);
+}
+
+function ellipsis(text: string, most: number): string {
   const characters = Array.from(text);
-  return whole || characters.length <= 20 ? text : `${characters.slice(0, 19).join('')}…`;
+  return characters.length <= most ? text : `${characters.slice(0, most - 1).join('')}…`;
 }
 
 const SHOWN = ['ID', 'Image', 'Command', 'RunningFor', 'Status', 'Ports', 'Names'];

@@ -3,19 +3,20 @@ import type { Volume } from '../../model/volume.js';
 import {
   createVolume,
   inspectVolume,
-  labelsOf,
   pruneVolumes,
   removeVolume,
   usedVolumes,
 } from '../../volumes.js';
-import { openWorkshop, type Workshop } from '../../workshop.js';
+import { openWorkshop } from '../../workshop.js';
 import { type Command, say } from '../command.js';
 import { confirm } from '../confirm.js';
-import { type Column, formatListing } from '../format/listing.js';
+import { formatListing } from '../format/listing.js';
 import { humanSize } from '../format/units.js';
+import { VOLUME_METHODS, volumeColumns } from '../format/volume-columns.js';
 import { errorText } from '../print-error.js';
 import { atLeastOne, INSPECT_FLAGS, inspectAll } from './images.js';
-import { type FilterTerm, parseFilters } from './network-filters.js';
+import { parseFilters } from './network-filters.js';
+import { matchesVolume, pairOf } from './volume-filters.js';
 
 export const volumeCreateCommand: Command = {
   names: ['volume create'],
@@ -45,32 +46,6 @@ export const volumeCreateCommand: Command = {
   },
 };
 
-function pairOf(text: string): readonly [string, string] {
-  const cut = text.indexOf('=');
-  return cut === -1 ? [text, ''] : [text.slice(0, cut), text.slice(cut + 1)];
-}
-
-const COLUMNS = ({ volumes }: Workshop): readonly Column<Volume>[] => [
-  { field: 'Driver', header: 'DRIVER', value: () => 'local' },
-  { field: 'Name', header: 'VOLUME NAME', value: ({ name }) => name },
-  { field: 'Labels', header: 'LABELS', value: (volume) => labelText(volume) },
-  { field: 'Mountpoint', header: 'MOUNTPOINT', value: ({ name }) => volumes().path(name) },
-  { field: 'Scope', header: 'SCOPE', value: () => 'local' },
-  // docker asks for them only in `system df -v`.
-  { field: 'Size', header: 'SIZE', value: () => 'N/A' },
-  { field: 'Links', header: 'LINKS', value: () => 'N/A' },
-  { field: 'Availability', header: 'AVAILABILITY', value: () => 'N/A' },
-  { field: 'Group', header: 'GROUP', value: () => 'N/A' },
-  { field: 'Status', header: 'STATUS', value: () => 'N/A' },
-];
-
-function labelText(volume: Volume): string {
-  return Object.entries(labelsOf(volume))
-    .map(([name, value]) => `${name}=${value}`)
-    .sort()
-    .join(',');
-}
-
 export const volumeListCommand: Command = {
   names: ['volume ls', 'volume list'],
   usage: '[OPTIONS]',
@@ -98,36 +73,14 @@ export const volumeListCommand: Command = {
     const rows = workshop
       .volumes()
       .list()
-      .filter((volume) => matches(volume, filters, used));
+      .filter((volume) => matchesVolume(volume, filters, used))
+      .map((volume) => ({ volume }));
     const format = flags.text('format') ?? (flags.bool('quiet') ? '{{.Name}}' : undefined);
-    say(stdout, formatListing(rows, COLUMNS(workshop), ['Driver', 'Name'], format));
+    const how = { format, methods: VOLUME_METHODS };
+    say(stdout, formatListing(rows, volumeColumns(workshop), ['Driver', 'Name'], how));
     return 0;
   },
 };
-
-/** Values of one name are alternatives but for labels, which must all be there. */
-function matches(
-  volume: Volume,
-  filters: readonly FilterTerm[],
-  used: ReadonlySet<string>,
-): boolean {
-  const labels = labelsOf(volume);
-  const has = (value: string): boolean => {
-    const [name, wanted] = pairOf(value);
-    return Object.hasOwn(labels, name) && (!value.includes('=') || labels[name] === wanted);
-  };
-  const names = filters.filter(({ name }) => name === 'name');
-  return (
-    (names.length === 0 || names.some(({ value }) => volume.name.includes(value))) &&
-    filters.every(({ name, value }) => {
-      if (name === 'label') return has(value);
-      if (name === 'label!') return !has(value);
-      if (name === 'driver') return value === 'local';
-      if (name === 'dangling') return /^(1|true)$/i.test(value) !== used.has(volume.name);
-      return true;
-    })
-  );
-}
 
 export const volumeInspectCommand: Command = {
   names: ['volume inspect'],
@@ -197,7 +150,7 @@ export const volumePruneCommand: Command = {
     await using workshop = openWorkshop(undefined, env);
     const none = new Set<string>();
     const wanted = (volume: Volume): boolean =>
-      (all || volume.anonymous) && matches(volume, filters, none);
+      (all || volume.anonymous) && matchesVolume(volume, filters, none);
     const { removed, bytes } = await pruneVolumes(wanted, workshop);
     if (removed.length > 0)
       say(stdout, `Deleted Volumes:\n${removed.map((name) => `${name}\n`).join('')}\n`);

@@ -37,11 +37,7 @@ export function formatListing<Row>(
     ]);
   }
   if (format === 'raw' && raw !== undefined) return rawListing(rows, columns, raw);
-  // docker's formatter marshals a map: its keys are sorted.
-  const sorted = columns.toSorted((a, b) => (a.field < b.field ? -1 : 1));
-  const objects = rows.map((row) =>
-    Object.fromEntries(sorted.map(({ field, value }) => [field, value(row)])),
-  );
+  const objects = rowObjects(rows, columns);
   if (format === 'json') return objects.map((object) => `${JSON.stringify(object)}\n`).join('');
   const text = format
     .replace(/^table */, '')
@@ -56,6 +52,17 @@ export function formatListing<Row>(
     headerFunctions,
   )(withMethods(headers, undefined, Object.fromEntries(Object.keys(methods).map(asHeader))));
   return table([header, ...lines].map((line) => line.split('\t')));
+}
+
+/** Rows as objects; docker's formatter marshals a map, so the keys are sorted. */
+export function rowObjects<Row>(
+  rows: readonly Row[],
+  columns: readonly Column<Row>[],
+): Record<string, string>[] {
+  const sorted = columns.toSorted((a, b) => (a.field < b.field ? -1 : 1));
+  return rows.map((row) =>
+    Object.fromEntries(sorted.map(({ field, value }) => [field, value(row)])),
+  );
 }
 
 /** Methods are no fields: JSON and `range` do not see them. */
