@@ -5,6 +5,7 @@ import { BuildError } from '../model/error.js';
 import { hasCode } from '../model/has-code.js';
 import type { Bytes } from '../model/stores.js';
 import { isLoopback, shownUrl } from './address.js';
+import { proxyFor } from './proxy.js';
 
 export interface HttpRequest {
   readonly method: 'GET' | 'HEAD' | 'PUT' | 'POST';
@@ -30,6 +31,9 @@ export interface HttpOptions {
   readonly env: NodeJS.ProcessEnv;
   /** What a host is called in messages; default `registry`. */
   readonly peer?: 'registry' | 'host';
+  /** How long a connection or a tunnel may take to come, and an answer to go on. */
+  readonly connectMs?: number;
+  readonly stallMs?: number;
 }
 
 export type Http = (request: HttpRequest) => Promise<HttpResponse>;
@@ -37,37 +41,107 @@ export type Http = (request: HttpRequest) => Promise<HttpResponse>;
 const CONNECT_MS = 15_000;
 const STALL_MS = 30_000;
 const TRIES = 5;
+/** Who says nothing until the time is up is asked once more, not five times: that would take minutes. */
+const SILENT_TRIES = 2;
 const MAX_RETRY_AFTER_S = 60;
 const RETRIED = new Set([408, 429, 500, 502, 503, 504]);
 
 /** Requests with proxies from the environment, the user's extra CA, time limits and retries with growing delays. */
-export async function createHttp({ env, peer = 'registry' }: HttpOptions): Promise<Http> {
+export async function createHttp(options: HttpOptions): Promise<Http> {
+  const { peer = 'registry', connectMs = CONNECT_MS, stallMs = STALL_MS } = options;
   const undici = await import('undici');
-  const tls = { timeout: CONNECT_MS, ...(await trusted(env)) };
-  const dispatcher = new undici.EnvHttpProxyAgent({
-    ...proxies(env),
-    connect: tls,
-    requestTls: tls, // Through a proxy's tunnel.
-    proxyTls: tls, // To a proxy that speaks TLS itself.
-    bodyTimeout: STALL_MS,
-    headersTimeout: STALL_MS,
-  });
+  const via = await dispatchers(undici, options.env, connectMs);
   return async (request) => {
     for (let attempt = 1; ; attempt++) {
       request.signal.throwIfAborted();
       const last = attempt === TRIES || !isRepeatable(request);
       try {
-        const response = await send(undici, dispatcher, request);
+        const response = await send(undici, via(request.url), request, stallMs);
         if (last || !RETRIED.has(response.status)) return response;
         await response.discard();
         await pause(attempt, retryAfter(response), request.signal);
       } catch (error) {
         request.signal.throwIfAborted();
-        if (last || !isTransient(error)) throw unreachableHost(request.url, peer, error);
+        const silent = isSilence(error) && attempt === SILENT_TRIES;
+        if (last || silent || !isTransient(error)) throw unreachableHost(request.url, peer, error);
         await pause(attempt, undefined, request.signal);
       }
     }
   };
+}
+
+/** How a URL is reached: directly or by its proxy, with one pool of connections for each. */
+async function dispatchers(
+  undici: typeof Undici,
+  env: NodeJS.ProcessEnv,
+  connectMs: number,
+): Promise<(url: URL) => Undici.Dispatcher> {
+  const tls = { timeout: connectMs, ...(await trusted(env)) };
+  const direct = new undici.Agent({ connect: tls });
+  const proxied = new Map<string, Undici.Dispatcher>();
+  return (url) => {
+    const proxy = proxyFor(url, env);
+    if (proxy === undefined) return direct;
+    const known = proxied.get(proxy.href);
+    if (known !== undefined) return known;
+    const made = new undici.ProxyAgent({
+      uri: proxy.href,
+      proxyTunnel: false, // Plain http is asked of the proxy itself, as everyone does: many tunnel only to 443.
+      requestTls: tls, // Through a proxy's tunnel.
+      proxyTls: tls, // To a proxy that speaks TLS itself.
+      clientFactory: (origin, opts) =>
+        tunnels(undici, origin, { ...opts, headersTimeout: connectMs }),
+    });
+    proxied.set(proxy.href, made);
+    return made;
+  };
+}
+
+/**
+ * Connections to a proxy for tunnels. What goes wrong there is named as the proxy's. Its plain error must not come
+ * through: undici takes a closed connection for one of the tunnel's and opens the next for ever.
+ */
+function tunnels(undici: typeof Undici, origin: URL, options: object): Undici.Dispatcher {
+  const pool = new undici.Pool(origin, options);
+  type Wanted = Undici.Dispatcher.ConnectOptions;
+  const open: (wanted: Wanted) => unknown = pool.connect.bind(pool);
+  const connect = open as (wanted: Wanted) => Promise<Undici.Dispatcher.ConnectData>;
+  const tunnel = async (wanted: Wanted) => {
+    const answer = await connect(wanted).catch((error: unknown) => {
+      throw proxyFailure(origin, error);
+    });
+    if (answer.statusCode === 200) return answer;
+    answer.socket.on('error', () => undefined).destroy();
+    throw proxyRefusal(origin, wanted.path, answer.statusCode);
+  };
+  return Object.assign(pool, { connect: tunnel });
+}
+
+function proxyFailure(proxy: URL, error: unknown): Error {
+  const closed = hasCode(error, 'UND_ERR_SOCKET');
+  const silent = hasCode(error, 'UND_ERR_HEADERS_TIMEOUT');
+  const cause = error instanceof Error ? error.message : String(error);
+  const why = closed ? 'closed the connection' : silent ? 'does not answer' : cause;
+  return new BuildError(
+    'registry',
+    `proxy ${proxy.host} ${closed || silent ? '' : 'cannot be reached: '}${why}`,
+    {
+      hint: 'is HTTPS_PROXY right? NO_PROXY names hosts that are asked directly',
+      cause: error,
+    },
+  );
+}
+
+function proxyRefusal(proxy: URL, target: string, status: number): BuildError {
+  const hint =
+    status === 407
+      ? 'the proxy wants a password: HTTPS_PROXY=http://user:password@host:port'
+      : 'does the proxy allow this host? NO_PROXY names hosts that are asked directly';
+  return new BuildError(
+    'registry',
+    `proxy ${proxy.host} answers with status ${String(status)} when asked for ${target}`,
+    { hint },
+  );
 }
 
 /** A body that is a stream can be sent only once. */
@@ -89,6 +163,10 @@ function isTransient(error: unknown): boolean {
   );
 }
 
+function isSilence(error: unknown): boolean {
+  return hasCode(error, 'UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT');
+}
+
 async function pause(
   attempt: number,
   seconds: number | undefined,
@@ -105,19 +183,6 @@ function retryAfter({ headers }: HttpResponse): number | undefined {
   return Number.isFinite(seconds) && seconds >= 0
     ? Math.min(seconds, MAX_RETRY_AFTER_S)
     : undefined;
-}
-
-function proxies(env: NodeJS.ProcessEnv): Record<string, string> {
-  const of = (name: string): string | undefined => env[name] ?? env[name.toUpperCase()];
-  const [httpProxy, httpsProxy, noProxy] = [of('http_proxy'), of('https_proxy'), of('no_proxy')];
-  const local = [noProxy, 'localhost', '127.0.0.1', '::1']
-    .filter((part) => part !== undefined)
-    .join(',');
-  return {
-    ...(httpProxy === undefined ? {} : { httpProxy }),
-    ...(httpsProxy === undefined ? {} : { httpsProxy }),
-    noProxy: local,
-  };
 }
 
 /**
@@ -151,6 +216,7 @@ async function send(
   undici: typeof Undici,
   dispatcher: Undici.Dispatcher,
   request: HttpRequest,
+  stallMs: number,
 ): Promise<HttpResponse> {
   const { method, url, headers, body, signal } = request;
   const response = await undici.request(url, {
@@ -159,6 +225,8 @@ async function send(
     body: body === undefined ? null : await sendable(body),
     signal,
     dispatcher,
+    headersTimeout: stallMs,
+    bodyTimeout: stallMs,
   });
   return {
     status: response.statusCode,
