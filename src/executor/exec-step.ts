@@ -168,9 +168,12 @@ function ensureWorkdir(writer: UpperWriter, cwd: string, owner: Identity): void 
   if (writer.entryType(path) !== 'directory') writer.ensureDirectory(path, owner);
 }
 
-/** Where the runtime mounts; made by us, for it would make them with modes of its own. */
+/**
+ * Where the runtime mounts; made by us, for it would make them with modes of its own. They stay, as docker leaves them
+ * (a runtime made them there, too); /etc goes again where only our files were in it, as every other stub.
+ */
 function ensureMountPoints(writer: UpperWriter): void {
-  for (const path of ['dev', 'proc', 'sys', 'etc']) {
+  for (const path of ['dev', 'proc', 'sys']) {
     if (writer.entryType(path) === undefined) writer.ensureDirectory(path, { uid: 0, gid: 0 });
   }
 }

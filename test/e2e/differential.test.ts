@@ -52,7 +52,7 @@ describe('the same Dockerfile gives the same image', { concurrency: 3 }, () => {
     const theirs = once(() => docker.image(context, name, args));
     check(name, 'docker', differs.docker[name], async () => {
       const [a, b] = await Promise.all([ours(), theirs()]);
-      assert.deepEqual(a.tree, b.tree);
+      assert.deepEqual(withoutBareEtc(a.tree), withoutBareEtc(b.tree));
       assert.deepEqual(runConfig(a.inspect), runConfig(b.inspect));
     });
     if (differs.docker[name] === undefined) {
@@ -112,6 +112,12 @@ function check(
       await assert.rejects(compare, 'the note is out of date');
     });
   }
+}
+
+/** An /etc that a RUN's mounts alone made: left by docker 20.10, not by newer BuildKit (recursive MountStubsCleaner). */
+function withoutBareEtc(lines: readonly string[]): readonly string[] {
+  if (lines.some((line) => line.startsWith('/etc/'))) return lines;
+  return lines.filter((line) => !line.startsWith('/etc '));
 }
 
 /** Mount points a runtime needs: docker leaves them in the layer, buildah makes others. */
