@@ -150,6 +150,7 @@ function solvePlans(
     openImage: (spec: Parameters<typeof openImage>[0]) => openImage(spec, workshop),
     remote: definition.remote,
     temporary: async () => (await store.lease()).dir,
+    later: store.chores.add,
     now: workshop.now,
   };
   const vertices = plans.flatMap((plan) => plan.vertices);

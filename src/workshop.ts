@@ -49,7 +49,7 @@ export function openWorkshop(root: string | undefined, env: NodeJS.ProcessEnv): 
   let monitor: Promise<Monitor> | undefined;
   const makeRuntime = async (): Promise<Runtime> => {
     const { createRuntime } = await import('./runtime/create-runtime.js');
-    return createRuntime(options);
+    return createRuntime({ ...options, idle: store().chores.run });
   };
   const makeMonitor = async (): Promise<Monitor> => {
     const { createMonitor } = await import('./runtime/monitor.js');

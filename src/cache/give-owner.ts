@@ -7,6 +7,7 @@ import {
   lstatSync,
   openSync,
 } from 'node:fs';
+import { getegid, geteuid } from 'node:process';
 import { BuildError } from '../model/error.js';
 import { hasCode } from '../model/has-code.js';
 import { privileges } from '../sys/privileges.js';
@@ -59,6 +60,17 @@ export function giveAccess(fd: number, path: Path, { uid, gid, mode }: FileAcces
     throw unmapped(error, uid, gid);
   }
   fchmodSync(fd, mode);
+}
+
+let own: { readonly uid: number; readonly gid: number; readonly umask: number } | undefined;
+
+/** The mode to make a file with so that it is right from the start, unless its directory has a say; undefined for none. */
+export function creationMode({ uid, gid, mode }: FileAccess): number | undefined {
+  if (privileges().ids === 'own') return undefined;
+  own ??= { uid: geteuid?.() ?? -1, gid: getegid?.() ?? -1, umask: privileges().umask };
+  return uid === own.uid && gid === own.gid && (mode & (0o7000 | own.umask)) === 0
+    ? mode
+    : undefined;
 }
 
 const S_IFMT = 0o170000;

@@ -51,9 +51,9 @@ export function createLayerLog(
     put: (entry) => {
       if (dropped) return;
       if (pending?.path !== entry.path) flush();
-      pending = keepContent(entry);
+      pending = entry.complete === true ? entry : keepContent(entry);
       // A large file is hashed while it is copied.
-      if (entry.complete === true && entry.content === undefined) flush();
+      if (entry.complete === true) flush();
     },
     change: (path, part) => {
       if (dropped) return;

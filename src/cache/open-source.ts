@@ -8,16 +8,20 @@ import { toText } from './source-tree.js';
  * writes to) is neither followed nor waited for. Throws BuildError `not-found` saying that it changed.
  */
 export function openSource(file: string | Buffer, path: string): number {
-  let fd: number;
+  const fd = openUnseen(file, path);
+  if (fstatSync(fd).isFile()) return fd;
+  closeSync(fd);
+  throw changed(path);
+}
+
+/** As `openSource`, of what the caller looks at itself. */
+export function openUnseen(file: string | Buffer, path: string): number {
   try {
-    fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    return openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (error) {
     if (hasCode(error, 'ELOOP', 'ENOENT', 'ENXIO', 'ENOTDIR')) throw changed(path);
     throw error;
   }
-  if (fstatSync(fd).isFile()) return fd;
-  closeSync(fd);
-  throw changed(path);
 }
 
 export function changed(path: string): BuildError {

@@ -16,6 +16,7 @@ import type {
   Snapshotter,
 } from '../model/stores.js';
 import { sys } from '../sys/sys.js';
+import type { Chores } from './chores.js';
 import { ensureLayers } from './ensure-layers.js';
 import { applyTar, hashing } from './apply.js';
 import { decompress } from './decompress.js';
@@ -29,7 +30,11 @@ type Temporary = () => Promise<string>;
 /** The kernel takes 500 layers; one is the upper directory. */
 const MAX_LAYERS = 490;
 
-export function createSnapshotter(trees: TreeStore, temporary: Temporary): Snapshotter {
+export function createSnapshotter(
+  trees: TreeStore,
+  temporary: Temporary,
+  later: Chores['add'],
+): Snapshotter {
   const unpacking = new Map<DiffID, Promise<Layer>>();
   const unpackOnce = (blob: LazyBlob, scope: Scope): Promise<Layer> => {
     const running = unpacking.get(blob.diffID);
@@ -44,7 +49,7 @@ export function createSnapshotter(trees: TreeStore, temporary: Temporary): Snaps
     fromBlob: async (descriptor, diffID, source) =>
       (await trees.byDiff(diffID)) ?? lazyLayer({ descriptor, diffID, source }, unpackOnce),
     snapshot: (layers) => ({ layers, digest: (scope) => treeDigest(layers, scope) }),
-    prepare: (parent, scope) => prepare(parent, trees, temporary, scope),
+    prepare: (parent, scope) => prepare(parent, { trees, temporary, later }, scope),
     view: (snapshot, scope) => view(snapshot, temporary, scope),
   };
 }
@@ -119,10 +124,15 @@ async function treeDigest(layers: readonly Layer[], scope: Scope): Promise<TreeD
   return digest;
 }
 
+interface Workplace {
+  readonly trees: TreeStore;
+  readonly temporary: Temporary;
+  readonly later: Chores['add'];
+}
+
 async function prepare(
   parent: Snapshot,
-  trees: TreeStore,
-  temporary: Temporary,
+  { trees, temporary, later }: Workplace,
   scope: Scope,
 ): Promise<ActiveLayer> {
   checkDepth(parent);
@@ -163,7 +173,7 @@ async function prepare(
       unmount();
       log.close();
       // What was not committed may be large: it goes with the lease.
-      if (committed) removeTree(directory, () => false);
+      if (committed) later(() => removeTree(directory, () => false));
       return Promise.resolve();
     },
   };

@@ -1,3 +1,5 @@
+import type { BigIntStats } from 'node:fs';
+
 /** What a path of a tree is, without following it. Paths are latin1, relative to the root, '' for the root. */
 export interface SourceEntry {
   readonly path: string;
@@ -13,6 +15,8 @@ export interface SourceEntry {
   readonly rdev: number;
   /** Others may write to it while we read it. */
   readonly live?: true;
+  /** Takes the exact time from a look at the open file. Throws BuildError `not-found` when it is not what it was. */
+  readonly settle?: (exact: BigIntStats) => void;
   /** `dev:ino`, when the file has several names. */
   readonly inode?: string;
   /** Where it is on the host. */

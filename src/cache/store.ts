@@ -9,6 +9,7 @@ import { hasCode } from '../model/has-code.js';
 import { createBlobStore, type DiskBlobStore } from './blob-store.js';
 import { CacheMounts } from './cache-mounts.js';
 import { noSpace, replaceDurably } from './durable.js';
+import { type Chores, createChores } from './chores.js';
 import { createImageStore, type ImageStore } from './image-store.js';
 import { type Lease, takeLease } from './lease.js';
 import { createRecords } from './records.js';
@@ -31,6 +32,7 @@ export interface Store extends AsyncDisposable {
   readonly treeOf: (diffID: DiffID) => Promise<WrittenLayer | undefined>;
   /** A layer's facts when none of its times is later than an epoch in seconds. */
   readonly clamped: (layer: Layer, epoch: number, scope: Scope) => Promise<LayerMeta>;
+  readonly chores: Chores;
   /** This process' lease, taken at first need. */
   readonly lease: () => Promise<Lease>;
 }
@@ -67,6 +69,7 @@ export function openStore({ root, now }: StoreOptions): Store {
     refs: path('refs'),
   };
   if (leftovers(root, directories)) sweep(directories);
+  const chores = createChores();
   let held: Lease | undefined;
   const lease = (): Promise<Lease> => Promise.resolve((held ??= takeLease(directories)));
   const temporary = async (): Promise<string> => (await lease()).dir;
@@ -79,11 +82,12 @@ export function openStore({ root, now }: StoreOptions): Store {
     images: createImageStore(path('refs'), blobs, { now, platform: hostPlatform() }),
     records: createRecords(path('records'), path('locks')),
     sources: createSourceRecords(path('records')),
-    snapshots: createSnapshotter(trees, temporary),
+    snapshots: createSnapshotter(trees, temporary, chores.add),
     mounts: new CacheMounts({ mounts: path('mounts'), trash: path('trash'), temporary, now }),
     treeOf: (diffID) => trees.written(diffID),
     clamped: (layer, epoch, scope) => trees.clamped(layer, epoch, scope),
     lease,
+    chores,
     async [Symbol.asyncDispose]() {
       const mine = held;
       held = undefined;

@@ -67,15 +67,15 @@ async function pump(
   };
   using rawMode = raw ? rawTerminal(STDIN) : undefined;
   const restore = (): void => rawMode?.[Symbol.dispose]();
+  using redraw = raw && options.redraw === true ? redrawing(bundle, streams.stdout) : undefined;
   if (raw) {
-    if (options.redraw === true) tellSize(bundle, larger(streams.stdout));
-    resize();
+    if (redraw === undefined) resize();
     streams.stdout.on('resize', resize);
     process.on('exit', restore); // Also when a signal ends us.
   }
   try {
     const detached = stdin === undefined ? undefined : forwardInput(socket, stdin, options);
-    const closed = showOutput(socket, streams);
+    const closed = showOutput(socket, streams, () => redraw?.shown());
     return await (detached === undefined ? closed : Promise.race([closed, detached]));
   } finally {
     if (raw) {
@@ -87,10 +87,38 @@ async function pump(
   }
 }
 
-async function showOutput(socket: PacketSocket, streams: AttachStreams): Promise<AttachEnd> {
+const REDRAW_MS = 500;
+
+interface Redrawing extends Disposable {
+  /** Something was shown. */
+  readonly shown: () => void;
+}
+
+/**
+ * A larger size, and the right one when the program has answered to that: of two sizes at once it would see the last,
+ * which is what it had. One that does not answer, or answered before the monitor listened to us, gets it all the same.
+ */
+function redrawing(bundle: string, stdout: NodeJS.WriteStream): Redrawing {
+  let larger = true;
+  const shown = (): void => {
+    clearTimeout(timer);
+    if (larger) tellSize(bundle, stdout);
+    larger = false;
+  };
+  const timer = setTimeout(shown, REDRAW_MS);
+  tellSize(bundle, { rows: stdout.rows + 1, columns: stdout.columns + 1 });
+  return { shown, [Symbol.dispose]: shown };
+}
+
+async function showOutput(
+  socket: PacketSocket,
+  streams: AttachStreams,
+  shown: () => void,
+): Promise<AttachEnd> {
   for (;;) {
     const packet = await socket.receive();
     if (packet === undefined) return 'closed';
+    shown();
     const stream = packet[0] === STDERR ? streams.stderr : streams.stdout;
     if (packet[0] !== STDOUT && packet[0] !== STDERR) continue;
     if (!stream.write(packet.subarray(1))) await drained(stream);
@@ -135,10 +163,6 @@ async function sendAll(socket: PacketSocket, data: Uint8Array): Promise<void> {
   for (let at = 0; at < data.length; at += MOST) {
     if (!(await socket.send(data.subarray(at, at + MOST)))) return;
   }
-}
-
-function larger({ rows, columns }: TerminalSize): TerminalSize {
-  return { rows: rows + 1, columns: columns + 1 };
 }
 
 /** conmon's control FIFO: `1 rows columns`. */

@@ -1,4 +1,4 @@
-import { lstatSync, readlinkSync, type Stats } from 'node:fs';
+import { type BigIntStats, lstatSync, readlinkSync, type Stats } from 'node:fs';
 import { typeOf } from '../cache/merged-view.js';
 import { changed } from '../cache/open-source.js';
 import type { SourceEntry } from '../cache/source-tree.js';
@@ -47,6 +47,11 @@ export class ContextEntry implements SourceEntry {
     if (type !== 'socket') this.live = true;
     if (type === 'symlink') this.link = readlinkSync(at, { encoding: 'latin1' });
     if (type === 'file' && stat.nlink > 1) this.inode = `${String(stat.dev)}:${String(stat.ino)}`;
+  }
+
+  settle(exact: BigIntStats): void {
+    if (!isExactly(this.stat, exact)) throw changed(this.path);
+    this.#mtimeNs = exact.mtimeNs;
   }
 
   /** Throws BuildError `not-found` when what is not a directory is not what it was. */

@@ -15,27 +15,25 @@ import type { SourceEntry } from '../cache/source-tree.js';
 import { sys } from '../sys/sys.js';
 import type { Access } from './access.js';
 
-const SMALL = 128 << 10;
 const EXCLUSIVE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
 const buffer = Buffer.allocUnsafe(1 << 20);
 
 /**
- * A new file with a source's bytes and time: small ones through memory, large ones by the kernel (reflink or
- * copy_file_range), sparse ones by extents. `content`: the bytes, if they were read before. Throws BuildError `not-found` when the source is not what it was when it was looked at: its
- * digest is in the key already. EEXIST when there is a file.
+ * A new file with a source's bytes and time: those of a small one as they were read before, large ones by the kernel
+ * (reflink or copy_file_range), sparse ones by extents. Throws BuildError `not-found` when the source is not what it was
+ * when it was looked at: its digest is in the key already. EEXIST when there is a file.
  */
 export function copyContent(entry: SourceEntry, copy: Copy, content?: Buffer): void {
-  if (content !== undefined && content.length !== entry.size) throw changed(entry.path);
-  if (content !== undefined || (entry.size === 0 && entry.live === undefined)) {
+  if (content !== undefined) {
+    if (content.length !== entry.size) throw changed(entry.path);
     withFile(copy, (fd) => {
-      if (content !== undefined) writeAll(fd, content, content.length);
+      writeAll(fd, content);
     });
     return;
   }
   const from = openSource(entry.file, entry.path);
   try {
-    if (entry.size <= SMALL) copySmall(from, entry, copy);
-    else copyLarge(from, entry, copy);
+    copyLarge(from, entry, copy);
   } finally {
     closeSync(from);
   }
@@ -46,10 +44,12 @@ export interface Copy {
   readonly to: string | Buffer;
   readonly access: Access;
   readonly mtimeNs: bigint;
+  /** A mode that leaves nothing to be given to the file once it is made. */
+  readonly creationMode?: number;
 }
 
 function withFile(copy: Copy, write: (fd: number) => void): void {
-  const fd = openSync(copy.to, EXCLUSIVE, 0o600);
+  const fd = openSync(copy.to, EXCLUSIVE, copy.creationMode ?? 0o600);
   try {
     write(fd);
     finish(fd, copy);
@@ -58,25 +58,13 @@ function withFile(copy: Copy, write: (fd: number) => void): void {
   }
 }
 
-function finish(fd: number, { to, access: { owner, mode }, mtimeNs }: Copy): void {
-  giveAccess(fd, to, { uid: owner.uid, gid: owner.gid, mode });
+function finish(fd: number, { to, access: { owner, mode }, mtimeNs, creationMode }: Copy): void {
+  if (creationMode === undefined) giveAccess(fd, to, { uid: owner.uid, gid: owner.gid, mode });
   sys().futimens(fd, mtimeNs, mtimeNs);
 }
 
-function writeAll(fd: number, bytes: Buffer, length: number): void {
-  for (let at = 0; at < length;) at += writeSync(fd, bytes, at, length - at);
-}
-
-function copySmall(from: number, entry: SourceEntry, copy: Copy): void {
-  let length = 0;
-  for (let read = -1; read !== 0 && length <= entry.size; length += read) {
-    read = readSync(from, buffer, length, entry.size + 1 - length, null);
-  }
-  if (length !== entry.size) throw changed(entry.path);
-  checkUnchanged(from, entry);
-  withFile(copy, (fd) => {
-    writeAll(fd, buffer, length);
-  });
+function writeAll(fd: number, bytes: Buffer): void {
+  for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at);
 }
 
 function copyLarge(from: number, entry: SourceEntry, copy: Copy): void {

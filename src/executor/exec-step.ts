@@ -1,11 +1,10 @@
-import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { removeTree } from '../cache/remove-tree.js';
 import { resolveInside, type SourceTree, toBytes, toText } from '../cache/source-tree.js';
 import { BuildError } from '../model/error.js';
 import type { CacheMountSpec, ExecSpec, Vertex } from '../model/graph.js';
-import type { ExitStatus, Identity, ProcessSpec } from '../model/process.js';
+import type { ExitStatus, Identity, StepProcess } from '../model/process.js';
 import type { Scope } from '../model/scope.js';
 import type { ActiveLayer, Snapshot } from '../model/stores.js';
 import type { DeviceEdits } from '../runtime/cdi.js';
@@ -39,6 +38,8 @@ export interface StepJob {
 export async function runStep(job: StepJob, deps: ExecutorDeps, scope: Scope): Promise<void> {
   const { spec, layer, view, user } = job;
   await using stack = new CleanupStack();
+  const runtime = await deps.runtime();
+  runtime.warmUp();
   const directory = await scratchDirectory(spec, deps, stack);
   const writer = new UpperWriter(layer.upper, view);
   ensureWorkdir(writer, spec.cwd, user);
@@ -143,7 +144,7 @@ async function scratchDirectory(
 ): Promise<string> {
   const parent = mkdtempSync(join(await deps.temporary(), 'run-'));
   stack.defer(() => {
-    removeTree(parent, () => false);
+    deps.later(() => removeTree(parent, () => false));
   });
   const directory = join(parent, 'f');
   mkdirSync(directory, { mode: 0o700 });
@@ -186,7 +187,7 @@ interface Place {
   readonly edits: DeviceEdits;
 }
 
-type Container = Omit<ProcessSpec, 'stdio'>;
+type Container = Omit<StepProcess, 'onOutput'>;
 
 function containerOf(
   { spec, user }: StepJob,
@@ -197,7 +198,6 @@ function containerOf(
   const shm = spec.mounts.find(({ type, target }) => type === 'tmpfs' && target === '/dev/shm');
   const shmSize = shm?.type === 'tmpfs' && shm.size > 0 ? shm.size : settings.shmSize;
   return {
-    id: `step-${randomBytes(8).toString('hex')}`,
     root,
     args: spec.args,
     env: [...environment(spec, user.home), ...variables, ...edits.env],
@@ -235,9 +235,8 @@ async function runContainer(
 ): Promise<void> {
   const output = outputOf(job, deps, scope);
   const runtime = await deps.runtime();
-  const stdio = { kind: 'pipe', onOutput: output.add } as const;
   try {
-    const exit = await runtime.run({ ...container, stdio }, scope);
+    const exit = await runtime.run({ ...container, onOutput: output.add }, scope);
     output.end();
     if (exit.code !== 0) throw failure(job, exit, output.tail);
   } finally {

@@ -19,6 +19,8 @@ export interface ExecutorDeps {
   readonly remote: RemoteSources;
   /** A private directory that goes with the process. */
   readonly temporary: () => Promise<string>;
+  /** Does it when there is nothing better to do, or leaves it to the lease. */
+  readonly later: (work: () => void) => void;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly mounts: CacheMounts;

@@ -1,6 +1,6 @@
 import { linkSync, lstatSync, mkdirSync, readlinkSync, symlinkSync, unlinkSync } from 'node:fs';
 import { noSpace } from '../cache/durable.js';
-import { giveMode, giveOwner, makeNode } from '../cache/give-owner.js';
+import { creationMode, giveMode, giveOwner, makeNode } from '../cache/give-owner.js';
 import { deviceOf, WHITEOUT_PREFIX } from '../cache/layer-walk.js';
 import { giveXattr, imageXattrs, RECORD_XATTR } from '../cache/inode-record.js';
 import { typeOf } from '../cache/merged-view.js';
@@ -17,6 +17,7 @@ import type { LayerLog } from '../model/stores.js';
 import { sys } from '../sys/sys.js';
 import type { Access, Owner } from './access.js';
 import { copyContent } from './copy-content.js';
+import { smallContent } from './small-content.js';
 
 /** What is known of a file before it is copied. */
 export interface KnownFile {
@@ -44,6 +45,9 @@ export class UpperWriter {
   /** First path of each inode with several names, and back. */
   readonly #links = new Map<string, string>();
   readonly #linked = new Map<string, string>();
+
+  /** Modes that files of a directory came out with: set-group-ID and default ACLs make it differ. */
+  #obeyed = { directory: '', modes: new Set<number>() };
 
   /** `log`: told of everything that is written. */
   constructor(upper: string, base: SourceTree, log: LayerLog = NO_LOG) {
@@ -107,14 +111,15 @@ export class UpperWriter {
     refuseWhiteout(path);
     if (!this.#fresh.has(parentOf(path)) || entry.inode !== undefined) this.#makeRoom(path);
     if (entry.inode !== undefined && this.#linkedBefore(entry, path, access)) return false;
-    this.#logFile(path, entry, access, known);
+    const content = entry.type === 'file' ? (known.content ?? smallContent(entry)) : undefined;
+    this.#logFile(path, entry, access, { ...known, ...(content === undefined ? {} : { content }) });
     try {
-      this.#create(path, entry, access, known.content);
+      this.#create(path, entry, access, content);
     } catch (error) {
       if (!hasCode(error, 'EEXIST')) throw noSpace(error, this.upper);
       // Only in a fresh directory: two sources have the name, the later one wins.
       this.#makeRoom(path);
-      this.#create(path, entry, access, known.content);
+      this.#create(path, entry, access, content);
     }
     return true;
   }
@@ -140,7 +145,8 @@ export class UpperWriter {
     this.#log.drop();
     this.ensureDirectory(parentOf(path), ROOT);
     const { inode: _alone, ...entry } = below;
-    this.#create(path, entry, { owner: below, mode: below.mode });
+    const content = below.type === 'file' ? smallContent(entry) : undefined;
+    this.#create(path, entry, { owner: below, mode: below.mode }, content);
     if (below.type === 'file') this.copyXattrs(path, below.file);
     return path;
   }
@@ -226,7 +232,7 @@ export class UpperWriter {
     const full = this.#full(path);
     switch (entry.type) {
       case 'file':
-        copyContent(entry, { to: full, access, mtimeNs: entry.mtimeNs }, content);
+        this.#copy(path, full, { entry, access, content });
         return;
       case 'symlink':
         symlinkSync(Buffer.from(entry.link ?? '', 'latin1'), full);
@@ -246,6 +252,25 @@ export class UpperWriter {
         throw new Error('directories are made elsewhere');
     }
     sys().utimens(full, entry.mtimeNs, entry.mtimeNs);
+  }
+
+  /** A file is made with its mode and owner, in one call, where the first of its directory came out as it should. */
+  #copy(path: string, to: string | Buffer, { entry, access, content }: FileCopy): void {
+    const { mtimeNs } = entry;
+    const mode = creationMode({ ...access.owner, mode: access.mode });
+    if (mode === undefined) {
+      copyContent(entry, { to, access, mtimeNs }, content);
+      return;
+    }
+    const directory = parentOf(path);
+    if (this.#obeyed.directory !== directory) this.#obeyed = { directory, modes: new Set() };
+    copyContent(entry, { to, access, mtimeNs, creationMode: mode }, content);
+    if (this.#obeyed.modes.has(mode)) return;
+    const made = lstatSync(to);
+    const { uid, gid } = access.owner;
+    if ((made.mode & 0o7777) === mode && made.uid === uid && made.gid === gid)
+      this.#obeyed.modes.add(mode);
+    else this.#setAccess(path, access);
   }
 
   #adopt(path: string, below: SourceEntry): void {
@@ -289,6 +314,12 @@ export class UpperWriter {
     giveOwner(this.#full(path), owner.uid, owner.gid);
     giveMode(this.#full(path), mode);
   }
+}
+
+interface FileCopy {
+  readonly entry: SourceEntry;
+  readonly access: Access;
+  readonly content: Buffer | undefined;
 }
 
 const ROOT: Owner = { uid: 0, gid: 0 };

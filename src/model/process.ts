@@ -15,11 +15,13 @@ export interface BindMount {
   readonly readonly: boolean;
 }
 
+export type OnOutput = (stream: 'stdout' | 'stderr', data: Uint8Array) => void;
+
 /** `pipe`: chunks go to the callbacks and stdin is empty. `inherit`: our own three descriptors. */
 export type Stdio =
   | {
       readonly kind: 'pipe';
-      readonly onOutput: (stream: 'stdout' | 'stderr', data: Uint8Array) => void;
+      readonly onOutput: OnOutput;
     }
   | {
       readonly kind: 'inherit';
@@ -162,7 +164,14 @@ export interface ExitStatus {
  * (exit code 127), `run-failed` with 126 when it is not executable.
  */
 export interface Runtime extends AsyncDisposable {
-  run(process: ProcessSpec, scope: Scope): Promise<ExitStatus>;
+  /** Begins what the next run needs whatever it runs; not waited for, and nothing is said of it. */
+  warmUp(): void;
+  run(process: StepProcess, scope: Scope): Promise<ExitStatus>;
+}
+
+/** A process whose output is heard while it runs. The runtime names its container. */
+export interface StepProcess extends Omit<ProcessSpec, 'id' | 'stdio'> {
+  readonly onOutput: OnOutput;
 }
 
 /** Where a monitored container keeps its things. */

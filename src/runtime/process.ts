@@ -1,8 +1,26 @@
-import type { Stdio } from '../model/process.js';
+import type { Writable } from 'node:stream';
+import type { Options } from 'execa';
+import type { OnOutput, Stdio } from '../model/process.js';
 
 export interface ChildExit {
   readonly exitCode: number | undefined;
   readonly signal: string | undefined;
+}
+
+export interface StartOptions {
+  readonly stdio: 'pipe' | { readonly stdin: boolean };
+  readonly env: Readonly<Record<string, string>>;
+  /** Descriptors it gets beside 0, 1 and 2: one of ours, or a pipe to it. */
+  readonly more?: readonly (number | 'pipe')[];
+}
+
+export interface StartedChild {
+  /** Input of its descriptor `fd`, asked for as a pipe. */
+  readonly input: (fd: number) => Writable;
+  readonly running: () => boolean;
+  /** Its output goes to `onOutput` from now on, nothing of it is lost; aborting kills it at once. */
+  readonly follow: (onOutput: OnOutput, signal: AbortSignal) => Promise<ChildExit>;
+  readonly kill: () => void;
 }
 
 export interface ChildOptions {
@@ -13,37 +31,53 @@ export interface ChildOptions {
 
 /** Runs a program to its end; aborting kills it at once. Rejects when it cannot be started. */
 export async function runChild(argv: readonly string[], options: ChildOptions): Promise<ChildExit> {
+  const { stdio, env, signal } = options;
+  if (stdio.kind === 'monitor') throw new Error('a monitor has its own streams');
+  const child = await startChild(argv, { stdio: stdio.kind === 'pipe' ? 'pipe' : stdio, env });
+  return child.follow(stdio.kind === 'pipe' ? stdio.onOutput : () => undefined, signal);
+}
+
+export async function startChild(
+  argv: readonly string[],
+  { stdio, env, more = [] }: StartOptions,
+): Promise<StartedChild> {
   const { execa } = await import('execa');
   const [file = '', ...args] = argv;
-  const { stdio } = options;
-  if (stdio.kind === 'monitor') throw new Error('a monitor has its own streams');
-  const piped = stdio.kind === 'pipe';
-  const child = execa(file, args, {
-    stdin: !piped && stdio.stdin ? 'inherit' : 'ignore',
-    stdout: piped ? 'pipe' : 'inherit',
-    stderr: piped ? 'pipe' : 'inherit',
+  const output = stdio === 'pipe' ? 'pipe' : 'inherit';
+  const input = stdio !== 'pipe' && stdio.stdin ? 'inherit' : 'ignore';
+  const options: Options = {
+    // Any descriptor of ours, of which execa's types know the lowest.
+    stdio: [input, output, output, ...(more as readonly (3 | 'pipe')[])],
     buffer: false,
     reject: false,
     extendEnv: false,
-    env: { ...options.env },
-  });
+    env: { ...env },
+  };
+  const child = execa(file, args, options);
   const kill = (): void => void child.kill('SIGKILL');
-  options.signal.addEventListener('abort', kill, { once: true });
-  if (stdio.kind === 'pipe') {
-    child.stdout?.on('data', (data: Uint8Array) => {
-      stdio.onOutput('stdout', data);
-    });
-    child.stderr?.on('data', (data: Uint8Array) => {
-      stdio.onOutput('stderr', data);
-    });
-  }
-  try {
+  const end = async (): Promise<ChildExit> => {
     const { exitCode, signal, code, originalMessage } = await child;
-    if (exitCode === undefined && signal === undefined) {
+    if (exitCode === undefined && signal === undefined)
       throw new Error(`${file}: ${originalMessage ?? code ?? 'could not be started'}`);
-    }
     return { exitCode, signal };
-  } finally {
-    options.signal.removeEventListener('abort', kill);
-  }
+  };
+  return {
+    kill,
+    running: () => child.pid !== undefined && child.exitCode === null && child.signalCode === null,
+    input: (fd) => child.stdio[fd] as unknown as Writable, // Asked for as a pipe.
+    follow: async (onOutput, signal) => {
+      signal.addEventListener('abort', kill, { once: true });
+      child.stdout?.on('data', (data: Uint8Array) => {
+        onOutput('stdout', data);
+      });
+      child.stderr?.on('data', (data: Uint8Array) => {
+        onOutput('stderr', data);
+      });
+      try {
+        return await end();
+      } finally {
+        signal.removeEventListener('abort', kill);
+      }
+    },
+  };
 }

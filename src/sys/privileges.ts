@@ -19,6 +19,8 @@ export interface Privileges {
   readonly network: boolean;
   /** CAP_DAC_OVERRIDE: modes are for others. */
   readonly overrides: boolean;
+  /** Bits that files are made without. */
+  readonly umask: number;
   /** CAP_MKNOD on the machine. */
   readonly makesDevices: boolean;
 }
@@ -52,6 +54,7 @@ function read(): Privileges {
     admin: has(CAP_SYS_ADMIN),
     overrides: has(CAP_DAC_OVERRIDE),
     makesDevices: has(CAP_MKNOD) && !userNamespace,
+    umask: parseInt(/^Umask:\s*([0-7]+)$/m.exec(status)?.[1] ?? '777', 8),
     network: has(CAP_NET_ADMIN) && !userNamespace,
   };
 }

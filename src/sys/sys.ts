@@ -35,6 +35,10 @@ export interface Sys {
   readonly syncfs: (fd: number) => void;
   /** Offset of the next data or hole at or after `offset` (lseek(2)); undefined when there is none. */
   readonly seek: (fd: number, offset: number, to: 'data' | 'hole') => number | undefined;
+  /** An empty file in memory (memfd_create(2)) that can be sealed; undefined where programs in memory are forbidden. */
+  readonly createMemfd: (name: string) => number | undefined;
+  /** Nothing of it can be changed any more. */
+  readonly sealMemfd: (fd: number) => void;
   readonly mountOverlay: (options: OverlayOptions) => void;
   readonly mountTmpfs: (target: string, data: string) => void;
   /** A read-write bind of a directory, not recursive. */
@@ -46,7 +50,7 @@ export interface Sys {
 let made: Sys | undefined;
 
 export function sys(): Sys {
-  made ??= { ...fileCalls(), ...xattrCalls(), ...mountCalls() };
+  made ??= { ...fileCalls(), ...xattrCalls(), ...mountCalls(), ...memfdCalls() };
   return made;
 }
 
@@ -66,6 +70,7 @@ function fileCalls(): Pick<Sys, FileCalls> {
   const lseek = c.declare('int64_t lseek(int, int64_t, int)');
   const utimensat = c.declare('int utimensat(int, const uint8_t *, const int64_t *, int)');
   const futimens = c.declare('int futimens(int, const int64_t *)');
+  const times = new BigInt64Array(4);
   const flock: Sys['flock'] = (fd, mode, wait) => {
     if (flockCall(fd, LOCK[mode] | (wait ? 0 : LOCK_NB)) === 0) return true;
     const error = errnoError(c.errno(), 'flock');
@@ -89,13 +94,36 @@ function fileCalls(): Pick<Sys, FileCalls> {
       throw error;
     },
     utimens: (path, atimeNs, mtimeNs) => {
-      const times = BigInt64Array.from([...seconds(atimeNs), ...seconds(mtimeNs)]);
+      setTimes(times, atimeNs, mtimeNs);
       const done = utimensat(AT_FDCWD, cstring(path), times, AT_SYMLINK_NOFOLLOW);
       if (done !== 0) c.fail('utimensat', path);
     },
     futimens: (fd, atimeNs, mtimeNs) => {
-      const times = BigInt64Array.from([...seconds(atimeNs), ...seconds(mtimeNs)]);
+      setTimes(times, atimeNs, mtimeNs);
       if (futimens(fd, times) !== 0) c.fail('futimens', String(fd));
+    },
+  };
+}
+
+const [MFD_CLOEXEC, MFD_ALLOW_SEALING] = [1, 2];
+const F_ADD_SEALS = 1033;
+/** F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_WRITE. */
+const ALL_SEALS = 0xf;
+
+function memfdCalls(): Pick<Sys, 'createMemfd' | 'sealMemfd'> {
+  const c = libc();
+  return {
+    createMemfd: (name) => {
+      const create = c.declare('int memfd_create(const char *, unsigned int)');
+      const fd = create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+      if (fd >= 0) return fd;
+      const error = errnoError(c.errno(), 'memfd_create');
+      if (hasCode(error, 'EACCES')) return undefined; // vm.memfd_noexec=2
+      throw error;
+    },
+    sealMemfd: (fd) => {
+      if (c.declare('int fcntl(int, int, int)')(fd, F_ADD_SEALS, ALL_SEALS) !== 0)
+        c.fail('fcntl', String(fd));
     },
   };
 }
@@ -109,9 +137,16 @@ async function pollLock(attempt: () => boolean, signal: AbortSignal): Promise<vo
   }
 }
 
-function seconds(ns: bigint): [bigint, bigint] {
+/** Two timespecs. */
+function setTimes(times: BigInt64Array, atimeNs: bigint, mtimeNs: bigint): void {
+  setTime(times, 0, atimeNs);
+  setTime(times, 2, mtimeNs);
+}
+
+function setTime(times: BigInt64Array, at: number, ns: bigint): void {
   const rest = ((ns % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
-  return [(ns - rest) / 1_000_000_000n, rest];
+  times[at] = (ns - rest) / 1_000_000_000n;
+  times[at + 1] = rest;
 }
 
 /** makedev(3) of glibc. */

@@ -12,6 +12,9 @@ export interface Terminal {
   readonly exit: Promise<number>;
 }
 
+/** What is not shown by then never will be. */
+const HUNG_MS = 2 * 60_000;
+
 export function openTerminal(
   program: string,
   args: string[],
@@ -37,10 +40,19 @@ export function openTerminal(
     resize: (columns, rows) => {
       pty.resize(columns, rows);
     },
-    until: async (pattern, from = 0) => {
-      while (!pattern.test(text.slice(from)))
-        await new Promise<void>((resolve) => (changed = resolve));
-    },
+    until: (pattern, from = 0) =>
+      new Promise((resolve, reject) => {
+        const late = setTimeout(() => {
+          reject(new Error(`${args.join(' ')} never showed ${String(pattern)}, but:\n${text}`));
+        }, HUNG_MS);
+        changed = () => {
+          if (!pattern.test(text.slice(from))) return;
+          clearTimeout(late);
+          changed = () => undefined;
+          resolve();
+        };
+        changed();
+      }),
     exit: new Promise((resolve) => {
       pty.onExit(({ exitCode }) => {
         resolve(exitCode);

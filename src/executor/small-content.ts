@@ -1,0 +1,28 @@
+import { closeSync, fstatSync, readSync } from 'node:fs';
+import { changed, openUnseen } from '../cache/open-source.js';
+import type { SourceEntry } from '../cache/source-tree.js';
+import { hasCode } from '../model/has-code.js';
+
+const SMALL = 128 << 10;
+const buffer = Buffer.allocUnsafe(SMALL + 1);
+
+/**
+ * The bytes of a regular file that is small, valid until the next call; undefined for a larger one. Throws BuildError
+ * `not-found` when it is not what it was when it was looked at: its digest is in the key already.
+ */
+export function smallContent(entry: SourceEntry): Buffer | undefined {
+  if (entry.size > SMALL) return undefined;
+  if (entry.size === 0 && entry.live === undefined) return buffer.subarray(0, 0);
+  const fd = openUnseen(entry.file, entry.path);
+  try {
+    // One more than there is: a read of a regular file that does not fill its buffer was the last.
+    const length = readSync(fd, buffer, 0, entry.size + 1, null);
+    if (length !== entry.size) throw changed(entry.path);
+    if (entry.live !== undefined) entry.settle?.(fstatSync(fd, { bigint: true }));
+    return buffer.subarray(0, length);
+  } catch (error) {
+    throw hasCode(error, 'EISDIR', 'EAGAIN') ? changed(entry.path) : error;
+  } finally {
+    closeSync(fd);
+  }
+}
