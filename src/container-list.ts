@@ -1,5 +1,5 @@
 import { directorySize } from './cache/directory-size.js';
-import type { ContainerState } from './model/container.js';
+import { type ContainerState, isUp } from './model/container.js';
 import { BuildError } from './model/error.js';
 import { type Filters, matchAny, matchLabels } from './model/filters.js';
 import { containerPorts, networkNames } from './network-settings.js';
@@ -36,10 +36,6 @@ export function selectContainers(
     .filter((state) => shown || isUp(state) || filters.has('exited'))
     .filter((state) => matches(state, filters, workshop));
   return last > 0 ? chosen.slice(0, last) : chosen;
-}
-
-function isUp({ status }: ContainerState): boolean {
-  return status === 'running' || status === 'paused';
 }
 
 function checkValues(filters: Filters): void {

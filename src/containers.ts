@@ -10,18 +10,23 @@ import { deliver } from './container/deliver.js';
 import { checkName, createContainer } from './container/create-container.js';
 import { execInContainer, type ExecOptions } from './container/exec-container.js';
 import { followLog, type FollowOptions } from './container/follow-log.js';
-import { pauseContainer, refusePaused, unpauseContainer } from './container/pause-container.js';
+import {
+  pauseContainer,
+  refusePaused,
+  refuseRestarting,
+  unpauseContainer,
+} from './container/pause-container.js';
 import { removeContainer as remove, type RemoveOptions } from './container/remove-container.js';
 import { startContainer as start } from './container/start-container.js';
 import { type HostChange, updateContainer } from './container/update-container.js';
 import { openLayers } from './commit.js';
 import { mountPoints } from './volumes.js';
 import { chooseNetworks } from './choose-networks.js';
-import { launcher } from './launcher.js';
+import { atEnd } from './restart.js';
 import { networkSettings } from './network-settings.js';
 import { openImage } from './image-source.js';
 import { runImage } from './run-image.js';
-import type { ContainerState } from './model/container.js';
+import { type ContainerState, isUp, lastExitCode } from './model/container.js';
 import { BuildError } from './model/error.js';
 import { DEFAULT_HOST_CONFIG } from './model/host-config.js';
 import type { MachineLimits } from './model/machine-limits.js';
@@ -77,7 +82,7 @@ export interface AttachRequest {
 /** Starts a container in the background: its monitor sees to its removal, if it is to be removed. */
 export async function startContainer(state: ContainerState, workshop: Workshop): Promise<void> {
   const snapshot = await openLayers(state, workshop);
-  await start(state, { ...workshop, snapshot, reaper: reaper(workshop), attached: false });
+  await start(state, { ...workshop, snapshot, reaper: atEnd(workshop), attached: false });
 }
 
 /** Starts a container and stays with it: gives its exit code, or undefined when the detach keys were pressed. */
@@ -94,7 +99,7 @@ export async function runAttached(
   await start(state, {
     ...workshop,
     snapshot,
-    reaper: reaper(workshop),
+    reaper: atEnd(workshop),
     attached: true,
     ...(size === undefined ? {} : { size }),
     onCreated: (bundle, pid) => {
@@ -143,7 +148,12 @@ async function follow(
 ): Promise<number | undefined> {
   if ((await pumping) === 'detached') return undefined;
   await containers.waitForEnd(id, forever.signal);
-  return containers.read(id)?.exitCode ?? KILLED;
+  return exitCodeNow(id, containers);
+}
+
+function exitCodeNow(id: string, containers: Workshop['containers']): number {
+  const state = containers.read(id);
+  return state === undefined ? KILLED : lastExitCode(state);
 }
 
 /** By way of exit, so that the terminal is put back as it was. */
@@ -152,11 +162,6 @@ function letSignalsEnd(): void {
     process.removeAllListeners(name);
     process.once(name, () => process.exit(128 + number));
   }
-}
-
-/** Listing containers removes those that are to be removed. */
-function reaper({ store }: Workshop): readonly string[] {
-  return [launcher(), '__reap', store.root];
 }
 
 const KILLED = 137;
@@ -211,8 +216,8 @@ export function unpause(name: string, { containers }: Workshop): void {
   unpauseContainer(containers.find(name), containers);
 }
 
-export function kill(name: string, signal: string, { containers }: Workshop): void {
-  killContainer(containers.find(name), signalNumber(signal), containers);
+export async function kill(name: string, signal: string, { containers }: Workshop): Promise<void> {
+  await killContainer(containers.find(name), signalNumber(signal), containers);
 }
 
 /** Waits for a container's end and gives its exit code. */
@@ -224,7 +229,7 @@ export async function waitForExit(
   const state = containers.find(name);
   using _kept = containers.keep(state.id);
   await containers.waitForEnd(state.id, signal);
-  return containers.read(state.id)?.exitCode ?? KILLED;
+  return exitCodeNow(state.id, containers);
 }
 
 export function rename(name: string, to: string, { containers }: Workshop): void {
@@ -245,6 +250,7 @@ export function update(
 /** A container that runs. Throws BuildError `conflict` in docker's words. */
 export function findRunning(name: string, { containers }: Workshop): ContainerState {
   const state = containers.find(name);
+  refuseRestarting(state);
   if (!containers.isRunning(state.id)) throw notRunning(state.id);
   return state;
 }
@@ -273,17 +279,21 @@ export function inspectContainer(name: string, workshop: Workshop): Record<strin
     Args: state.args.slice(1),
     State: {
       Status: state.status,
-      Running: state.status === 'running' || state.status === 'paused',
+      Running: isUp(state),
       Paused: state.status === 'paused',
-      Pid: state.pid,
+      Restarting: state.status === 'restarting',
       OOMKilled: state.oomKilled === true,
+      Dead: false,
+      Pid: state.pid,
       ExitCode: state.exitCode,
+      Error: state.error ?? '',
       StartedAt: state.started ?? NEVER,
       FinishedAt: state.finished ?? NEVER,
     },
     Image: state.imageId,
     Name: `/${state.name}`,
     LogPath: containers.path(state.id, 'log'),
+    RestartCount: state.restartCount ?? 0,
     HostConfig: state.hostConfig,
     Mounts: mountPoints(state, workshop),
     NetworkSettings: networkSettings(state, workshop),

@@ -7,7 +7,7 @@ import {
 } from './cache/collect.js';
 import { directorySize } from './cache/directory-size.js';
 import { removeContainer } from './container/remove-container.js';
-import type { ContainerState } from './model/container.js';
+import { isUp } from './model/container.js';
 import { BuildError } from './model/error.js';
 import { type Filters, matchLabels } from './model/filters.js';
 import { timeOrAgo } from './model/go-duration.js';
@@ -60,10 +60,6 @@ export async function pruneContainers(filters: Filters, workshop: Workshop): Pro
     lines.push(state.id);
   }
   return { lines, bytes };
-}
-
-function isUp({ status }: ContainerState): boolean {
-  return status === 'running' || status === 'paused';
 }
 
 /** Removes images no container uses: those without a name, with `all` the others too. */

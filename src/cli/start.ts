@@ -6,7 +6,7 @@ async function start(args: readonly string[]): Promise<number> {
     const { joinUserNamespace } = await import('../user-namespaces.js');
     joinUserNamespace(process.env);
   }
-  if (args[0] === '__reap') return reap(args[1] ?? '');
+  if (args[0] === '__ended') return atEnd(args.slice(1));
   if (args[0] !== '__engine') return main(args);
   const { runEngine } = await import('../engine-process.js');
   const stopped = new AbortController();
@@ -17,11 +17,10 @@ async function start(args: readonly string[]): Promise<number> {
   return runEngine(process.stdin, process.stdout, stopped.signal);
 }
 
-/** Run by a container's monitor at its end: what is to be removed is removed as containers are listed. */
-async function reap(root: string): Promise<number> {
-  const { openWorkshop } = await import('../workshop.js');
-  await using workshop = openWorkshop(root, process.env);
-  workshop.containers.list();
+/** Run by a container's monitor at its end, with the store's root, the container's id, and `now` to start it again. */
+async function atEnd([root = '', id = '', now]: readonly string[]): Promise<number> {
+  const { endOf } = await import('../restart.js');
+  process.stdout.write(await endOf(root, id, now === 'now' ? now : undefined, process.env));
   return 0;
 }
 

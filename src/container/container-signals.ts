@@ -5,6 +5,7 @@ import { BuildError } from '../model/error.js';
 import { nearest } from '../model/nearest.js';
 import type { ContainerStore } from './container-store.js';
 import { deliver } from './deliver.js';
+import { killMonitor } from './half-started.js';
 import { unpauseContainer } from './pause-container.js';
 
 /** `TERM`, `SIGTERM` or `15` as a number. Throws BuildError `usage`. */
@@ -20,13 +21,37 @@ export function signalNumber(text: string): number {
 }
 
 /** Sends a signal to a container's first process. Throws BuildError `conflict` when it does not run. */
-export function killContainer(
-  state: ContainerState,
+export async function killContainer(
+  given: ContainerState,
   signal: number,
   containers: ContainerStore,
-): void {
+): Promise<void> {
+  const { StopSignal = 'SIGTERM' } = given.config;
+  const ends = signal === KILL || signal === signalNumber(StopSignal);
+  const state = ends ? await callOffRestart(given, containers) : given;
+  if (state === undefined) return;
   if (!containers.isRunning(state.id)) throw notRunning(state.id);
   signalContainer(state, signal, containers);
+}
+
+/**
+ * Somebody wants a container's end: its restart policy has nothing more to say. Gives it as it is now; undefined when it
+ * was only waiting to be started again, and is not any more.
+ */
+async function callOffRestart(
+  given: ContainerState,
+  containers: ContainerStore,
+): Promise<ContainerState | undefined> {
+  if (given.hostConfig.RestartPolicy.Name === 'no') return given;
+  using _starting = await containers.lockStart(given.id);
+  const state = containers.read(given.id);
+  if (state === undefined) return given;
+  const waits = state.status === 'restarting';
+  const changed: ContainerState = { ...state, stopped: true };
+  containers.save(waits ? { ...changed, status: 'exited' } : changed);
+  if (!waits) return changed;
+  killMonitor(containers.path(state.id), state.id);
+  return undefined;
 }
 
 /** A paused container goes on with what ends it, as docker's: else it would never see it. */
@@ -49,10 +74,12 @@ const LOOK_MS = 5;
 
 /** Ends a container: its stop signal, and after `timeoutMs` SIGKILL. One that does not run is left alone. */
 export async function stopContainer(
-  { id }: ContainerState,
+  given: ContainerState,
   { signal, timeoutMs }: { readonly signal?: number; readonly timeoutMs: number },
   containers: ContainerStore,
 ): Promise<void> {
+  const { id } = given;
+  if ((await callOffRestart(given, containers)) === undefined) return;
   const state = await begun(id, containers);
   if (state === undefined) return;
   signalContainer(state, signal ?? signalNumber(state.config.StopSignal ?? 'SIGTERM'), containers);

@@ -6,6 +6,7 @@ import type { ContainerState } from '../model/container.js';
 import { BuildError } from '../model/error.js';
 import { hasCode } from '../model/has-code.js';
 import { nearest } from '../model/nearest.js';
+import { pauseBeforeRestart } from '../model/restart-policy.js';
 import { cgroupPath } from '../runtime/oci-cgroup.js';
 import { removeCgroup } from '../runtime/remove-cgroup.js';
 import { sys } from '../sys/sys.js';
@@ -63,12 +64,13 @@ export function createContainerStore(
     const state = readState(path(id, 'state.json'));
     if (state === undefined) return undefined;
     if (isRunning(id)) return endHalfStarted(state, path(id));
+    if (state.status === 'restarting') return stillRestarting(state, path(id));
     if (!isAlive(state)) return state;
     const exit = exitOf(path(id, 'exit', id));
     if (exit === undefined) killOrphan(state);
     removeCgroup(cgroupPath(id, state.hostConfig.CgroupParent));
     const oomKilled = existsSync(path(id, 'bundle/oom'));
-    const ended = { ...settled(state, exit, now()), oomKilled };
+    const ended = orRestarting({ ...settled(state, exit, now()), oomKilled }, path(id));
     save(ended);
     return ended;
   };
@@ -155,6 +157,33 @@ function settled(state: ContainerState, exit: Exit | undefined, now: number): Co
     exitCode: exit?.code ?? KILLED,
     finished: new Date(exit?.time ?? now).toISOString(),
   };
+}
+
+/** Of an ended container whose restart policy starts it again; its monitor has become who does it. */
+function orRestarting(ended: ContainerState, dir: string): ContainerState {
+  const { restartCount = 0, pauseMs = 0, exitCode } = ended;
+  const pause = pauseBeforeRestart(ended.hostConfig.RestartPolicy, {
+    exitCode,
+    stopped: ended.stopped === true,
+    restarts: restartCount,
+    ranMs: Date.parse(ended.finished ?? '') - Date.parse(ended.started ?? ''),
+    lastPauseMs: pauseMs,
+  });
+  if (pause === undefined || !hasMonitor(dir, ended.id)) return ended;
+  const counted = { restartCount: restartCount + 1, pauseMs: pause, lastExitCode: exitCode };
+  return { ...ended, ...counted, status: 'restarting' };
+}
+
+/** Whoever was to start it again may have been killed: then nobody will. */
+function stillRestarting(state: ContainerState, dir: string): ContainerState | undefined {
+  if (hasMonitor(dir, state.id)) return state;
+  using starting = takeLock(join(dir, 'starting'), 'exclusive');
+  if (starting === undefined) return state; // Somebody starts it right now.
+  const now = readState(join(dir, 'state.json'));
+  if (now?.status !== 'restarting' || hasMonitor(dir, now.id)) return now;
+  const ended: ContainerState = { ...now, status: 'exited' };
+  saveState(join(dir, 'state.json'), ended);
+  return ended;
 }
 
 const PROBE_MS = 300;

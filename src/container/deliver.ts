@@ -1,8 +1,8 @@
 import { hasCode } from '../model/has-code.js';
 
-/** True if there was somebody to deliver to. */
+/** True if there was somebody to deliver to; a negative pid is a process group. */
 export function deliver(pid: number, signal: number): boolean {
-  if (pid <= 0) return false;
+  if (pid === 0 || pid === -1) return false;
   try {
     return process.kill(pid, signal);
   } catch (error) {

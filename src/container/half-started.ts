@@ -28,6 +28,13 @@ export function hasMonitor(dir: string, id: string): boolean {
   return pid !== undefined && isMonitor(pid, id);
 }
 
+/** Ends what a monitor became at its container's end, with what that started. */
+export function killMonitor(dir: string, id: string): void {
+  const pid = numberIn(join(dir, 'monitor.pid'));
+  // It leads a session of its own.
+  if (pid !== undefined && isMonitor(pid, id)) deliver(-pid, KILL);
+}
+
 function isMonitor(pid: number, id: string): boolean {
   return (readOr(`/proc/${String(pid)}/cmdline`) ?? '').includes(id);
 }

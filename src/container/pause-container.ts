@@ -8,6 +8,7 @@ export async function pauseContainer(
   state: ContainerState,
   containers: ContainerStore,
 ): Promise<void> {
+  refuseRestarting(state);
   if (!containers.isRunning(state.id))
     throw new BuildError('conflict', `container ${state.id} is not running`);
   if (state.status === 'paused') {
@@ -26,6 +27,13 @@ export function unpauseContainer(state: ContainerState, containers: ContainerSto
   // Killed in between it is called paused and runs: one more unpause mends that.
   thaw(state);
   containers.save({ ...state, status: 'running' });
+}
+
+/** Throws BuildError `conflict` for what needs its processes. */
+export function refuseRestarting({ id, status }: ContainerState): void {
+  if (status !== 'restarting') return;
+  const what = `Container ${id} is restarting, wait until the container is running`;
+  throw new BuildError('conflict', what, { hint: `stave stop ${id.slice(0, 12)} ends that` });
 }
 
 /** Throws BuildError `conflict` for what cannot be done to a paused container. */

@@ -21,11 +21,20 @@ export async function removeContainer(
   containers: ContainerStore,
 ): Promise<void> {
   const state = containers.find(text);
-  if (containers.isRunning(state.id)) {
-    if (!force) throw running(state);
+  if (containers.isRunning(state.id) || state.status === 'restarting') {
+    if (!force) throw state.status === 'restarting' ? restarting(state) : running(state);
     await stopContainer(state, { signal: KILL, timeoutMs: 1 }, containers);
   }
   containers.remove(state.id, volumes ? 'with volumes' : undefined);
+}
+
+function restarting({ id, name }: ContainerState): BuildError {
+  const what = `You cannot remove a restarting container ${id}`;
+  return new BuildError(
+    'conflict',
+    `${what}. Stop the container before attempting removal or force remove`,
+    { hint: `stave rm --force ${name}` },
+  );
 }
 
 function running({ name, status }: ContainerState): BuildError {

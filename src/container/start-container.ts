@@ -13,6 +13,7 @@ import { needsCgroup } from '../runtime/oci-cgroup.js';
 import { findProgram } from '../runtime/prepare.js';
 import { resolveGroup, resolveUser, type UserFiles } from '../runtime/users.js';
 import { sys } from '../sys/sys.js';
+import { atEnd, setAtEnd } from './at-end.js';
 import { attachVolumes } from './attach-volumes.js';
 import { checkProgram } from './check-program.js';
 import { confinementOf } from './confinement-of.js';
@@ -35,10 +36,15 @@ export interface StartDeps {
   /** Of our terminal, for its own to begin with. */
   readonly size?: TerminalSize;
   readonly networks: () => ContainerNetworks;
-  /** argv of what takes down what ended containers left on the host, and removes those that are to be removed. */
+  /**
+   * argv, without the container's id, of what sees to the end of containers: takes down what they left on the host,
+   * removes those that are to be removed, says how long to wait before one is started again.
+   */
   readonly reaper: readonly string[];
   /** This process stays, and removes the container itself. */
   readonly attached: boolean;
+  /** Its restart policy starts it: only if that was not called off meanwhile. */
+  readonly again?: boolean;
   /** Called when the container is made and before its process begins: what attaches now misses nothing. */
   readonly onCreated?: (bundle: string, pid: number) => void;
 }
@@ -47,10 +53,12 @@ export interface StartDeps {
  * Starts a container under a monitor of its own, which outlives this process. Resolves when its process runs. Starting
  * one that runs does nothing. Throws what Monitor.create throws, with the exit code kept as docker keeps it.
  */
-export async function startContainer(state: ContainerState, deps: StartDeps): Promise<void> {
-  const { containers, now } = deps;
-  refusePaused(state, 'cannot start a paused container, try unpause instead');
-  using _starting = await containers.lockStart(state.id);
+export async function startContainer(given: ContainerState, deps: StartDeps): Promise<void> {
+  const { containers, now, again = false } = deps;
+  refusePaused(given, 'cannot start a paused container, try unpause instead');
+  using _starting = await containers.lockStart(given.id);
+  const state = containers.read(given.id) ?? given;
+  if ((state.status === 'restarting') !== again) return;
   using lock = await containers.lock(state.id);
   if (lock === undefined) return;
   const started = new Date(now()).toISOString();
@@ -61,27 +69,45 @@ export async function startContainer(state: ContainerState, deps: StartDeps): Pr
     const monitor = await deps.monitor();
     const dir = containers.path(state.id);
     const ends = state.autoRemove || needsCgroup(spec);
-    const reap = network.attached || (ends && !deps.attached);
-    const onExit = reap ? { onExit: deps.reaper } : {};
+    const restarts = state.hostConfig.RestartPolicy.Name !== 'no';
+    setAtEnd(dir, restarts || network.attached || (ends && !deps.attached));
+    const onExit = atEnd(dir, [...deps.reaper, state.id]);
     const { sockets } = network;
     const { Runtime, LogConfig } = state.hostConfig;
     const runtime = Runtime === undefined ? {} : { runtime: Runtime };
     const log = LogConfig.Type !== 'none';
     const { openStdin } = state;
-    const place = { dir, lockFd: lock.fd, sockets, openStdin, log, ...onExit, ...runtime };
+    const place = { dir, lockFd: lock.fd, sockets, openStdin, log, onExit, ...runtime };
     const pid = await monitor.create(spec, place);
     await network.ready.catch((error: unknown) => abandon(state.id, pid, { containers, error }));
     deps.onCreated?.(containers.path(state.id, 'bundle'), pid);
     const pidStart = startOf(pid);
     const who = pidStart === undefined ? { pid } : { pid, pidStart };
-    containers.save({ ...state, status: 'running', exitCode: 0, ...who, started });
+    const { restartCount = 0, pauseMs = 0 } = again ? state : {};
+    const counted = { restartCount, pauseMs };
+    containers.save({
+      ...fresh(state),
+      status: 'running',
+      exitCode: 0,
+      ...who,
+      started,
+      ...counted,
+    });
     await monitor.start(spec.id, dir);
     network.commit();
   } catch (error) {
     const finished = new Date(now()).toISOString();
-    containers.save({ ...state, status: 'created', exitCode: exitCodeOf(error), pid: 0, finished });
+    const status = state.started === undefined ? 'created' : 'exited';
+    const why = error instanceof Error ? { error: error.message } : {};
+    const exitCode = exitCodeOf(error);
+    containers.save({ ...fresh(state), status, exitCode, pid: 0, finished, ...why });
     throw error;
   }
+}
+
+/** Without what was of its last life. */
+function fresh({ stopped: _stopped, error: _error, ...state }: ContainerState): ContainerState {
+  return state;
 }
 
 interface Abandon {

@@ -9,6 +9,7 @@ import { oldLimits, unifiedLimits, writeLimits } from '../runtime/cgroup-limits.
 import { markAdopted } from '../runtime/made-by.js';
 import { cgroupPath } from '../runtime/oci-cgroup.js';
 import { adoptCgroup } from './adopt-cgroup.js';
+import { setAtEnd } from './at-end.js';
 import { containerCgroup } from './cgroup-files.js';
 import { checkLimits } from './check-limits.js';
 import { resourcesOf } from './confinement-of.js';
@@ -45,11 +46,17 @@ export async function updateContainer(
       ...(policy === undefined ? {} : { RestartPolicy: policy }),
     });
     if (containers.isRunning(id) && state.pid > 0) applyLimits(state, kept, containers);
+    // First, so that whoever is killed in between leaves a container that is looked after once too often.
+    if (restarts(hostConfig)) setAtEnd(containers.path(id), true);
     containers.save({ ...state, hostConfig });
   } catch (error) {
     throw cannotUpdate(id, error);
   }
   return warnings;
+}
+
+function restarts({ RestartPolicy }: HostConfig): boolean {
+  return RestartPolicy.Name !== 'no';
 }
 
 /** The limits of a change, without its restart policy. */

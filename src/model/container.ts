@@ -5,7 +5,7 @@ import type { EndpointConfig } from './network.js';
 import type { RunConfig } from './oci.js';
 import type { ContainerMount } from './volume.js';
 
-export type ContainerStatus = 'created' | 'running' | 'paused' | 'exited';
+export type ContainerStatus = 'created' | 'running' | 'paused' | 'restarting' | 'exited';
 
 /** What was asked when a container was created. */
 export interface ContainerConfig {
@@ -53,6 +53,26 @@ export interface ContainerState extends ContainerConfig {
   readonly finished?: string;
   /** The kernel ended it, for its memory limit. */
   readonly oomKilled?: boolean;
+  /** Why it could not be started the last time. */
+  readonly error?: string;
+  /** Somebody asked for its end: its restart policy says nothing until its next start. */
+  readonly stopped?: boolean;
+  /** How often its restart policy started it again, since somebody started it. */
+  readonly restartCount?: number;
+  /** The pause before the last of these. */
+  readonly pauseMs?: number;
+  /** Of the end before the last restart: for who waited for that end. */
+  readonly lastExitCode?: number;
+}
+
+/** It has processes, or will soon have them again. */
+export function isUp({ status }: Pick<ContainerState, 'status'>): boolean {
+  return status === 'running' || status === 'paused' || status === 'restarting';
+}
+
+/** Of its last end: it may have been started again meanwhile. */
+export function lastExitCode({ status, exitCode, lastExitCode: last }: ContainerState): number {
+  return status === 'running' || status === 'paused' ? (last ?? exitCode) : exitCode;
 }
 
 /** docker's: 127 not found, 126 not executable, 125 for what the engine could not do. */

@@ -1,4 +1,5 @@
 import { type DiskUsage, diskUsage } from '../../disk-usage.js';
+import { isUp } from '../../model/container.js';
 import { BuildError } from '../../model/error.js';
 import { openWorkshop } from '../../workshop.js';
 import { type Command, say } from '../command.js';
@@ -32,9 +33,7 @@ function reclaimable({ size, reclaimable: bytes, share }: Kind): string {
 
 function kindsOf(usage: DiskUsage): readonly Kind[] {
   const { images, containers, volumes, cache } = usage;
-  const up = containers.filter(
-    ({ state: { status } }) => status === 'running' || status === 'paused',
-  );
+  const up = containers.filter(({ state }) => isUp(state));
   const sum = (sized: readonly { readonly size: number }[]): number =>
     sized.reduce((bytes, { size }) => bytes + size, 0);
   return [

@@ -7,6 +7,7 @@ import {
   stop,
   waitForExit,
 } from '../../containers.js';
+import { containersDue } from '../../restart.js';
 import { DEFAULT_DETACH_KEYS, parseDetachKeys } from '../../model/detach-keys.js';
 import { BuildError } from '../../model/error.js';
 import { openWorkshop, type Workshop } from '../../workshop.js';
@@ -74,12 +75,18 @@ export const startCommand: Command = {
     { name: 'attach', short: 'a', kind: 'bool', help: 'Show their output, pass signals on' },
     { name: 'interactive', short: 'i', kind: 'bool', help: 'Attach stdin' },
     DETACH_KEYS,
+    {
+      name: 'restart-policy',
+      kind: 'bool',
+      help: 'All that a restart policy wants running: after the machine started',
+    },
     { name: 'checkpoint', kind: 'text', help: '', later: true },
   ],
   run: async (context) => {
     const usage = 'stave start [OPTIONS] CONTAINER...';
     const { flags } = context;
     const interactive = flags.bool('interactive');
+    if (flags.bool('restart-policy')) return startThoseDue(context);
     if (!flags.bool('attach') && !interactive) {
       return each(context, usage, async (name, workshop) => {
         await startContainer(workshop.containers.find(name), workshop);
@@ -95,6 +102,23 @@ export const startCommand: Command = {
     return (await runAttached(state, request(context, stdin), workshop)) ?? 0;
   },
 };
+
+async function startThoseDue(context: CommandContext): Promise<number> {
+  exactly(context, 0, 'stave start --restart-policy');
+  await using workshop = openWorkshop(undefined, context.env);
+  let failures = 0;
+  for (const { name } of containersDue(workshop)) {
+    try {
+      await startContainer(workshop.containers.find(name), workshop);
+      say(context.stdout, `${name}\n`);
+    } catch (error) {
+      failures++;
+      if (!(error instanceof BuildError)) throw asError(error);
+      say(context.stderr, errorText(error));
+    }
+  }
+  return failures === 0 ? 0 : 1;
+}
 
 export const attachCommand: Command = {
   names: ['attach', 'container attach'],
@@ -162,9 +186,9 @@ export const killCommand: Command = {
   flags: [SIGNAL],
   run: (context) => {
     const signal = context.flags.text('signal') ?? 'KILL';
-    return each(context, 'stave kill [OPTIONS] CONTAINER...', (name, workshop) => {
-      kill(name, signal, workshop);
-      return Promise.resolve(undefined);
+    return each(context, 'stave kill [OPTIONS] CONTAINER...', async (name, workshop) => {
+      await kill(name, signal, workshop);
+      return undefined;
     });
   },
 };

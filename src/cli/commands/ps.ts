@@ -31,6 +31,8 @@ function statusOf(state: ContainerState, now: number): string {
   if (state.status === 'paused') return `${up()} (Paused)`;
   if (state.status === 'running') return up();
   if (state.status === 'created') return 'Created';
+  if (state.status === 'restarting')
+    return `Restarting (${String(state.exitCode)}) ${since(state.finished, now)}`;
   return `Exited (${String(state.exitCode)}) ${since(state.finished, now)}`;
 }
 

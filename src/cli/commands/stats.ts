@@ -1,5 +1,5 @@
 import { type Measurement, measureContainers } from '../../container-usage.js';
-import type { ContainerState } from '../../model/container.js';
+import { type ContainerState, isUp } from '../../model/container.js';
 import { openWorkshop, type Workshop } from '../../workshop.js';
 import { type Command, type CommandContext, say } from '../command.js';
 import { type Column, formatListing } from '../format/listing.js';
@@ -79,9 +79,7 @@ export const statsCommand: Command = {
 
 function chosen({ flags }: CommandContext, { containers }: Workshop): readonly ContainerState[] {
   if (flags.rest.length > 0) return flags.rest.map((name) => containers.find(name));
-  return containers
-    .list()
-    .filter(({ status }) => flags.bool('all') || status === 'running' || status === 'paused');
+  return containers.list().filter((state) => flags.bool('all') || isUp(state));
 }
 
 /** Without a cgroup shared pages are counted by their share, and what ended is not counted at all: that is said. */

@@ -1,8 +1,10 @@
 import { update } from '../../containers.js';
 import { BuildError } from '../../model/error.js';
+import { parseRestartPolicy } from '../../model/restart-policy.js';
 import { openWorkshop } from '../../workshop.js';
 import { type Command, type CommandContext, say } from '../command.js';
 import { errorText } from '../print-error.js';
+import { RESTART_FLAG } from '../run-flags/lifecycle.js';
 import { LIMIT_FLAGS, resourcesOf } from '../run-flags/limits.js';
 import { wholeOf } from '../run-flags/flag-values.js';
 import { asError, atLeastOne } from './images.js';
@@ -15,6 +17,7 @@ export const updateCommand: Command = {
   summary: 'Change the limits of containers, also of those that run',
   flags: [
     ...LIMIT_FLAGS,
+    RESTART_FLAG,
     { name: 'kernel-memory', kind: 'text', help: '', refused: 'Linux has it no more' },
   ],
   run: async (context) => {
@@ -46,7 +49,12 @@ function changeOf({ flags }: CommandContext) {
     ...resourcesOf(flags),
     ...(pids !== undefined && pids <= 0 ? { PidsLimit: 0 } : {}),
   };
-  if (LIMIT_FLAGS.some(({ name }) => flags.text(name) !== undefined)) return change;
+  const policy = flags.text('restart');
+  if ([...LIMIT_FLAGS, RESTART_FLAG].some(({ name }) => flags.text(name) !== undefined))
+    return {
+      ...change,
+      ...(policy === undefined ? {} : { RestartPolicy: parseRestartPolicy(policy) }),
+    };
   throw new BuildError('usage', 'you must provide one or more flags when using this command', {
     hint: 'stave update --help lists them',
   });

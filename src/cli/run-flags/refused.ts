@@ -14,7 +14,6 @@ const LATER: readonly (readonly [name: string, short?: string])[] = [
   ['health-start-period'],
   ['health-timeout'],
   ['no-healthcheck'],
-  ['restart'],
 ];
 
 /** What will not come, and why. */

@@ -5,6 +5,7 @@ import type { FlagSpec } from '../flags.js';
 import type { FlagFamily } from './flag-family.js';
 import { IMAGE } from './image.js';
 import { IDENTITY } from './identity.js';
+import { LIFECYCLE } from './lifecycle.js';
 import { LIMITS } from './limits.js';
 import { NAMESPACES } from './namespaces.js';
 import { NAMES, NETWORK } from './network.js';
@@ -25,6 +26,7 @@ const FAMILIES: readonly FlagFamily[] = [
   SECURITY,
   LIMITS,
   STORAGE,
+  LIFECYCLE,
 ];
 
 /** Flags of `run` and `create`. */
