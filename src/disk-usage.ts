@@ -1,5 +1,6 @@
+import { lstatSync } from 'node:fs';
 import { cacheEntries, rootBytes } from './cache/collect.js';
-import { directorySize } from './cache/directory-size.js';
+import { diskBytes, directorySize } from './cache/directory-size.js';
 import type { ContainerState } from './model/container.js';
 import type { Digest } from './model/digest.js';
 import type { Scope } from './model/scope.js';
@@ -134,5 +135,23 @@ function cacheUsage(workshop: Workshop): CacheUsage[] {
     inUse: false,
     description: `cache mount ${id}`,
   }));
-  return [...entries, ...mounts];
+  return [...entries, ...mounts, memory(workshop)];
+}
+
+/** What is remembered of steps, contexts and layers: many small files, so the blocks they take are what counts. */
+function memory({ store }: Workshop): CacheUsage {
+  const places = ['records', 'contexts', 'trees/by-diff'].map((name) => store.path(name));
+  const times = places.flatMap(
+    (place) => lstatSync(place, { throwIfNoEntry: false })?.mtimeMs ?? [],
+  );
+  return {
+    id: 'records',
+    type: 'internal',
+    size: places.reduce((sum, place) => sum + diskBytes(place), 0),
+    created: Math.min(...times),
+    used: Math.max(...times),
+    uses: 1,
+    inUse: false,
+    description: 'what is known of steps, contexts and layers',
+  };
 }

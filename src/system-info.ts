@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { availableParallelism, hostname, release, totalmem } from 'node:os';
+import { availableParallelism, hostname, machine, release, totalmem } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { privileges } from './sys/privileges.js';
 import type { Workshop } from './workshop.js';
 
 /** docker's `info`, as far as a program without a daemon has it. */
@@ -11,12 +12,19 @@ export interface SystemInfo {
   readonly ContainersStopped: number;
   readonly Images: number;
   readonly Driver: string;
+  readonly Plugins: Readonly<Record<'Volume' | 'Network' | 'Log', readonly string[]>>;
+  readonly Debug: boolean;
+  /** RFC 3339. */
+  readonly SystemTime: string;
   readonly LoggingDriver: string;
   readonly CgroupVersion: string;
+  readonly Runtimes: Readonly<Record<string, { readonly path: string }>>;
   readonly DefaultRuntime: string;
+  readonly SecurityOptions: readonly string[];
   readonly KernelVersion: string;
   readonly OperatingSystem: string;
   readonly OSType: string;
+  /** As uname(2) says it: docker's word here, unlike in `version`. */
   readonly Architecture: string;
   readonly NCPU: number;
   readonly MemTotal: number;
@@ -30,6 +38,7 @@ export function systemInfo(workshop: Workshop): SystemInfo {
   const count = (status: string): number =>
     states.filter((state) => state.status === status).length;
   const [running, paused] = [count('running'), count('paused')];
+  const runtimes = ['crun', 'runc'].filter((name) => isOnPath(name, env['PATH']));
   return {
     Containers: states.length,
     ContainersRunning: running,
@@ -37,13 +46,25 @@ export function systemInfo(workshop: Workshop): SystemInfo {
     ContainersStopped: states.length - running - paused,
     Images: store.images.list().length,
     Driver: 'overlay',
+    Plugins: {
+      Volume: ['local'],
+      Network: ['bridge', 'host', 'none'],
+      Log: ['k8s-file', 'none'],
+    },
+    Debug: false,
+    SystemTime: new Date(workshop.now()).toISOString(),
     LoggingDriver: 'k8s-file',
     CgroupVersion: existsSync('/sys/fs/cgroup/cgroup.controllers') ? '2' : '1',
-    DefaultRuntime: ['crun', 'runc'].find((name) => isOnPath(name, env['PATH'])) ?? '',
+    Runtimes: Object.fromEntries(runtimes.map((name) => [name, { path: name }])),
+    DefaultRuntime: runtimes[0] ?? '',
+    SecurityOptions: [
+      'name=seccomp,profile=default',
+      ...(privileges().userNamespace ? ['name=rootless'] : []),
+    ],
     KernelVersion: release(),
     OperatingSystem: operatingSystem(),
     OSType: workshop.platform.os,
-    Architecture: workshop.platform.architecture,
+    Architecture: machine(),
     NCPU: availableParallelism(),
     MemTotal: totalmem(),
     DockerRootDir: store.root,

@@ -1,4 +1,4 @@
-import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import { BuildError } from '../model/error.js';
 import type { Records } from '../model/op.js';
@@ -16,6 +16,7 @@ import { createRecords } from './records.js';
 import { createSourceRecords, type SourceRecords } from './source-records.js';
 import { createSnapshotter } from './snapshotter.js';
 import { hostPlatform } from '../sys/host-platform.js';
+import { makeDeep } from '../sys/make-deep.js';
 import { needsSweep, sweep, type SweepDirectories } from './sweep.js';
 import { TreeStore, type WrittenLayer } from './tree-store.js';
 
@@ -116,7 +117,7 @@ function bootId(): string {
 }
 
 function ensureRoot(root: string): void {
-  const stat = lstatSync(root, { throwIfNoEntry: false });
+  const stat = statOf(root);
   if (stat?.isDirectory() === false) {
     throw storeError(`the store ${root} is not a directory`, OTHER_DIRECTORY);
   }
@@ -132,6 +133,17 @@ function ensureRoot(root: string): void {
   else if (version !== String(VERSION)) throw otherVersion(root, version);
   // Images hold set-uid programs: nobody else may walk in.
   else if (stat !== undefined && (stat.mode & 0o077) !== 0) chmodSync(root, 0o700);
+}
+
+function statOf(root: string): Stats | undefined {
+  try {
+    return lstatSync(root, { throwIfNoEntry: false });
+  } catch (error) {
+    throw storeError(
+      `the store ${root} cannot be opened: ${(error as Error).message}`,
+      'set STAVE_ROOT to a directory you can write to',
+    );
+  }
 }
 
 const OTHER_DIRECTORY = 'set STAVE_ROOT to a directory of its own';
@@ -164,7 +176,7 @@ function readVersion(root: string): string | undefined {
 /** The version comes last: a store without one is one whose making was cut short, or somebody's directory. */
 function create(root: string): void {
   try {
-    mkdirSync(root, { recursive: true, mode: 0o700 });
+    makeDeep(root, 0o700);
     const foreign = readdirSync(root).find((name) => !OUR_NAMES.test(name));
     if (foreign !== undefined) {
       throw storeError(
@@ -176,7 +188,7 @@ function create(root: string): void {
     makeDirectories(root);
     replaceDurably(join(root, 'version'), String(VERSION));
   } catch (error) {
-    // ENOENT: what mkdir -p says below a read-only filesystem, in Node's implementation.
+    // ENOENT: what kernel filesystems say.
     if (!hasCode(error, 'EACCES', 'EROFS', 'EPERM', 'ENOTDIR', 'EEXIST', 'ENOENT'))
       throw noSpace(error, root);
     throw storeError(

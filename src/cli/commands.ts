@@ -48,7 +48,7 @@ import { createCommand, runCommand } from './commands/run.js';
 import { statsCommand } from './commands/stats.js';
 import { topCommand } from './commands/top.js';
 import { updateCommand } from './commands/update.js';
-import { versionCommand } from './commands/version.js';
+import { versionCommand, versionLineCommand } from './commands/version.js';
 import {
   volumeCreateCommand,
   volumeInspectCommand,
@@ -115,4 +115,5 @@ export const commands: readonly Command[] = [
   diskUsageCommand,
   infoCommand,
   versionCommand,
+  versionLineCommand,
 ];

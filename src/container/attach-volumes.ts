@@ -1,4 +1,4 @@
-import { closeSync, existsSync, mkdirSync, openSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { deviceNumbers } from '../cache/device-number.js';
 import type { ContainerState } from '../model/container.js';
@@ -8,6 +8,7 @@ import type { LateMount } from '../model/process.js';
 import type { ContainerMount } from '../model/volume.js';
 import { attachAll, type MountSource } from '../runtime/attach-mounts.js';
 import { isHarmless } from '../runtime/oci-devices.js';
+import { makeDeep } from '../sys/make-deep.js';
 import { cloneMount, type MountAttributes, newMount, openInRoot } from '../sys/mounts.js';
 import { fillVolume, settleVolume } from './fill-volume.js';
 import type { VolumeStore } from './volume-store.js';
@@ -91,8 +92,18 @@ function openBind({ source = '', createSource }: ContainerMount): number {
         'not-found',
         `invalid mount config for type "bind": bind source path does not exist: ${source}`,
       );
-    mkdirSync(source, { recursive: true, mode: 0o755 });
-    return openSync(source, O_PATH);
+    return openSync(madeSource(source), O_PATH);
+  }
+}
+
+function madeSource(source: string): string {
+  try {
+    makeDeep(source, 0o755);
+    return source;
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error)) throw error;
+    const why = `error while creating mount source path '${source}': ${error.message}`;
+    throw new BuildError('usage', why, { hint: 'mount a directory that is there', cause: error });
   }
 }
 

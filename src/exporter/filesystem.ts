@@ -19,8 +19,8 @@ import { mergedView } from '../cache/merged-view.js';
 import { bytesUnder } from '../cache/layer-walk.js';
 import { treeTar } from '../cache/layer-digest.js';
 import { encodeHeader, tarEnd } from '../cache/tar.js';
+import { makeOutput } from './make-output.js';
 import type { SourceEntry, SourceTree } from '../cache/source-tree.js';
-import { BuildError } from '../model/error.js';
 import { hasCode } from '../model/has-code.js';
 import type { Scope } from '../model/scope.js';
 import type { Bytes, Snapshot, Snapshotter } from '../model/stores.js';
@@ -67,7 +67,7 @@ export async function filesystemDirectory(
   scope: Scope,
 ): Promise<void> {
   await ensureLayers(snapshot.layers, scope);
-  makeRoot(dest);
+  makeOutput(dest);
   const tree = mergedView(snapshot.layers.map((layer) => layer.path));
   const temporary = `.stave-${randomBytes(6).toString('hex')}`;
   const root = process.getuid?.() === 0 && !privileges().userNamespace;
@@ -84,15 +84,6 @@ export async function filesystemDirectory(
     }
   } catch (error) {
     throw noSpace(error, dest);
-  }
-}
-
-function makeRoot(dest: string): void {
-  try {
-    mkdirSync(dest, { recursive: true });
-  } catch (error) {
-    if (!hasCode(error, 'EEXIST', 'ENOTDIR', 'EACCES', 'EPERM', 'EROFS')) throw error;
-    throw new BuildError('usage', `cannot make the directory ${dest}`, { cause: error });
   }
 }
 

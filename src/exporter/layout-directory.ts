@@ -1,11 +1,11 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { hasCode } from '../model/has-code.js';
 import type { Descriptor, ImageIndex } from '../model/oci.js';
 import type { Scope } from '../model/scope.js';
-import { BuildError } from '../model/error.js';
 import type { Bytes } from '../model/stores.js';
 import { parseDocument, readIndex } from './image-document.js';
+import { makeOutput } from './make-output.js';
 import { type ArchiveFile, bytesOf, writeTo } from './tar-file.js';
 
 const REF = 'org.opencontainers.image.ref.name';
@@ -20,12 +20,12 @@ export async function layoutDirectory(
   files: AsyncIterable<ArchiveFile>,
   scope: Scope,
 ): Promise<void> {
-  makeDirectory(dest);
+  makeOutput(dest);
   for await (const { name, bytes } of files) {
     // It is docker's list of the images of one archive; a layout that grows has no use for it.
     if (name === 'manifest.json') continue;
     const path = join(dest, name);
-    makeDirectory(dirname(path));
+    makeOutput(dirname(path));
     await writeTo(path, name === 'index.json' ? await merged(path, bytes) : bytes, scope);
   }
 }
@@ -53,13 +53,4 @@ function replaces(own: Descriptor, old: Descriptor): boolean {
   const key = ({ annotations = {} }: Descriptor): string | undefined =>
     annotations[NAME] ?? annotations[REF];
   return key(own) === key(old) && (key(own) !== undefined || own.digest === old.digest);
-}
-
-function makeDirectory(path: string): void {
-  try {
-    mkdirSync(path, { recursive: true });
-  } catch (error) {
-    if (!hasCode(error, 'EEXIST', 'ENOTDIR', 'EACCES', 'EPERM', 'EROFS')) throw error;
-    throw new BuildError('usage', `cannot make the directory ${path}`, { cause: error });
-  }
 }

@@ -1,8 +1,9 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { canonicalDigest } from '../model/canonical.js';
 import { hexOf } from '../model/digest.js';
 import { hasCode } from '../model/has-code.js';
+import { makeDeep } from '../sys/make-deep.js';
 import { compileFilter, type Filter } from '../sys/seccomp.js';
 import type { Seccomp } from './oci-spec.js';
 import type { Confinement } from '../model/process.js';
@@ -42,7 +43,7 @@ function loadSeccomp(
   }
   const bpf = compileFilter(filterOf(profile), join(scratch, 'filter'))?.toString('base64');
   if (bpf === undefined) return { profile };
-  mkdirSync(cacheDir, { recursive: true, mode: 0o700 });
+  makeDeep(cacheDir, 0o700);
   writeFileSync(`${file}.${String(process.pid)}`, bpf, { mode: 0o600 });
   renameSync(`${file}.${String(process.pid)}`, file);
   return { bpf };

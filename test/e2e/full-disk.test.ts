@@ -106,6 +106,14 @@ describe('a full disk', () => {
       /^ERROR: the store .*readonly\/store cannot be made: .*\n\nhint: set STAVE_ROOT/,
     );
     assert.equal(made.status, 1);
+    for (const root of ['/proc/x', '/proc/x/y', '/sys/x', '/dev/null/x', '/proc/self/fd', '/sys']) {
+      const refused = withRoot(root, 'images');
+      assert.match(
+        refused.stderr,
+        /^ERROR: .*\n\nhint: set STAVE_ROOT to a directory [^\n]*\n$/,
+        root,
+      );
+    }
     const newer = join(world.dir, 'newer');
     mkdirSync(newer, { mode: 0o700 });
     writeFileSync(join(newer, 'version'), '99\n');

@@ -259,6 +259,7 @@ describe('volumes', () => {
       /cannot mix 'volume-\*' options with mount type 'bind'/,
     ],
     [['--mount', 'src=/x'], /target is required/],
+    [['-v', '/proc/x/y:/x'], /error while creating mount source path '\/proc\/x\/y': .*\n\nhint: /],
     [['--volume-driver', 'nfs'], /^ERROR: --volume-driver is not supported: /],
   ];
   for (const [args, message] of REFUSED) {

@@ -1,4 +1,5 @@
 import { type SystemInfo, systemInfo } from '../../system-info.js';
+import { BuildError } from '../../model/error.js';
 import { openWorkshop } from '../../workshop.js';
 import { type Command, say } from '../command.js';
 import { binarySize } from '../format/units.js';
@@ -13,8 +14,14 @@ export const infoCommand: Command = {
     { name: 'format', short: 'f', kind: 'text', value: 'TEMPLATE', help: 'json or a Go template' },
   ],
   run: async ({ flags, env, stdout }) => {
+    if (flags.rest.length > 0) throw new BuildError('usage', '"stave info" accepts no arguments');
     await using workshop = openWorkshop(undefined, env);
-    const info = { ...systemInfo(workshop), ServerVersion: packageVersion() };
+    const version = packageVersion();
+    const info = {
+      ...systemInfo(workshop),
+      ServerVersion: version,
+      ClientInfo: { Debug: false, Version: version, Context: 'default' },
+    };
     const format = flags.text('format');
     if (format === undefined) say(stdout, infoText(info));
     else if (format === 'json') say(stdout, `${JSON.stringify(info)}\n`);
@@ -23,7 +30,11 @@ export const infoCommand: Command = {
   },
 };
 
-function infoText(info: SystemInfo & { readonly ServerVersion: string }): string {
+type Info = SystemInfo & { readonly ServerVersion: string };
+
+/** docker's layout: what the client is, then what the engine, which is the same program, has. */
+function infoText(info: Info): string {
+  const { Plugins, Runtimes, SecurityOptions } = info;
   const lines = [
     `Containers: ${String(info.Containers)}`,
     ` Running: ${String(info.ContainersRunning)}`,
@@ -34,7 +45,12 @@ function infoText(info: SystemInfo & { readonly ServerVersion: string }): string
     `Storage Driver: ${info.Driver}`,
     `Logging Driver: ${info.LoggingDriver}`,
     `Cgroup Version: ${info.CgroupVersion}`,
+    'Plugins:',
+    ...Object.entries(Plugins).map(([kind, names]) => ` ${kind}: ${names.join(' ')}`),
+    `Runtimes: ${Object.keys(Runtimes).join(' ')}`,
     `Default Runtime: ${info.DefaultRuntime}`,
+    'Security Options:',
+    ...SecurityOptions.flatMap(securityLines),
     `Kernel Version: ${info.KernelVersion}`,
     `Operating System: ${info.OperatingSystem}`,
     `OSType: ${info.OSType}`,
@@ -42,7 +58,20 @@ function infoText(info: SystemInfo & { readonly ServerVersion: string }): string
     `CPUs: ${String(info.NCPU)}`,
     `Total Memory: ${binarySize(info.MemTotal)}`,
     `Name: ${info.Name}`,
-    `Root Dir: ${info.DockerRootDir}`,
+    `Docker Root Dir: ${info.DockerRootDir}`,
+    `Debug Mode: ${String(info.Debug)}`,
   ];
-  return `${lines.join('\n')}\n`;
+  const client = ['Client:', ` Version:    ${info.ServerVersion}`, ' Context:    default'];
+  return `${client.join('\n')}\n Debug Mode: ${String(info.Debug)}\n\nServer:\n${lines.map((line) => ` ${line}\n`).join('')}`;
+}
+
+/** `name=seccomp,profile=default`: its name, then each key of it. */
+function securityLines(option: string): readonly string[] {
+  const [name = '', ...keys] = option.split(',').map((pair) => pair.split('='));
+  return [
+    ` ${name[1] ?? ''}`,
+    ...keys.map(
+      ([key = '', value = '']) => `  ${key.charAt(0).toUpperCase()}${key.slice(1)}: ${value}`,
+    ),
+  ];
 }

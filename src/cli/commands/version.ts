@@ -3,8 +3,20 @@ import { type Command, say } from '../command.js';
 import { compileTemplate } from '../template/execute.js';
 import { packageVersion } from '../package-version.js';
 
+/** One line, as `docker --version` has it. */
+export const versionLineCommand: Command = {
+  names: ['--version', '-v'],
+  usage: '',
+  summary: 'Print the version',
+  flags: [],
+  run: ({ stdout }) => {
+    say(stdout, `stave version ${packageVersion()}\n`);
+    return Promise.resolve(0);
+  },
+};
+
 export const versionCommand: Command = {
-  names: ['version', '--version', '-v'],
+  names: ['version'],
   usage: '[OPTIONS]',
   summary: 'Show the version',
   flags: [
@@ -19,12 +31,30 @@ export const versionCommand: Command = {
   run: ({ stdout, flags }) => {
     const format = flags.text('format');
     const document = versionDocument();
-    if (format === undefined) say(stdout, `stave version ${packageVersion()}\n`);
+    if (format === undefined) say(stdout, versionText());
     else if (format === 'json') say(stdout, `${JSON.stringify(document)}\n`);
     else say(stdout, `${compileTemplate(format)(document)}\n`);
     return Promise.resolve(0);
   },
 };
+
+/** docker's two blocks. */
+function versionText(): string {
+  const { os, architecture } = hostPlatform();
+  const [version, platform] = [packageVersion(), `${os}/${architecture}`];
+  return [
+    'Client:',
+    ` Version:           ${version}`,
+    ` OS/Arch:           ${platform}`,
+    ' Context:           default',
+    '',
+    'Server:',
+    ' Engine:',
+    `  Version:          ${version}`,
+    `  OS/Arch:          ${platform}`,
+    '',
+  ].join('\n');
+}
 
 /** docker's document, as far as a program without a daemon has it. */
 function versionDocument(): Record<string, unknown> {
