@@ -45,7 +45,7 @@ export async function loadDefinition(
   scope: Scope,
 ): Promise<Definition> {
   const platforms = targetPlatforms(options, workshop);
-  const remote = createRemoteSources(workshop, options.secrets ?? []);
+  const remote = createRemoteSources(workshop, options);
   const { stdin } = options;
   const keepGitDir = isTrue(options.buildArgs?.['BUILDKIT_CONTEXT_KEEP_GIT_DIR']);
   const source = await openContextSource(

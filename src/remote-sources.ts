@@ -1,13 +1,13 @@
 import type { RemoteSources } from './executor/remote-sources.js';
 import { Secrets } from './executor/secrets.js';
-import type { SecretSource } from './model/run-settings.js';
+import type { RunSettings } from './model/run-settings.js';
 import type { Http } from './registry/http.js';
 import type { Workshop } from './workshop.js';
 
 /** The web and git as this build reaches them: nothing is loaded before something is fetched. */
 export function createRemoteSources(
   workshop: Workshop,
-  given: readonly SecretSource[],
+  { secrets: given = [], ssh = [] }: Pick<RunSettings, 'secrets' | 'ssh'>,
 ): RemoteSources {
   const { env } = workshop;
   const secrets = new Secrets(given);
@@ -22,6 +22,7 @@ export function createRemoteSources(
       return workshop.store.sources; // Asked only at a fetch: a check opens no store.
     },
     secret: (id) => Promise.resolve(secrets.get(id)?.toString()),
+    ssh,
     env,
     temporary: async () => (await workshop.store.lease()).dir,
   };

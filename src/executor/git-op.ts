@@ -6,13 +6,17 @@ import type { Scope } from '../model/scope.js';
 import type { Snapshot } from '../model/stores.js';
 import type { ExecutorDeps } from './executor-deps.js';
 import type { ResolvedRef } from './git-repository.js';
+import { requireAgent } from './git-ssh.js';
 import { gitTree, resolveGit } from './git-tree.js';
 import { part } from './parts.js';
 
 /** A repository's files at a commit: keyed by the commit, which is asked for before anything runs. */
 export function gitOp(spec: GitSpec, vertex: Vertex, deps: ExecutorDeps): Op<Snapshot> {
   let found: Promise<ResolvedRef> | undefined;
-  const resolve = (scope: Scope): Promise<ResolvedRef> => resolveGit(spec, deps.remote, scope);
+  const resolve = async (scope: Scope): Promise<ResolvedRef> => {
+    requireAgent(spec.remote, deps.remote);
+    return resolveGit(spec, deps.remote, scope);
+  };
   return {
     definition: async (scope) => {
       const { commit, name } = await (found ??= resolve(scope));

@@ -8,6 +8,8 @@ export interface GitCommand {
   readonly args: readonly string[];
   readonly config: readonly (readonly [name: string, value: string])[];
   readonly env: NodeJS.ProcessEnv;
+  /** Further variables: how ssh is to be used. */
+  readonly variables: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
 }
 
@@ -38,7 +40,13 @@ const CONFIG: readonly (readonly [string, string])[] = [
 const PASSED_ON = ['http_proxy', 'https_proxy', 'no_proxy', 'all_proxy'];
 
 /** Runs git to its end; it dies with us, and so do the programs it started. Throws BuildError when there is no git. */
-export async function runGit({ args, config, env, signal }: GitCommand): Promise<GitOutcome> {
+export async function runGit({
+  args,
+  config,
+  env,
+  variables,
+  signal,
+}: GitCommand): Promise<GitOutcome> {
   const output = { stdout: [] as Uint8Array[], stderr: [] as Uint8Array[], size: 0 };
   const exit = await runChild([...supervisor(), program(), ...args], {
     stdio: {
@@ -48,7 +56,7 @@ export async function runGit({ args, config, env, signal }: GitCommand): Promise
         if (output.size <= MAX_OUTPUT) output[stream].push(data);
       },
     },
-    env: environment(env, [...CONFIG, ...config]),
+    env: { ...environment(env, [...CONFIG, ...config]), ...variables },
     signal,
   });
   signal.throwIfAborted();
@@ -77,7 +85,7 @@ function environment(
   config: GitCommand['config'],
 ): Readonly<Record<string, string>> {
   const proxies = PASSED_ON.flatMap((name) => [name, name.toUpperCase()]);
-  const passed = [...proxies, 'SSH_AUTH_SOCK', 'GIT_SSL_CAINFO'].flatMap((name) => {
+  const passed = [...proxies, 'GIT_SSL_CAINFO'].flatMap((name) => {
     const value = env[name];
     return value === undefined ? [] : [[name, value] as const];
   });

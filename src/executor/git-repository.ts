@@ -2,7 +2,9 @@ import { BuildError } from '../model/error.js';
 import type { GitSpec } from '../model/graph.js';
 import { redactUrls } from '../model/redact-urls.js';
 import type { Scope } from '../model/scope.js';
+import { CleanupStack } from './cleanup-stack.js';
 import { type GitOutcome, runGit } from './git-process.js';
+import { isSsh, sshVariables } from './git-ssh.js';
 import type { RemoteSources } from './remote-sources.js';
 
 /** What a ref means at the remote now. */
@@ -48,11 +50,19 @@ export class GitRepository {
   }
 
   /** Runs a git command, in a directory if one is given. */
-  run(args: readonly string[], directory?: string): Promise<GitOutcome> {
+  async run(args: readonly string[], directory?: string): Promise<GitOutcome> {
+    await using stack = new CleanupStack();
+    const variables = isSsh(this.#remote) ? await sshVariables(this.#sources, stack) : {};
     const where = directory === undefined ? [] : ['-C', directory];
     const { env } = this.#sources;
     const { signal } = this.#scope;
-    return runGit({ args: [...where, ...args], config: this.#config, env, signal });
+    return await runGit({
+      args: [...where, ...args],
+      config: this.#config,
+      env,
+      variables,
+      signal,
+    });
   }
 
   /** Runs a git command that must work. */
@@ -63,16 +73,9 @@ export class GitRepository {
   }
 
   failure(stderr: string): BuildError {
-    const lines = stderr.split('\n').filter((line) => line.trim() !== '');
-    const asks = /could not read (Username|Password)|Authentication failed|terminal prompts/;
-    const ssh = /Host key verification failed|Permission denied \(publickey/;
-    const hint = asks.test(stderr)
-      ? 'is the address right? a private repository needs --secret id=GIT_AUTH_TOKEN'
-      : ssh.test(stderr)
-        ? 'ssh must reach it without a question: is the host in known_hosts, the key in the agent?'
-        : 'is the address right, and is there a network?';
+    const lines = stderr.split(/\r?\n/).filter((line) => line.trim() !== '');
     return new BuildError('registry', `git cannot fetch ${this.shown}`, {
-      hint,
+      hint: hintFor(stderr),
       details: lines.slice(-10).map((line) => `  git: ${line}`),
     });
   }
@@ -119,6 +122,31 @@ export class GitRepository {
       { hint: 'a branch, a tag, or the full hash of a commit is one' },
     );
   }
+}
+
+const HINTS: readonly (readonly [RegExp, string])[] = [
+  [
+    /could not read (Username|Password)|Authentication failed|terminal prompts/,
+    'is the address right? a private repository needs --secret id=GIT_AUTH_TOKEN',
+  ],
+  [
+    /REMOTE HOST IDENTIFICATION HAS CHANGED/,
+    "the host's key is another than that in known_hosts: someone may be in between, or it was changed; ask who runs it",
+  ],
+  [
+    /Host key verification failed/,
+    'the host is not in known_hosts: connect to it once by ssh and compare its fingerprint',
+  ],
+  [
+    /Permission denied \(/,
+    'the host knows none of the keys it was offered: give one with --ssh default or --ssh default=PATH',
+  ],
+  [/ssh: not found|cannot run ssh/, 'apt-get install openssh-client'],
+];
+
+function hintFor(stderr: string): string {
+  const found = HINTS.find(([pattern]) => pattern.test(stderr));
+  return found?.[1] ?? 'is the address right, and is there a network?';
 }
 
 type ResolvingSpec = Pick<GitSpec, 'ref' | 'checksum' | 'fetchByCommit'>;
