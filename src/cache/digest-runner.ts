@@ -1,4 +1,5 @@
 import { lstatSync, readdirSync } from 'node:fs';
+import { hasCode } from '../model/has-code.js';
 import { bytesUnder } from './layer-walk.js';
 import { digestLayer, type KnownContents, type LayerFacts } from './layer-digest.js';
 import { layerFacts, SMALL_LAYER, startLayerThread } from './layer-thread.js';
@@ -28,5 +29,10 @@ function isSmall(root: string): boolean {
     }
     return true;
   };
-  return within('');
+  try {
+    return within('');
+  } catch (error) {
+    if (hasCode(error, 'ENAMETOOLONG')) return true; // The walk says what is too deep.
+    throw error;
+  }
 }

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import { BuildError } from '../model/error.js';
 import type { LayerFacts } from './layer-digest.js';
 
 /** A thread costs 20 ms to start: layers below these are hashed in place. */
@@ -17,11 +18,20 @@ export function layerFacts(thread: Worker): Promise<LayerFacts | undefined> {
     thread.once('message', (facts: LayerFacts | undefined) => {
       resolve(facts);
     });
-    thread.once('error', reject);
+    thread.once('error', (error) => {
+      reject(revived(error));
+    });
     thread.once('exit', (code) => {
       reject(new Error(`layer worker ended with ${String(code)}`));
     });
   });
+}
+
+/** Errors of a thread come with their properties, but not their class. */
+function revived(error: Error | BuildError): Error {
+  if (error.name !== 'BuildError') return error;
+  const { code, message, hint } = error as Pick<BuildError, 'code' | 'message' | 'hint'>;
+  return new BuildError(code, message, hint === undefined ? {} : { hint });
 }
 
 /** Beside this file when it runs unbundled, beside the bundle (`dist/worker.cjs`) else. */

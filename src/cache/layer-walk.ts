@@ -1,4 +1,5 @@
 import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
+import { BuildError } from '../model/error.js';
 import { sys } from '../sys/sys.js';
 import { deviceNumbers } from './device-number.js';
 import { imageXattrs, type Inode, inodeOf } from './inode-record.js';
@@ -40,7 +41,7 @@ interface Walk {
 }
 
 function* walkDirectory(walk: Walk, directory: string): Generator<LayerEntry> {
-  const names = readdirSync(bytesUnder(walk.root, directory), { encoding: 'latin1' }).sort();
+  const names = namesIn(walk, directory);
   for (const name of names) {
     const path = directory === '' ? name : `${directory}/${name}`;
     const full = bytesUnder(walk.root, path);
@@ -56,6 +57,21 @@ function* walkDirectory(walk: Walk, directory: string): Generator<LayerEntry> {
     yield* walkDirectory(walk, path);
   }
 }
+
+function namesIn({ root }: Walk, directory: string): string[] {
+  const full = bytesUnder(root, directory);
+  // A name has 255 bytes at most: what can be listed can then be looked at.
+  if (full.length + 256 < PATH_MAX) return readdirSync(full, { encoding: 'latin1' }).sort();
+  throw new BuildError(
+    'unsupported',
+    `a directory of the layer is too deep: /${directory.slice(0, 100)}...`,
+    {
+      hint: 'the system takes paths of 4096 bytes; make fewer directories in each other',
+    },
+  );
+}
+
+const PATH_MAX = 4096;
 
 function describe(walk: Walk, path: string, full: Buffer, stat: Stats): LayerEntry {
   const first = stat.nlink > 1 && !stat.isDirectory() ? firstLink(walk, path, stat) : undefined;

@@ -13,18 +13,32 @@ import { dirname, join } from 'node:path';
 import { hasCode } from '../model/has-code.js';
 import { sys } from '../sys/sys.js';
 
-/** The kernel takes paths of 4096 bytes; a tree made by relative steps can be deeper. */
-const LONG_PATH = 3000;
+/**
+ * The kernel takes paths of 4096 bytes, and a tree made by relative steps can be deeper; long before that each call
+ * walks the whole path. What lies deeper than this is moved up first, so that time grows with the depth, not its square.
+ */
+const DEEP = 512;
 
 /**
  * Removes a directory nobody uses any more. Mounts below it are taken off first, so that what is mounted there stays;
- * names are bytes; directories without permissions are opened. Parts too deep for a path are moved beside `path`.
+ * names are bytes; directories without permissions are opened. Deep parts are moved beside `path` and removed there.
  * False when `expired` said so, or when something resisted: what is left is left whole for the next time.
  */
 export function removeTree(path: string, expired: () => boolean): boolean {
   try {
     for (const mount of mountsBelow(path)) sys().umount(mount);
-    return removeDirectory(Buffer.from(path), { beside: dirname(path), expired });
+    const deep = [path];
+    for (let part = deep.pop(); part !== undefined; part = deep.pop()) {
+      const long = Buffer.byteLength(part) + DEEP;
+      const whole = removeDirectory(Buffer.from(part), {
+        beside: dirname(path),
+        expired,
+        long,
+        deep,
+      });
+      if (!whole) return false;
+    }
+    return true;
   } catch (error) {
     if (error instanceof Error && 'code' in error) return false;
     throw error;
@@ -34,6 +48,10 @@ export function removeTree(path: string, expired: () => boolean): boolean {
 interface Removal {
   readonly beside: string;
   readonly expired: () => boolean;
+  /** From this length on a directory is moved. */
+  readonly long: number;
+  /** Where the moved ones are. */
+  readonly deep: string[];
 }
 
 function removeDirectory(path: Buffer, removal: Removal): boolean {
@@ -44,8 +62,10 @@ function removeDirectory(path: Buffer, removal: Removal): boolean {
       ignoreMissing(() => {
         unlinkSync(child);
       });
-    else if (child.length > LONG_PATH) {
-      renameSync(child, join(removal.beside, randomBytes(10).toString('hex')));
+    else if (child.length > removal.long) {
+      const aside = join(removal.beside, randomBytes(10).toString('hex'));
+      renameSync(child, aside);
+      removal.deep.push(aside);
     } else if (!removeDirectory(child, removal)) return false;
   }
   ignoreMissing(() => {

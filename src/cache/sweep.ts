@@ -57,7 +57,7 @@ function discardDead(directories: SweepDirectories): void {
   for (const name of readdirSync(refs)) if (isTemporary(name)) removeStale(join(refs, name));
 }
 
-/** Deep trees leave their depths beside them, so trash/ is read until nothing more can go. */
+/** What ran out of time leaves its depths beside it, so trash/ is read until nothing more can go. */
 function emptyTrash(trash: string, expired: () => boolean): void {
   let names = readdirSync(trash);
   while (names.length > 0) {

@@ -51,6 +51,31 @@ describe('C15: large and deep contexts', () => {
     assert.doesNotMatch(stderr, /defect of stave|^\s+at .*:\d+:\d+/m);
   });
 
+  for (const depth of [500, 3000]) {
+    test(`a RUN that makes ${String(depth)} or more directories in each other; the tree can be removed`, () => {
+      const dir = context('FROM scratch\nCOPY deep /\nWORKDIR /t\nRUN ["/deep"]\n');
+      const program = `#include <sys/stat.h>
+#include <unistd.h>
+int main(void) {
+  for (int i = 0; i < ${String(depth)}; i++)
+    if (mkdir("nested", 0755) != 0 || chdir("nested") != 0) return 1;
+  return 0;
+}`;
+      const cc = ['-static', '-x', 'c', '-', '-o', join(dir, 'deep')];
+      execFileSync('gcc', cc, { input: program });
+      const { status, stderr } = world.run('build', '--progress=plain', dir);
+      if (depth === 500) assert.equal(status, 0, stderr);
+      else {
+        assert.equal(status, 1);
+        assert.match(stderr, /ERROR: .*a directory of the layer is too deep: \/t\/nested\/nested/);
+        assert.doesNotMatch(stderr, /defect of stave|^\s+at .*:\d+:\d+|.{400}/m);
+      }
+      world.ok('builder', 'prune', '-af');
+      assert.deepEqual(readdirSync(join(world.root, 'tmp')), []);
+      assert.deepEqual(readdirSync(join(world.root, 'trash')), []);
+    });
+  }
+
   test('a directory mounted below itself', () => {
     const dir = context('FROM scratch\nCOPY . /\n');
     mkdirSync(join(dir, 'a/b/c'), { recursive: true });
