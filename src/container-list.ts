@@ -2,6 +2,7 @@ import { directorySize } from './cache/directory-size.js';
 import { type ContainerState, isUp } from './model/container.js';
 import { BuildError } from './model/error.js';
 import { type Filters, matchAny, matchLabels } from './model/filters.js';
+import { healthOf } from './health.js';
 import { containerPorts, networkNames } from './network-settings.js';
 import { shortId } from './model/digest.js';
 import { parseReference } from './model/reference.js';
@@ -81,7 +82,7 @@ function matches(state: ContainerState, filters: Filters, workshop: Workshop): b
     any('network', (network) => isIn(state, network, workshop)) &&
     any('ancestor', (image) => descendsFrom(state, image, workshop)) &&
     any('is-task', (value) => /^(false|0)$/i.test(value)) &&
-    any('health', (value) => value === 'none') &&
+    any('health', (value) => value === healthStatus(state, workshop)) &&
     any('expose', (ports) => exposes(state, ports, workshop)) &&
     any('publish', (ports) => publishes(state, ports, workshop)) &&
     any('volume', (volume) => hasMounted(state, volume))
@@ -93,6 +94,10 @@ function hasMounted({ mounts = [] }: ContainerState, wanted: string): boolean {
   return mounts.some(
     ({ name, source, destination }) => (name ?? source) === wanted || destination === wanted,
   );
+}
+
+function healthStatus(state: ContainerState, { containers }: Workshop): string {
+  return healthOf(state, containers)?.Status ?? 'none';
 }
 
 /** The image itself, or one built on it: its layers begin with the other's. */

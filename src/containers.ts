@@ -21,8 +21,10 @@ import { startContainer as start } from './container/start-container.js';
 import { type HostChange, updateContainer } from './container/update-container.js';
 import { openLayers } from './commit.js';
 import { mountPoints } from './volumes.js';
+import { companions } from './companions.js';
 import { chooseNetworks } from './choose-networks.js';
-import { atEnd } from './restart.js';
+import { healthOf } from './health.js';
+import type { Health } from './model/health.js';
 import { networkSettings } from './network-settings.js';
 import { openImage } from './image-source.js';
 import { runImage } from './run-image.js';
@@ -82,7 +84,7 @@ export interface AttachRequest {
 /** Starts a container in the background: its monitor sees to its removal, if it is to be removed. */
 export async function startContainer(state: ContainerState, workshop: Workshop): Promise<void> {
   const snapshot = await openLayers(state, workshop);
-  await start(state, { ...workshop, snapshot, reaper: atEnd(workshop), attached: false });
+  await start(state, { ...workshop, snapshot, ...companions(workshop), attached: false });
 }
 
 /** Starts a container and stays with it: gives its exit code, or undefined when the detach keys were pressed. */
@@ -99,7 +101,7 @@ export async function runAttached(
   await start(state, {
     ...workshop,
     snapshot,
-    reaper: atEnd(workshop),
+    ...companions(workshop),
     attached: true,
     ...(size === undefined ? {} : { size }),
     onCreated: (bundle, pid) => {
@@ -264,6 +266,10 @@ export function removeContainer(
   return remove(name, options, workshop.containers);
 }
 
+function healthPart(health: Health | undefined): { readonly Health?: Health } {
+  return health === undefined ? {} : { Health: health };
+}
+
 /** Go's zero time. */
 const NEVER = '0001-01-01T00:00:00Z';
 
@@ -289,6 +295,7 @@ export function inspectContainer(name: string, workshop: Workshop): Record<strin
       Error: state.error ?? '',
       StartedAt: state.started ?? NEVER,
       FinishedAt: state.finished ?? NEVER,
+      ...healthPart(healthOf(state, containers)),
     },
     Image: state.imageId,
     Name: `/${state.name}`,

@@ -1,20 +1,9 @@
 import { openLayers } from './commit.js';
 import { startContainer } from './container/start-container.js';
-import { launcher } from './launcher.js';
+import { companions } from './companions.js';
 import { type ContainerState, isUp } from './model/container.js';
 import { startsWithMachine } from './model/restart-policy.js';
 import { openWorkshop, type Workshop } from './workshop.js';
-
-/** Of what runs at a container's end what it needs of our surroundings: a monitor has none of them. */
-const NEEDED = ['PATH', 'HOME', 'XDG_CACHE_HOME', 'TMPDIR'];
-
-/** argv, without the container's id, of what sees to a container's end: `endOf`. */
-export function atEnd({ store, env }: Workshop): readonly string[] {
-  const variables = NEEDED.flatMap((name) =>
-    env[name] === undefined ? [] : [`${name}=${env[name]}`],
-  );
-  return [...variables, launcher(), '__ended', store.root];
-}
 
 /**
  * Run by a container's monitor when the container ended: what is to be removed is, as containers are listed. Gives how
@@ -31,7 +20,7 @@ export async function endOf(
   if (state?.status !== 'restarting') return '';
   if (now === undefined) return String((state.pauseMs ?? 0) / 1000);
   const snapshot = await openLayers(state, workshop);
-  const how = { reaper: atEnd(workshop), attached: false, again: true };
+  const how = { ...companions(workshop), attached: false, again: true };
   await startContainer(state, { ...workshop, snapshot, ...how });
   return '';
 }

@@ -7,6 +7,7 @@ async function start(args: readonly string[]): Promise<number> {
     joinUserNamespace(process.env);
   }
   if (args[0] === '__ended') return atEnd(args.slice(1));
+  if (args[0] === '__probe') return probeOnce(args.slice(1));
   if (args[0] !== '__engine') return main(args);
   const { runEngine } = await import('../engine-process.js');
   const stopped = new AbortController();
@@ -21,6 +22,15 @@ async function start(args: readonly string[]): Promise<number> {
 async function atEnd([root = '', id = '', now]: readonly string[]): Promise<number> {
   const { endOf } = await import('../restart.js');
   process.stdout.write(await endOf(root, id, now === 'now' ? now : undefined, process.env));
+  return 0;
+}
+
+/** Run by a container's checker, with the store's root, the container's id and when it started. */
+async function probeOnce([root = '', id = '', started = '']: readonly string[]): Promise<number> {
+  const { probe } = await import('../health.js');
+  const pause = await probe(root, { id, started }, process.env);
+  // What a probe started in the container may hold its output open; nobody waits for that.
+  process.stdout.write(pause, () => process.exit(0));
   return 0;
 }
 

@@ -5,7 +5,7 @@ import { BuildError } from '../model/error.js';
 import { nearest } from '../model/nearest.js';
 import type { ContainerStore } from './container-store.js';
 import { deliver } from './deliver.js';
-import { killMonitor } from './half-started.js';
+import { killNamed } from './half-started.js';
 import { unpauseContainer } from './pause-container.js';
 
 /** `TERM`, `SIGTERM` or `15` as a number. Throws BuildError `usage`. */
@@ -50,7 +50,7 @@ async function callOffRestart(
   const changed: ContainerState = { ...state, stopped: true };
   containers.save(waits ? { ...changed, status: 'exited' } : changed);
   if (!waits) return changed;
-  killMonitor(containers.path(state.id), state.id);
+  killNamed(containers.path(state.id, 'monitor.pid'), state.id);
   return undefined;
 }
 

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { lockFile } from '../cache/lock-file.js';
@@ -9,11 +9,18 @@ import { nearest } from '../model/nearest.js';
 import { pauseBeforeRestart } from '../model/restart-policy.js';
 import { cgroupPath } from '../runtime/oci-cgroup.js';
 import { removeCgroup } from '../runtime/remove-cgroup.js';
-import { sys } from '../sys/sys.js';
 import { deliver } from './deliver.js';
 import { discardContainer } from './discard-container.js';
 import { hasMonitor, isUnbegun, killHalfStarted, startOf } from './half-started.js';
 import { readState, saveState } from './state-file.js';
+import {
+  type HeldLock,
+  isLocked,
+  takeLock,
+  takeRunLock,
+  waitForLock,
+  waitToLock,
+} from './container-locks.js';
 import { createVolumeStore, type VolumeStore } from './volume-store.js';
 
 /** Containers on disk: `containers/<id>/state.json`, `upper/`, `work/`, `log`, `lock`. */
@@ -39,11 +46,6 @@ export interface ContainerStore {
   readonly lockNames: (signal: AbortSignal) => Promise<AsyncDisposable>;
   /** With its anonymous volumes, if so wished, that no other container has. */
   readonly remove: (id: string, volumes?: 'with volumes') => void;
-}
-
-/** `fd` may be handed to a child, which then holds the lock too. */
-export interface HeldLock extends Disposable {
-  readonly fd: number;
 }
 
 export function createContainerStore(
@@ -184,80 +186,6 @@ function stillRestarting(state: ContainerState, dir: string): ContainerState | u
   const ended: ContainerState = { ...now, status: 'exited' };
   saveState(join(dir, 'state.json'), ended);
   return ended;
-}
-
-const PROBE_MS = 300;
-
-function takeLock(file: string, mode: 'shared' | 'exclusive'): HeldLock | undefined {
-  const fd = openSync(file, 'a', 0o600);
-  if (!sys().flock(fd, mode, false)) {
-    closeSync(fd);
-    return undefined;
-  }
-  return {
-    fd,
-    [Symbol.dispose]: () => {
-      closeSync(fd);
-    },
-  };
-}
-
-async function waitToLock(file: string): Promise<Disposable> {
-  const fd = openSync(file, 'a', 0o600);
-  await sys().flockAsync(fd, 'exclusive', new AbortController().signal);
-  return {
-    [Symbol.dispose]: () => {
-      closeSync(fd);
-    },
-  };
-}
-
-/** Who only looks whether a container runs holds its lock for a moment: that is waited for. */
-async function takeRunLock(file: string): Promise<HeldLock | undefined> {
-  const fd = openSync(file, 'a', 0o600);
-  try {
-    await sys().flockAsync(fd, 'exclusive', AbortSignal.timeout(PROBE_MS));
-    return {
-      fd,
-      [Symbol.dispose]: () => {
-        closeSync(fd);
-      },
-    };
-  } catch (error) {
-    closeSync(fd);
-    if (error instanceof Error && error.name === 'TimeoutError') return undefined;
-    throw error;
-  }
-}
-
-async function waitForLock(file: string, signal: AbortSignal): Promise<void> {
-  let fd: number;
-  try {
-    fd = openSync(file, 'r');
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return; // It was removed.
-    throw error;
-  }
-  try {
-    await sys().flockAsync(fd, 'shared', signal);
-  } finally {
-    closeSync(fd);
-  }
-}
-
-function isLocked(file: string, probe: 'shared' | 'exclusive'): boolean {
-  let fd: number;
-  try {
-    fd = openSync(file, 'r');
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return false;
-    throw error;
-  }
-  try {
-    return !sys().flock(fd, probe, false);
-  } finally {
-    closeSync(fd);
-  }
 }
 
 function find(text: string, containers: readonly ContainerState[]): ContainerState {

@@ -5,6 +5,7 @@ import type { ContainerState } from '../model/container.js';
 import type { Digest } from '../model/digest.js';
 import { BuildError } from '../model/error.js';
 import { DEFAULT_HOST_CONFIG } from '../model/host-config.js';
+import { mergedHealthcheck } from '../model/health.js';
 import type { EndpointConfig } from '../model/network.js';
 import type { RunConfig } from '../model/oci.js';
 import type { RunOptions } from '../model/run-options.js';
@@ -119,6 +120,7 @@ function configOf(options: RunOptions, config: RunConfig): RunConfig {
     ...volumesPart(options, config),
     ...options.config,
     ...exposed(config.ExposedPorts, options.config.ExposedPorts),
+    ...healthPart(options.config, config),
     Env: mergeEnv(config.Env ?? [], options.env),
   };
 }
@@ -126,6 +128,11 @@ function configOf(options: RunOptions, config: RunConfig): RunConfig {
 /** What is published or exposed is so on top of what the image exposes. */
 function exposed(image: RunConfig['ExposedPorts'], given: RunConfig['ExposedPorts']): RunConfig {
   return given === undefined ? {} : { ExposedPorts: { ...image, ...given } };
+}
+
+function healthPart(given: Partial<RunConfig>, image: RunConfig): RunConfig {
+  const check = mergedHealthcheck(given.Healthcheck, image.Healthcheck);
+  return check === undefined ? {} : { Healthcheck: check };
 }
 
 function volumesPart({ volumes }: RunOptions, { Volumes }: RunConfig): RunConfig {

@@ -17,6 +17,8 @@ export interface ExecOptions {
   readonly interactive: boolean;
   readonly terminal: boolean;
   readonly detach: boolean;
+  readonly pidFile?: string;
+  readonly onOutput?: (stream: 'stdout' | 'stderr', data: Uint8Array) => void;
 }
 
 export interface ExecDeps {
@@ -57,6 +59,8 @@ export async function execInContainer(
       terminal: options.terminal,
       stdin: options.interactive,
       detach: options.detach,
+      ...(options.pidFile === undefined ? {} : { pidFile: options.pidFile }),
+      ...(options.onOutput === undefined ? {} : { onOutput: options.onOutput }),
     },
     containers.path(state.id),
     scope,

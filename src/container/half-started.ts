@@ -28,9 +28,9 @@ export function hasMonitor(dir: string, id: string): boolean {
   return pid !== undefined && isMonitor(pid, id);
 }
 
-/** Ends what a monitor became at its container's end, with what that started. */
-export function killMonitor(dir: string, id: string): void {
-  const pid = numberIn(join(dir, 'monitor.pid'));
+/** Ends the process whose pid a file holds, with what it started, if it is one of this container's. */
+export function killNamed(file: string, id: string): void {
+  const pid = numberIn(file);
   // It leads a session of its own.
   if (pid !== undefined && isMonitor(pid, id)) deliver(-pid, KILL);
 }

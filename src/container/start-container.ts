@@ -22,6 +22,7 @@ import type { ContainerStore } from './container-store.js';
 import { mergeEnv } from './create-container.js';
 import { deliver } from './deliver.js';
 import { startOf } from './half-started.js';
+import { startChecker } from './health-checker.js';
 import { refusePaused } from './pause-container.js';
 import type { VolumeStore } from './volume-store.js';
 
@@ -41,6 +42,8 @@ export interface StartDeps {
    * removes those that are to be removed, says how long to wait before one is started again.
    */
   readonly reaper: readonly string[];
+  /** argv, without the container's id and start, of what probes its health once and prints the pause in seconds. */
+  readonly prober: readonly string[];
   /** This process stays, and removes the container itself. */
   readonly attached: boolean;
   /** Its restart policy starts it: only if that was not called off meanwhile. */
@@ -103,6 +106,7 @@ export async function startContainer(given: ContainerState, deps: StartDeps): Pr
     containers.save({ ...fresh(state), status, exitCode, pid: 0, finished, ...why });
     throw error;
   }
+  await startChecker({ ...state, started }, { dir: containers.path(state.id), probe: deps.prober });
 }
 
 /** Without what was of its last life. */

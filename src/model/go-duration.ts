@@ -38,3 +38,15 @@ export function timeOrAgo(text: string, now: number): number | undefined {
   const at = /^\d{4}-\d\d/.test(text) ? Date.parse(text) : NaN;
   return Number.isNaN(at) ? undefined : at;
 }
+
+/** A duration in nanoseconds as Go prints it: `1m30s`, `1.5s`, `200ms`. */
+export function goDurationText(ns: number): string {
+  if (ns < 1e9) {
+    const [amount, unit] = ns < 1e3 ? [ns, 'ns'] : ns < 1e6 ? [ns / 1e3, 'µs'] : [ns / 1e6, 'ms'];
+    return ns === 0 ? '0s' : `${String(amount)}${unit}`;
+  }
+  const [hours, minutes] = [Math.floor(ns / 3600e9), Math.floor(ns / 60e9) % 60];
+  const seconds = `${String((ns % 60e9) / 1e9)}s`;
+  if (hours > 0) return `${String(hours)}h${String(minutes)}m${seconds}`;
+  return minutes > 0 ? `${String(minutes)}m${seconds}` : seconds;
+}

@@ -206,6 +206,10 @@ export interface ExecSpec {
   readonly stdin: boolean;
   /** Not waited for, without input or output. */
   readonly detach: boolean;
+  /** Where its pid on the host is written. */
+  readonly pidFile?: string;
+  /** Takes its output instead of our own stdout and stderr; its input is empty. */
+  readonly onOutput?: (stream: 'stdout' | 'stderr', data: Uint8Array) => void;
 }
 
 /**

@@ -196,16 +196,18 @@ async function exec(
   writeFileSync(file, JSON.stringify(execProcess(spec)), { mode: 0o600 });
   const options = runtimeOptions(prepared, dir).filter((option) => !option.startsWith('--log='));
   const detach = spec.detach ? ['--detach'] : [];
+  const pidFile = spec.pidFile === undefined ? [] : ['--pid-file', spec.pidFile];
   const { adopted } = madeBy(dir);
   const entering = adopted === undefined ? [] : enterCgroup(adopted);
   const argv = [
     ...entering,
-    ...[prepared.program, ...options, `--log=${log}`, 'exec', ...detach],
+    ...[prepared.program, ...options, `--log=${log}`, 'exec', ...detach, ...pidFile],
   ].concat(['--process', file, spec.id]);
   const exit = await runChild(argv, {
-    stdio: spec.detach
-      ? { kind: 'pipe', onOutput: () => undefined }
-      : { kind: 'inherit', stdin: spec.stdin, terminal: spec.terminal },
+    stdio:
+      spec.detach || spec.onOutput !== undefined
+        ? { kind: 'pipe', onOutput: spec.onOutput ?? (() => undefined) }
+        : { kind: 'inherit', stdin: spec.stdin, terminal: spec.terminal },
     env: ENVIRONMENT,
     signal: scope.signal,
   });

@@ -8,6 +8,7 @@ import {
 import type { ContainerState } from '../../model/container.js';
 import { BuildError } from '../../model/error.js';
 import { parseFilters } from '../../model/filters.js';
+import { healthOf } from '../../health.js';
 import { containerPorts, networkNames } from '../../network-settings.js';
 import { volumesOf } from '../../model/volume.js';
 import { openWorkshop, type Workshop } from '../../workshop.js';
@@ -26,14 +27,21 @@ export interface ContainerRow {
   readonly size?: ContainerSize;
 }
 
-function statusOf(state: ContainerState, now: number): string {
+function statusOf(state: ContainerState, workshop: Workshop): string {
+  const now = workshop.now();
   const up = (): string => `Up ${humanDuration(now - Date.parse(state.started ?? ''))}`;
   if (state.status === 'paused') return `${up()} (Paused)`;
-  if (state.status === 'running') return up();
+  if (state.status === 'running') return `${up()}${healthText(state, workshop)}`;
   if (state.status === 'created') return 'Created';
   if (state.status === 'restarting')
     return `Restarting (${String(state.exitCode)}) ${since(state.finished, now)}`;
   return `Exited (${String(state.exitCode)}) ${since(state.finished, now)}`;
+}
+
+function healthText(state: ContainerState, { containers }: Workshop): string {
+  const health = healthOf(state, containers)?.Status;
+  if (health === undefined) return '';
+  return ` (${health === 'starting' ? 'health: starting' : health})`;
 }
 
 /** docker's columns of a container. */
@@ -53,7 +61,12 @@ export function containerColumns(
     of('Command', 'COMMAND', ({ args }) => JSON.stringify(cut(commandLine(args), whole))),
     of('CreatedAt', 'CREATED AT', ({ created }) => goTime(created)),
     of('RunningFor', 'CREATED', ({ created }) => since(created, now)),
-    of('Status', 'STATUS', (state) => statusOf(state, now)),
+    of('Status', 'STATUS', (state) => statusOf(state, workshop)),
+    of(
+      'HealthStatus',
+      'HEALTH STATUS',
+      (state) => healthOf(state, workshop.containers)?.Status ?? '',
+    ),
     of('State', 'STATE', ({ status }) => status),
     of('Ports', 'PORTS', (state) => displayedPorts(containerPorts(state, workshop))),
     of('Names', 'NAMES', ({ name }) => name),
@@ -61,7 +74,6 @@ export function containerColumns(
     of('Networks', 'NETWORKS', (state) => networkNames(state, workshop).join(',')),
     { field: 'Size', header: 'SIZE', value: ({ size }) => sizeText(size) },
     // What there is none of yet, as docker prints it for a container without.
-    of('HealthStatus', 'HEALTH STATUS', () => ''),
     of('LocalVolumes', 'LOCAL VOLUMES', (state) => String(volumesOf(state).length)),
     of('Mounts', 'MOUNTS', (state) => mountedNames(state, whole).join(',')),
   ];

@@ -7,13 +7,6 @@ const LATER: readonly (readonly [name: string, short?: string])[] = [
   ['link-local-ip'],
   // Lifecycle.
   ['attach', 'a'],
-  ['health-cmd'],
-  ['health-interval'],
-  ['health-retries'],
-  ['health-start-interval'],
-  ['health-start-period'],
-  ['health-timeout'],
-  ['no-healthcheck'],
 ];
 
 /** What will not come, and why. */

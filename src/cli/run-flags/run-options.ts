@@ -3,6 +3,7 @@ import type { RunOptions } from '../../model/run-options.js';
 import type { CommandContext } from '../command.js';
 import type { FlagSpec } from '../flags.js';
 import type { FlagFamily } from './flag-family.js';
+import { HEALTH } from './health.js';
 import { IMAGE } from './image.js';
 import { IDENTITY } from './identity.js';
 import { LIFECYCLE } from './lifecycle.js';
@@ -27,6 +28,7 @@ const FAMILIES: readonly FlagFamily[] = [
   LIMITS,
   STORAGE,
   LIFECYCLE,
+  HEALTH,
 ];
 
 /** Flags of `run` and `create`. */
