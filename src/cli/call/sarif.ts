@@ -9,7 +9,7 @@ import { indented } from './location.js';
 export function checkSarif({ warnings, source, buildError }: CheckResult, version: string): string {
   const rules = [...new Map(warnings.map((warning) => [warning.ruleName, warning])).values()];
   const names = rules.map(({ ruleName }) => ruleName);
-  const lines = source.text.split('\n');
+  const lines = source.text.split(/\r?\n/);
   const run = {
     tool: {
       driver: { name: 'stave', version, informationUri: RULES_PAGE, rules: rules.map(ruleOf) },
@@ -45,8 +45,6 @@ function ruleOf({ ruleName, description, url }: LintWarning): object {
 
 function resultOf(warning: LintWarning, names: readonly string[], lines: readonly string[]) {
   const { ruleName, detail, range } = warning;
-  const text = lines.slice(range.startLine - 1, range.endLine).join('\n');
-  const { startLine, endLine, file } = range;
   return {
     ruleId: ruleName,
     ruleIndex: names.indexOf(ruleName),
@@ -55,12 +53,19 @@ function resultOf(warning: LintWarning, names: readonly string[], lines: readonl
     locations: [
       {
         physicalLocation: {
-          artifactLocation: { ...artifact(file), index: 0 },
-          region: { startLine, endLine, snippet: { text } },
+          artifactLocation: { ...artifact(range.file), index: 0 },
+          region: regionOf(range, lines),
         },
       },
     ],
   };
+}
+
+/** Whole lines, without the last one's end: that is what a rule is broken by. */
+function regionOf({ startLine, endLine }: SourceRange, lines: readonly string[]): object {
+  const text = lines.slice(startLine - 1, endLine).join('\n');
+  const endColumn = (lines[endLine - 1]?.length ?? 0) + 1;
+  return { startLine, startColumn: 1, endLine, endColumn, snippet: { text } };
 }
 
 function notification(message: string, range: SourceRange | undefined): object {
