@@ -5,6 +5,7 @@ import { BuildError } from '../model/error.js';
 import type { HostConfig } from '../model/host-config.js';
 import type { Confinement, Namespaces, SeccompProfile } from '../model/process.js';
 import type { BlkioDevice, RunResources } from '../model/run-settings.js';
+import { privileges } from '../sys/privileges.js';
 import { tweakedCapabilities } from '../runtime/capabilities.js';
 import { dockerSeccomp, type DockerSeccomp } from './docker-seccomp.js';
 import { givenDevices, hostDevices } from './given-devices.js';
@@ -47,10 +48,21 @@ export function confinementOf(
 }
 
 /** The runtime-spec of old runtimes has no domain name; the kernel has a parameter for it. */
-function sysctlsPart({ Sysctls }: HostConfig, domainname: string | undefined) {
+function sysctlsPart(host: HostConfig, domainname: string | undefined) {
   const domain = domainname === undefined ? {} : { 'kernel.domainname': domainname };
-  const all = { ...domain, ...Sysctls };
+  const all = { ...domain, ...networkSysctls(host), ...host.Sysctls };
   return Object.keys(all).length === 0 ? {} : { sysctls: all };
+}
+
+/** In a network of its own a user may listen on any port and ping (moby, daemon/oci_linux.go). */
+function networkSysctls({ NetworkMode }: HostConfig): Readonly<Record<string, string>> {
+  if (NetworkMode === 'host' || NetworkMode.startsWith('container:')) return {};
+  const ping = 'net.ipv4.ping_group_range';
+  return {
+    'net.ipv4.ip_unprivileged_port_start': '0',
+    // The range has groups that a user namespace does not have.
+    ...(privileges().userNamespace ? {} : { [ping]: '0 2147483647' }),
+  };
 }
 
 /** Limits in the words of the runtime; nothing of what was not asked for. */

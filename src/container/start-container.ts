@@ -134,9 +134,9 @@ async function prepare(
   network: StartingNetwork,
   deps: StartDeps,
 ): Promise<ProcessSpec> {
-  const root = mountRoot(state, deps);
   const confinement = confinementOf(state, (id) => pidOf(id, deps.containers));
   const devices = confinement.insecure || usesDeviceCgroup(confinement);
+  const root = mountRoot(state, deps, devices);
   const lateMounts = await attachVolumes(state, { root, volumes: deps.volumes(), devices });
   const tree = mergedView([root]);
   const { config } = state;
@@ -157,7 +157,8 @@ async function prepare(
     network: network.namespace,
     hostname: state.hostname,
     mounts: [
-      ...network.mounts,
+      // Of a read-only root the files that we bring are a part.
+      ...network.mounts.map((mount) => ({ ...mount, readonly: confinement.readonlyRoot === true })),
       ...(init === undefined ? [] : [{ source: init, target: INIT, readonly: true }]),
     ],
     stdio: {
@@ -199,7 +200,11 @@ function pidOf(id: string, containers: ContainerStore): number {
 }
 
 /** In this process' mount namespace, which the monitor shares: it goes with the last of the two. */
-function mountRoot({ id }: ContainerState, { containers, snapshot }: StartDeps): string {
+function mountRoot(
+  { id }: ContainerState,
+  { containers, snapshot }: StartDeps,
+  devices: boolean,
+): string {
   const root = containers.path(id, 'root');
   const lowers = snapshot.layers.map((layer) => layer.path).reverse();
   const empty = containers.path(id, 'empty');
@@ -209,7 +214,8 @@ function mountRoot({ id }: ContainerState, { containers, snapshot }: StartDeps):
   rmSync(work, { recursive: true, force: true });
   mkdirSync(work);
   const upper = containers.path(id, 'upper');
-  sys().mountOverlay({ lowers: lowers.length === 0 ? [empty] : lowers, upper, work, target: root });
+  const bottom = lowers.length === 0 ? [empty] : lowers;
+  sys().mountOverlay({ lowers: bottom, upper, work, target: root, devices });
   return root;
 }
 

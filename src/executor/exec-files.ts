@@ -6,6 +6,8 @@ import type { ExtraHost } from '../model/run-settings.js';
 import { hostsFile, resolvConf } from '../runtime/network-files.js';
 import { hostSource, type MountSource } from '../runtime/attach-mounts.js';
 
+const PLAIN = { readonly: true, nosuid: true, nodev: true, noexec: true };
+
 /** /etc/hosts and /etc/resolv.conf of one step: mounted, so that they are never in a layer. */
 export function networkFiles(
   spec: ExecSpec,
@@ -15,7 +17,7 @@ export function networkFiles(
   const network = spec.network === 'none' ? 'none' : 'host';
   const file = (name: string, text: string): MountSource => {
     writeFileSync(join(directory, name), text, { mode: 0o644 });
-    return hostSource(`/etc/${name}`, join(directory, name), { readonly: true, nodev: true });
+    return hostSource(`/etc/${name}`, join(directory, name), PLAIN);
   };
   return [
     file('hosts', hostsFile(hostnameOf(spec), addHosts)),

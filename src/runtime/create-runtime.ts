@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { ExitStatus, Runtime, StepProcess } from '../model/process.js';
 import type { Scope } from '../model/scope.js';
 import { sys } from '../sys/sys.js';
+import { deviceNodes } from './device-nodes.js';
 import { createLauncher, type Launcher } from './launcher.js';
 import { seccompOf } from './load-seccomp.js';
 import { needsCgroup } from './oci-cgroup.js';
@@ -63,9 +64,11 @@ async function run(spec: StepProcess, ready: Ready, { scope, idle }: Running): P
   checkRoot(spec.root);
   checkUser(spec.user);
   using launch = await ready.launcher.take();
+  using devices = deviceNodes(ready.dir, launch.id, spec.confinement);
   const config = ociJson(
     { ...spec, id: launch.id, stdio: { kind: 'pipe', onOutput: spec.onOutput } },
     seccompOf(spec.confinement, ready.seccomp),
+    devices?.path,
   );
   writeFileSync(join(launch.bundle, 'config.json'), config);
   const exited = launch.go({

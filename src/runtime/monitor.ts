@@ -7,6 +7,7 @@ import type { ExecSpec, ExitStatus, Monitor, MonitorPlace, ProcessSpec } from '.
 import type { Scope } from '../model/scope.js';
 import { privileges, userNamespaceName } from '../sys/privileges.js';
 import { sys } from '../sys/sys.js';
+import { deviceNodes } from './device-nodes.js';
 import { seccompOf } from './load-seccomp.js';
 import { madeBy, noteMadeBy } from './made-by.js';
 import { needsCgroup } from './oci-cgroup.js';
@@ -68,7 +69,9 @@ async function create(spec: ProcessSpec, place: MonitorPlace, tools: Tools): Pro
   // there, so that it is found whenever we are killed.
   if (privileges().userNamespace)
     writeFileSync(join(dir, 'userns'), `${userNamespaceName()}\n`, { mode: 0o600 });
-  const config = ociJson(spec, seccompOf(spec.confinement, tools.seccomp));
+  // Not disposed of: they are mounted where it lives, and go with the tmpfs.
+  const nodes = deviceNodes(tools.dir, spec.id, spec.confinement);
+  const config = ociJson(spec, seccompOf(spec.confinement, tools.seccomp), nodes?.path);
   writeFileSync(join(dir, 'bundle/config.json'), config, { mode: 0o600 });
   noteMadeBy(dir, { kind: tools.kind, cgroup: needsCgroup(spec) });
   const { pid = -1, message = '' } = await startConmon(

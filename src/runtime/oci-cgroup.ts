@@ -19,8 +19,9 @@ export function needsCgroup({ confinement }: Pick<ProcessSpec, 'confinement'>): 
   );
 }
 
+/** Also where none is needed: runc makes one for every container, and would make it where nobody removes it. */
 export function cgroup(process: ProcessSpec): { readonly cgroupsPath?: string } {
-  if (!needsCgroup(process)) return {};
+  if (privileges().userNamespace) return {};
   return { cgroupsPath: cgroupPath(process.id, process.confinement?.cgroupParent) };
 }
 

@@ -1,4 +1,6 @@
 import type { Confinement, DeviceRule } from '../model/process.js';
+import { privileges } from '../sys/privileges.js';
+import { machineLimits } from './machine-limits.js';
 
 interface OciDeviceRule {
   readonly allow: boolean;
@@ -8,9 +10,22 @@ interface OciDeviceRule {
   readonly access: string;
 }
 
-/** True where a device cgroup guards devices; elsewhere a `nodev` root does. */
+/**
+ * True where a device cgroup guards devices; elsewhere `nodev` mounts do. Those hold neither for a node that was asked
+ * for, which has to be made, nor against who can mount: both get a cgroup if there can be one.
+ */
 export function usesDeviceCgroup(confinement: Confinement | undefined): boolean {
-  return (confinement?.deviceRules ?? []).length > 0;
+  const { deviceRules = [], devices = [], capabilities = [], insecure = false } = confinement ?? {};
+  if (deviceRules.length > 0) return true;
+  if (insecure) return false;
+  return (devices.length > 0 || capabilities.includes('CAP_SYS_ADMIN')) && machineLimits().devices;
+}
+
+/** No node that is made in the container can be opened: its own mounts are `nodev`, /dev among them. */
+export function closesDevices(confinement: Confinement | undefined): boolean {
+  // In a user namespace device nodes are only names anyhow.
+  if (privileges().userNamespace || confinement?.insecure === true) return false;
+  return !usesDeviceCgroup(confinement);
 }
 
 /** Docker's harmless devices: null, zero, full, random, urandom, tty, ptmx, terminals. */
@@ -35,7 +50,7 @@ export function deviceRules(confinement: Confinement | undefined): readonly OciD
     access: 'm',
   }));
   const given = confinement?.deviceRules ?? [];
-  const nodes = usesDeviceCgroup(confinement) ? [] : (confinement?.devices ?? []);
+  const nodes = given.length > 0 ? [] : (confinement?.devices ?? []);
   const devices = nodes.map(({ type, major, minor }) => ({ type, major, minor, access: 'rwm' }));
   return [
     { allow: false, access: 'rwm' },

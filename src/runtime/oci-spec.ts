@@ -7,12 +7,11 @@ import type {
   SeccompProfile,
 } from '../model/process.js';
 import type { Ulimit } from '../model/run-settings.js';
-import { privileges } from '../sys/privileges.js';
 import { DEFAULT_CAPABILITIES, everyCapability } from './capabilities.js';
 import { maskedPaths } from './masked-paths.js';
 import { cgroup, limits } from './oci-cgroup.js';
 import { sharesSysfs, systemMounts } from './oci-mounts.js';
-import { deviceRules, usesDeviceCgroup } from './oci-devices.js';
+import { closesDevices, deviceRules } from './oci-devices.js';
 
 /** RLIM_INFINITY, which JSON can hold as text and Node cannot as a number: a word nobody else writes stands for it. */
 const UNLIMITED = randomBytes(16).toString('hex');
@@ -31,15 +30,16 @@ export type Seccomp =
   { readonly bpf: string } | { readonly profile: SeccompProfile } | { readonly unconfined: true };
 
 /** The text of config.json. */
-export function ociJson(process: ProcessSpec, seccomp: Seccomp): string {
-  return JSON.stringify(ociSpec(process, seccomp)).replaceAll(`"${UNLIMITED}"`, INFINITY);
+export function ociJson(process: ProcessSpec, seccomp: Seccomp, nodes?: string): string {
+  return JSON.stringify(ociSpec(process, seccomp, nodes)).replaceAll(`"${UNLIMITED}"`, INFINITY);
 }
 
 /**
  * config.json of one container with Docker's confinement (OCI runtime-spec config.md): its default capabilities,
  * masked and read-only paths, devices, namespaces; no_new_privs off, so that sudo and setuid programs work in RUN.
+ * `nodes` holds its devices, where its own /dev is `nodev`.
  */
-export function ociSpec(process: ProcessSpec, seccomp: Seccomp): unknown {
+export function ociSpec(process: ProcessSpec, seccomp: Seccomp, nodes?: string): unknown {
   const { user, stdio, confinement } = process;
   const { ulimits, oomScoreAdj, noNewPrivileges } = confinement ?? {};
   return {
@@ -57,7 +57,7 @@ export function ociSpec(process: ProcessSpec, seccomp: Seccomp): unknown {
     },
     root: { path: process.root, readonly: false },
     ...(confinement?.namespaces?.uts === 'host' ? {} : { hostname: process.hostname }),
-    mounts: mountsOf(process),
+    mounts: mountsOf(process, nodes),
     ...annotations(confinement, seccomp),
     linux: {
       namespaces: namespacesOf(process),
@@ -115,16 +115,14 @@ function rootMount(options: readonly string[]) {
   return { destination: '/.', type: 'bind', source: '/', options: ['bind', 'remount', ...options] };
 }
 
-function mountsOf(process: ProcessSpec): object[] {
+function mountsOf(process: ProcessSpec, nodes: string | undefined): object[] {
   const { confinement } = process;
-  // In a user namespace device nodes are only names anyhow.
-  const open =
-    confinement?.insecure === true || privileges().userNamespace || usesDeviceCgroup(confinement);
-  const attributes = open ? [] : CLOSED;
+  const closed = closesDevices(confinement);
+  const attributes = closed ? CLOSED : [];
   const readonly = confinement?.readonlyRoot === true;
   return [
-    ...(readonly || open ? [] : [rootMount(attributes)]),
-    ...systemMounts(process),
+    ...(readonly || !closed ? [] : [rootMount(attributes)]),
+    ...systemMounts(process, nodes),
     ...(confinement?.lateMounts ?? []),
     ...process.mounts.map(bind),
     // Last, for mount points are made in it; by us, for crun forgets `nodev` when it does this itself.

@@ -1,6 +1,7 @@
 import type { Writable } from 'node:stream';
 import type { Options } from 'execa';
 import type { OnOutput, Stdio } from '../model/process.js';
+import { outputPipes } from './output-pipes.js';
 
 export interface ChildExit {
   readonly exitCode: number | undefined;
@@ -43,18 +44,20 @@ export async function startChild(
 ): Promise<StartedChild> {
   const { execa } = await import('execa');
   const [file = '', ...args] = argv;
-  const output = stdio === 'pipe' ? 'pipe' : 'inherit';
+  const pipes = stdio === 'pipe' ? outputPipes() : undefined;
+  const [out, err] = [pipes?.stdout ?? 'inherit', pipes?.stderr ?? 'inherit'];
   const input = stdio !== 'pipe' && stdio.stdin ? 'inherit' : 'ignore';
   const options: Options = {
     // Any descriptor of ours, of which execa's types know the lowest.
-    stdio: [input, output, output, ...(more as readonly (3 | 'pipe')[])],
+    stdio: [input, out as 3, err as 3, ...(more as readonly (3 | 'pipe')[])],
     buffer: false,
     reject: false,
     extendEnv: false,
     env: { ...env },
   };
   const child = execa(file, args, options);
-  const kill = (): void => void child.kill('SIGKILL');
+  pipes?.started();
+  const stop = (): void => void child.kill('SIGKILL');
   const end = async (): Promise<ChildExit> => {
     const { exitCode, signal, code, originalMessage } = await child;
     if (exitCode === undefined && signal === undefined)
@@ -62,21 +65,19 @@ export async function startChild(
     return { exitCode, signal };
   };
   return {
-    kill,
+    kill: () => {
+      stop();
+      pipes?.close();
+    },
     running: () => child.pid !== undefined && child.exitCode === null && child.signalCode === null,
     input: (fd) => child.stdio[fd] as unknown as Writable, // Asked for as a pipe.
     follow: async (onOutput, signal) => {
-      signal.addEventListener('abort', kill, { once: true });
-      child.stdout?.on('data', (data: Uint8Array) => {
-        onOutput('stdout', data);
-      });
-      child.stderr?.on('data', (data: Uint8Array) => {
-        onOutput('stderr', data);
-      });
+      signal.addEventListener('abort', stop, { once: true });
       try {
-        return await end();
+        const [exit] = await Promise.all([end(), pipes?.follow(onOutput)]);
+        return exit;
       } finally {
-        signal.removeEventListener('abort', kill);
+        signal.removeEventListener('abort', stop);
       }
     },
   };

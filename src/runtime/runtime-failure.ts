@@ -14,6 +14,8 @@ export function throwRuntimeFailure(log: string, spec: Pick<ProcessSpec, 'args'>
   const errors = lines.filter((line) => line.includes('"error"')).map(messageOf);
   const [message] = errors;
   if (message === undefined) return;
+  // Something of ours was not there, or could not be mounted: nothing of the program's.
+  if (/\bmount `|error mounting/i.test(message)) throw notStarted(message);
   const program = spec.args[0] ?? '';
   if (/not found|no such file/i.test(message)) throw programNotFound(program);
   // crun opens what it will execute: a directory is refused with EPERM there.
@@ -24,7 +26,11 @@ export function throwRuntimeFailure(log: string, spec: Pick<ProcessSpec, 'args'>
   // A container without privileges has more ways to refuse than can be tried beforehand.
   if (privileges().userNamespace && /operation not permitted/i.test(message))
     throw cannotRun({ what: message, remedy: UNCONFINED });
-  throw new BuildError('runtime', `the container could not be started: ${message}`);
+  throw notStarted(message);
+}
+
+function notStarted(message: string): BuildError {
+  return new BuildError('runtime', `the container could not be started: ${message}`);
 }
 
 function messageOf(line: string): string {

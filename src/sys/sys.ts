@@ -40,7 +40,8 @@ export interface Sys {
   /** Nothing of it can be changed any more. */
   readonly sealMemfd: (fd: number) => void;
   readonly mountOverlay: (options: OverlayOptions) => void;
-  readonly mountTmpfs: (target: string, data: string) => void;
+  /** Without set-id bits; its device nodes are only names unless they are asked for. */
+  readonly mountTmpfs: (target: string, data: string, nodes?: 'devices') => void;
   /** A read-write bind of a directory, not recursive. */
   readonly bindMount: (source: string, target: string) => void;
   /** Lazy unmount (MNT_DETACH) so that a straggler cannot hold it. */
@@ -205,7 +206,8 @@ function read(call: Call, name: string, path: Path, args: readonly unknown[]): B
   return Buffer.from(large.subarray(0, full));
 }
 
-const MS_NOSUID_NODEV = 2 | 4;
+const MS_NOSUID = 2;
+const MS_NODEV = 4;
 const MS_BIND = 4096;
 const MNT_DETACH = 2;
 
@@ -218,8 +220,9 @@ function mountCalls(): Pick<Sys, 'mountOverlay' | 'mountTmpfs' | 'bindMount' | '
   const none = cstring('none');
   return {
     mountOverlay,
-    mountTmpfs: (target, data) => {
-      const done = mount(none, cstring(target), 'tmpfs', MS_NOSUID_NODEV, data);
+    mountTmpfs: (target, data, nodes) => {
+      const flags = MS_NOSUID | (nodes === 'devices' ? 0 : MS_NODEV);
+      const done = mount(none, cstring(target), 'tmpfs', flags, data);
       if (done !== 0) c.fail('mount', target);
     },
     bindMount: (source, target) => {

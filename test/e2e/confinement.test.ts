@@ -99,6 +99,19 @@ describe('what a step can see and do', () => {
     assert.match(run.stderr, /^#\d+ [\d.]+ \/dev\/null$/m);
   });
 
+  test("a step's output can be opened by its names, by a user as well", () => {
+    const words =
+      'RUN echo said > /dev/stderr && echo told > /dev/stdout && echo both | tee /dev/stderr\n';
+    const { status, stderr } = build(`FROM bb\n${words}USER 7\n${words}`);
+    assert.equal(status, 0, stderr);
+    for (const [word, times] of [
+      ['said', 2],
+      ['told', 2],
+      ['both', 4],
+    ] as const)
+      assert.equal(stderr.match(new RegExp(`^#\\d+ [\\d.]+ ${word}$`, 'gm'))?.length, times, word);
+  });
+
   test('A1, A2: a working directory that leaves the root is refused', () => {
     const secret = join(world.dir, 'secret');
     writeFileSync(secret, 'CANARY BYTES');

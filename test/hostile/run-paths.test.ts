@@ -4,6 +4,7 @@ import {
   existsSync,
   mkdirSync,
   readFileSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -251,6 +252,14 @@ describe('paths and mounts of a RUN', () => {
     contained(
       'FROM bb AS base\nRUN mknod /zero c 1 5 && mknod /disk b 8 0\nFROM base\nRUN ! head -c1 /zero && ! cat /disk\nFROM bb\nCOPY --from=base /zero /copied\nRUN ! head -c1 /copied && mknod /own c 1 5 && ! head -c1 /own\n',
     );
+  });
+
+  test('A29: nor are they more in /dev, whose own devices stay the own ones of a step', () => {
+    contained(
+      'FROM bb\nRUN mknod /dev/own c 1 5 && ! head -c1 /dev/own && mknod /dev/loop b 7 0 && ! cat /dev/loop\nRUN [ $(head -c3 /dev/zero | wc -c) = 3 ] && chmod 600 /dev/null && chown 7:7 /dev/zero\nUSER 7\nRUN [ "$(stat -c %a%u /dev/null)" = 6660 ] || [ "$(stat -c %a%u /dev/null)" = 6667 ]\n',
+    );
+    const { mode, uid } = statSync('/dev/null');
+    assert.deepEqual([mode & 0o777, uid], [0o666, 0]);
   });
 
   test('A30: /dev/shm is 64 MiB and goes with the step', () => {

@@ -23,7 +23,7 @@ interface Spec {
   };
 }
 
-function specOf(change: Partial<ProcessSpec> = {}): Spec {
+function specOf(change: Partial<ProcessSpec> = {}, nodes?: string): Spec {
   const process: ProcessSpec = {
     id: 'x',
     root: '/r',
@@ -37,7 +37,7 @@ function specOf(change: Partial<ProcessSpec> = {}): Spec {
     stdio: { kind: 'pipe', onOutput: () => undefined },
     ...change,
   };
-  return ociSpec(process, { bpf: '' }) as Spec;
+  return ociSpec(process, { bpf: '' }, nodes) as Spec;
 }
 
 /** Bits of linux/capability.h. */
@@ -139,6 +139,23 @@ test("mounts: Docker's, without its /run, /sys read-only, binds private", () => 
   assert.ok(at('/sys').options.includes('ro'));
   assert.ok(at('/dev/shm').options.includes('size=65536k'));
   assert.deepEqual(at('/t').options, ['rbind', 'rprivate', 'ro']);
+});
+
+test('devices: where nodes are given /dev is closed, and they are mounted on it', () => {
+  const { mounts } = specOf({}, '/nodes');
+  const names = mounts.map(({ destination }) => destination);
+  const dev = names.indexOf('/dev');
+  assert.deepEqual(
+    names.slice(dev, dev + 7),
+    ['', '/null', '/zero', '/full', '/random', '/urandom', '/tty'].map((name) => `/dev${name}`),
+  );
+  assert.ok(mounts[dev]?.options.includes('nodev'));
+  assert.ok(mounts.slice(dev + 1, dev + 7).every(({ options }) => !options.includes('nodev')));
+  assert.ok(
+    !specOf()
+      .mounts.find(({ destination }) => destination === '/dev')
+      ?.options.includes('nodev'),
+  );
 });
 
 test('devices: all are denied first; only the harmless ones may be opened', () => {
