@@ -1,7 +1,8 @@
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { BuildError } from '../model/error.js';
 import { hasCode } from '../model/has-code.js';
-import { toText } from './source-tree.js';
+import { fileStatus } from '../sys/file-status.js';
+import { type SourceEntry, toText } from './source-tree.js';
 
 /**
  * Opens a file that was a regular one when it was looked at. What took its place since then (a link, a FIFO nobody
@@ -22,6 +23,13 @@ export function openUnseen(file: string | Buffer, path: string): number {
     if (hasCode(error, 'ELOOP', 'ENOENT', 'ENXIO', 'ENOTDIR')) throw changed(path);
     throw error;
   }
+}
+
+/** Throws BuildError `not-found` when an open file is not what was looked at. Nobody writes to a layer's files. */
+export function checkUnchanged(fd: number, entry: SourceEntry): void {
+  if (entry.isStill === undefined) return;
+  const now = fileStatus(fd);
+  if (now === undefined || !entry.isStill(now)) throw changed(entry.path);
 }
 
 export function changed(path: string): BuildError {

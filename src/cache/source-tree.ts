@@ -1,4 +1,4 @@
-import type { BigIntStats } from 'node:fs';
+import type { FileStatus } from '../sys/file-status.js';
 
 /** What a path of a tree is, without following it. Paths are latin1, relative to the root, '' for the root. */
 export interface SourceEntry {
@@ -15,8 +15,8 @@ export interface SourceEntry {
   readonly rdev: number;
   /** Others may write to it while we read it. */
   readonly live?: true;
-  /** Takes the exact time from a look at the open file. Throws BuildError `not-found` when it is not what it was. */
-  readonly settle?: (exact: BigIntStats) => void;
+  /** Whether the open file is what was looked at, unchanged. */
+  readonly isStill?: (now: FileStatus) => boolean;
   /** `dev:ino`, when the file has several names. */
   readonly inode?: string;
   /** Where it is on the host. */
@@ -39,8 +39,15 @@ export interface SourceTree {
 /** A host path for latin1 bytes: plain ASCII goes as text, which Node handles faster. */
 export function hostPath(root: string, path: string): string | Buffer {
   if (path === '') return root;
-  if (/^[\x00-\x7f]*$/.test(path)) return `${root}/${path}`;
-  return Buffer.concat([Buffer.from(`${root}/`), Buffer.from(path, 'latin1')]);
+  const bytes = asPath(path);
+  return typeof bytes === 'string'
+    ? `${root}/${bytes}`
+    : Buffer.concat([Buffer.from(`${root}/`), bytes]);
+}
+
+/** latin1 bytes as Node and libc take a path. */
+export function asPath(bytes: string): string | Buffer {
+  return /^[\x00-\x7f]*$/.test(bytes) ? bytes : Buffer.from(bytes, 'latin1');
 }
 
 export function joinPath(directory: string, name: string): string {

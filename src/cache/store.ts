@@ -17,6 +17,7 @@ import { createSourceRecords, type SourceRecords } from './source-records.js';
 import { createSnapshotter } from './snapshotter.js';
 import { hostPlatform } from '../sys/host-platform.js';
 import { makeDeep } from '../sys/make-deep.js';
+import { markTopDirectory } from '../sys/top-directory.js';
 import { needsSweep, sweep, type SweepDirectories } from './sweep.js';
 import { TreeStore, type WrittenLayer } from './tree-store.js';
 
@@ -110,7 +111,11 @@ function leftovers(root: string, directories: SweepDirectories): boolean {
 
 function makeDirectories(root: string): void {
   for (const name of DIRECTORIES) mkdirSync(join(root, name), { recursive: true, mode: 0o700 });
+  for (const name of UNRELATED) markTopDirectory(join(root, name));
 }
+
+/** What is in them is made by different commands at different times. */
+const UNRELATED = ['tmp', 'containers', 'mounts', 'volumes'];
 
 function bootId(): string {
   return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();

@@ -1,8 +1,15 @@
-import { lstatSync, readdirSync } from 'node:fs';
+import { closeSync, constants, openSync, readdirSync } from 'node:fs';
 import { readFile } from '../cache/file-hash.js';
-import { hostPath, joinPath, type SourceEntry, type SourceTree } from '../cache/source-tree.js';
+import {
+  asPath,
+  hostPath,
+  joinPath,
+  type SourceEntry,
+  type SourceTree,
+} from '../cache/source-tree.js';
 import { openStatCache, type StatCache } from '../cache/stat-cache.js';
 import { xattrDigest } from '../cache/xattrs.js';
+import { fileStatus } from '../sys/file-status.js';
 import { ContextEntry, type FileFacts, isSame } from './context-entry.js';
 import type { IgnoreRules, Verdict } from './match.js';
 
@@ -46,7 +53,7 @@ export function openContext({ dir, ignore, statCacheFile, now }: ContextOptions)
 
   const unfiltered = (path: string): ContextEntry | undefined => {
     const file = hostPath(dir, path);
-    const stat = lstatSync(file, { throwIfNoEntry: false });
+    const stat = fileStatus(file);
     return stat === undefined ? undefined : new ContextEntry(path, file, stat);
   };
   const included = (entry: SourceEntry): boolean => {
@@ -62,11 +69,7 @@ export function openContext({ dir, ignore, statCacheFile, now }: ContextOptions)
   const children = (path: string): readonly SourceEntry[] => {
     const known = listed.get(path);
     if (known !== undefined) return known;
-    const entries = readdirSync(hostPath(dir, path), { encoding: 'latin1' })
-      .sort()
-      .map((name) => unfiltered(joinPath(path, name)))
-      .filter((found) => found !== undefined)
-      .filter(included);
+    const entries = listDirectory(dir, path).filter(included);
     listed.set(path, entries);
     return entries;
   };
@@ -89,6 +92,22 @@ export function openContext({ dir, ignore, statCacheFile, now }: ContextOptions)
     xattrDigest: (of) => (of.type === 'file' ? factsOf(of).xattrs : xattrDigest(of.file)),
     save: () => cache?.save(),
   };
+}
+
+/** Sorted by bytes. */
+function listDirectory(dir: string, path: string): readonly ContextEntry[] {
+  const full = hostPath(dir, path);
+  const names = readdirSync(full, { encoding: 'latin1' }).sort();
+  const fd = openSync(full, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    return names.flatMap((name) => {
+      const stat = fileStatus(asPath(name), fd);
+      const child = joinPath(path, name);
+      return stat === undefined ? [] : [new ContextEntry(child, hostPath(dir, child), stat)];
+    });
+  } finally {
+    closeSync(fd);
+  }
 }
 
 interface KeptContents {

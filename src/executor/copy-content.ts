@@ -10,7 +10,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { giveAccess } from '../cache/give-owner.js';
-import { changed, openSource } from '../cache/open-source.js';
+import { changed, checkUnchanged, openSource } from '../cache/open-source.js';
 import type { SourceEntry } from '../cache/source-tree.js';
 import { sys } from '../sys/sys.js';
 import type { Access } from './access.js';
@@ -101,11 +101,4 @@ function copyExtents(from: number, to: number, { size }: BigIntStats): void {
     if (at < hole) break;
   }
   ftruncateSync(to, end);
-}
-
-/** Nobody writes to a layer's files. */
-function checkUnchanged(fd: number, { live, mtimeNs, size, path }: SourceEntry): void {
-  if (live === undefined) return;
-  const now = fstatSync(fd, { bigint: true });
-  if (now.mtimeNs !== mtimeNs || Number(now.size) !== size) throw changed(path);
 }

@@ -1,5 +1,5 @@
-import { closeSync, fstatSync, readSync } from 'node:fs';
-import { changed, openUnseen } from '../cache/open-source.js';
+import { closeSync, readSync } from 'node:fs';
+import { changed, checkUnchanged, openUnseen } from '../cache/open-source.js';
 import type { SourceEntry } from '../cache/source-tree.js';
 import { hasCode } from '../model/has-code.js';
 
@@ -18,7 +18,7 @@ export function smallContent(entry: SourceEntry): Buffer | undefined {
     // One more than there is: a read of a regular file that does not fill its buffer was the last.
     const length = readSync(fd, buffer, 0, entry.size + 1, null);
     if (length !== entry.size) throw changed(entry.path);
-    if (entry.live !== undefined) entry.settle?.(fstatSync(fd, { bigint: true }));
+    checkUnchanged(fd, entry);
     return buffer.subarray(0, length);
   } catch (error) {
     throw hasCode(error, 'EISDIR', 'EAGAIN') ? changed(entry.path) : error;
