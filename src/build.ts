@@ -173,6 +173,7 @@ function solvePlans(
 /** A record's layers, if all are still there. */
 async function loadSnapshot(stored: string, { store }: Workshop): Promise<Snapshot | undefined> {
   const ids = JSON.parse(stored) as string[];
+  store.claim(ids);
   const layers = await Promise.all(ids.map((id) => store.snapshots.open(id)));
   const found = layers.filter((layer) => layer !== undefined);
   return found.length === ids.length ? store.snapshots.snapshot(found) : undefined;

@@ -3,7 +3,6 @@ import { cacheEntries, rootBytes } from './cache/collect.js';
 import { diskBytes, directorySize } from './cache/directory-size.js';
 import type { ContainerState } from './model/container.js';
 import type { Digest } from './model/digest.js';
-import type { Scope } from './model/scope.js';
 import type { StoredImage } from './model/stored-image.js';
 import { type Volume, volumesOf } from './model/volume.js';
 import { layerSizes } from './images.js';
@@ -56,14 +55,14 @@ export interface DiskUsage {
 }
 
 /** Bytes in files, as docker counts: directories and the filesystem's own needs left out. */
-export async function diskUsage(workshop: Workshop, scope: Scope): Promise<DiskUsage> {
+export function diskUsage(workshop: Workshop): DiskUsage {
   const { store, containers } = workshop;
   const states = containers.list();
   const sizes = new Map<Digest, number>();
   const layersOf = new Map<Digest, readonly Digest[]>();
   const images = store.images.list();
   for (const image of images) {
-    const own = await layerSizes(image, workshop, scope);
+    const own = layerSizes(image, workshop);
     const diffIDs = image.config.rootfs.diff_ids;
     for (const [i, diffID] of diffIDs.entries()) sizes.set(diffID, own[i] ?? 0);
     layersOf.set(image.id, [...new Set(diffIDs)]);
@@ -115,16 +114,18 @@ function countOwners(layers: Iterable<readonly Digest[]>): ReadonlyMap<Digest, n
 
 function cacheUsage(workshop: Workshop): CacheUsage[] {
   const { store } = workshop;
-  const entries = cacheEntries(store, rootsOf(workshop)).map(({ id, bytes, used }) => ({
-    id,
-    type: 'regular',
-    size: bytes,
-    created: used,
-    used,
-    uses: 1,
-    inUse: false,
-    description: '',
-  }));
+  const entries = cacheEntries(store, rootsOf(workshop)).map(
+    ({ id, bytes, created, used, uses, inUse, description }): CacheUsage => ({
+      id,
+      type: 'regular',
+      size: bytes,
+      created,
+      used,
+      uses,
+      inUse,
+      description,
+    }),
+  );
   const mounts = store.mounts.list().map(({ key, id, created, lastUsed }) => ({
     id: key,
     type: 'exec.cachemount',
@@ -132,7 +133,7 @@ function cacheUsage(workshop: Workshop): CacheUsage[] {
     created: Date.parse(created),
     used: Date.parse(lastUsed),
     uses: 1,
-    inUse: false,
+    inUse: store.mounts.isInUse(key),
     description: `cache mount ${id}`,
   }));
   return [...entries, ...mounts, memory(workshop)];

@@ -8,7 +8,6 @@ import {
   familiarRepository,
   parseReference,
 } from './model/reference.js';
-import type { Scope } from './model/scope.js';
 import type { Workshop } from './workshop.js';
 
 /** One line of an image's history, newest first. */
@@ -19,38 +18,20 @@ export interface HistoryRow extends HistoryEntry {
 }
 
 /** Sum of the layers' sizes: of files where a layer is unpacked or was built, else of its blob. */
-export async function imageSize(
-  image: StoredImage,
-  workshop: Workshop,
-  scope: Scope,
-): Promise<number> {
-  const sizes = await layerSizes(image, workshop, scope);
-  return sizes.reduce((sum, size) => sum + size, 0);
+export function imageSize(image: StoredImage, workshop: Workshop): number {
+  return layerSizes(image, workshop).reduce((sum, size) => sum + size, 0);
 }
 
 /** Bytes of each layer, bottom first. */
-export async function layerSizes(
-  image: StoredImage,
-  { store }: Workshop,
-  scope: Scope,
-): Promise<number[]> {
-  return Promise.all(
-    image.config.rootfs.diff_ids.map(async (diffID, i) => {
-      const tree = await store.treeOf(diffID);
-      return tree === undefined
-        ? (image.document.layers[i]?.size ?? 0)
-        : (await tree.layer.meta(scope)).fileBytes;
-    }),
+export function layerSizes(image: StoredImage, { store }: Workshop): number[] {
+  return image.config.rootfs.diff_ids.map(
+    (diffID, i) => store.layerFacts(diffID)?.fileBytes ?? image.document.layers[i]?.size ?? 0,
   );
 }
 
-export async function imageHistory(
-  name: string,
-  workshop: Workshop,
-  scope: Scope,
-): Promise<HistoryRow[]> {
+export function imageHistory(name: string, workshop: Workshop): HistoryRow[] {
   const image = workshop.store.images.find(name);
-  const sizes = await layerSizes(image, workshop, scope);
+  const sizes = layerSizes(image, workshop);
   let layer = 0;
   const rows = (image.config.history ?? []).map((entry) => ({
     ...entry,
@@ -60,14 +41,10 @@ export async function imageHistory(
 }
 
 /** docker's inspect document of an image (Engine API, ImageInspect). */
-export async function inspectImage(
-  name: string,
-  workshop: Workshop,
-  scope: Scope,
-): Promise<Record<string, unknown>> {
+export function inspectImage(name: string, workshop: Workshop): Record<string, unknown> {
   const image = workshop.store.images.find(name);
   const { config } = image;
-  const size = await imageSize(image, workshop, scope);
+  const size = imageSize(image, workshop);
   return {
     Id: image.id,
     RepoTags: image.references.map(familiarName),

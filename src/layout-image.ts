@@ -125,7 +125,7 @@ function document(path: string, layout: Layout): unknown {
 
 async function take(blob: Descriptor, layout: Layout, scope: Scope): Promise<void> {
   const { blobs } = layout.workshop.store;
-  if (blobs.hasSync(blob.digest)) return;
+  if (blobs.claim(blob.digest)) return;
   const path = blobPath(layout, blob.digest);
   if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true)
     throw bad(layout, `lacks blob ${blob.digest}`);

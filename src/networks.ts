@@ -27,10 +27,11 @@ export function removeNetwork(name: string, { networks }: Workshop): Promise<Net
   return remove(name, networks().room, forever);
 }
 
-/** Removes the networks that nobody runs in, but the predefined ones, and gives their names. */
+/** Removes the networks that nobody runs in, but the predefined ones, and gives their names; with `dryRun` only those. */
 export async function pruneNetworks(
   wanted: (network: Network) => boolean,
   workshop: Workshop,
+  dryRun = false,
 ): Promise<readonly string[]> {
   const { room } = workshop.networks();
   const unused = listNetworks(workshop).filter(
@@ -38,7 +39,7 @@ export async function pruneNetworks(
   );
   const removed: string[] = [];
   for (const { id, name } of unused) {
-    await remove(id, room, forever);
+    if (!dryRun) await remove(id, room, forever);
     removed.push(name);
   }
   return removed;

@@ -1,17 +1,12 @@
-import {
-  type CacheEntry,
-  cacheEntries,
-  othersAtWork,
-  recordedTrees,
-  removeEntries,
-} from './cache/collect.js';
+import { type CacheEntry, cacheEntries, removeEntries, type Roots } from './cache/collect.js';
 import { directorySize } from './cache/directory-size.js';
 import { removeContainer } from './container/remove-container.js';
-import { isUp } from './model/container.js';
+import type { ContainerState } from './model/container.js';
 import { BuildError } from './model/error.js';
 import { type Filters, matchLabels } from './model/filters.js';
 import { timeOrAgo } from './model/go-duration.js';
 import { familiarName } from './model/reference.js';
+import type { StoredImage } from './model/stored-image.js';
 import { rootsOf } from './roots.js';
 import type { Workshop } from './workshop.js';
 
@@ -19,8 +14,12 @@ export interface Pruned {
   /** What went, a line each, in docker's words. */
   readonly lines: readonly string[];
   readonly bytes: number;
-  /** Another process works in the store: the cache it may use was left alone. */
-  readonly busy?: boolean;
+}
+
+/** What goes, or with `dryRun` only would go. */
+export interface PruneOptions {
+  readonly filters: Filters;
+  readonly dryRun: boolean;
 }
 
 /** docker's filters of what is pruned: older than `until`, with or without labels. Throws BuildError `usage`. */
@@ -42,7 +41,10 @@ function keeps(filters: Filters, now: number) {
 }
 
 /** Removes containers that do not run. */
-export async function pruneContainers(filters: Filters, workshop: Workshop): Promise<Pruned> {
+export async function pruneContainers(
+  { filters, dryRun }: PruneOptions,
+  workshop: Workshop,
+): Promise<Pruned> {
   const { containers } = workshop;
   const goes = keeps(filters, workshop.now());
   const lines: string[] = [];
@@ -51,7 +53,7 @@ export async function pruneContainers(filters: Filters, workshop: Workshop): Pro
     if (isUp(state) || !goes(Date.parse(state.created), state.config.Labels)) continue;
     const size = directorySize(containers.path(state.id, 'upper'));
     try {
-      await removeContainer(state.id, { force: false, volumes: false }, containers);
+      if (!dryRun) await removeContainer(state.id, { force: false, volumes: false }, containers);
     } catch (error) {
       if (error instanceof BuildError) continue; // It was started meanwhile, or is gone.
       throw error;
@@ -62,29 +64,80 @@ export async function pruneContainers(filters: Filters, workshop: Workshop): Pro
   return { lines, bytes };
 }
 
+function isUp({ status }: ContainerState): boolean {
+  return status === 'running' || status === 'paused';
+}
+
+export interface ImagePruneOptions extends PruneOptions {
+  /** Also those with a name. */
+  readonly all: boolean;
+  /** Ids of containers that do not count: they would be gone by then. */
+  readonly without?: readonly string[];
+}
+
+export interface PrunedImages extends Pruned {
+  /** What is needed of the store afterwards. */
+  readonly roots: () => Roots;
+  /** Ids of trees and blobs that go with them. */
+  readonly freed: readonly string[];
+}
+
 /** Removes images no container uses: those without a name, with `all` the others too. */
 export async function pruneImages(
-  all: boolean,
-  filters: Filters,
+  options: ImagePruneOptions,
   workshop: Workshop,
-): Promise<Pruned> {
-  const { store, containers } = workshop;
-  const goes = keeps(filters, workshop.now());
-  const used = new Set(containers.list().map(({ imageId }) => imageId));
-  const lines: string[] = [];
+): Promise<PrunedImages> {
+  const { store } = workshop;
+  const going = unusedImages(options, workshop);
+  const lines = going.flatMap(({ id, references }) => [
+    ...references.map((reference) => `untagged: ${familiarName(reference)}`),
+    `deleted: ${id}`,
+  ]);
+  const roots = (): Roots => rootsAfter(going, options, workshop);
+  if (lines.length === 0) return { lines, bytes: 0, roots, freed: [] };
   const before = needed(workshop);
-  for (const image of store.images.list()) {
-    if (used.has(image.id) || (!all && image.references.length > 0)) continue;
-    if (!goes(Date.parse(image.config.created ?? ''), image.config.config?.Labels)) continue;
-    for (const reference of image.references) {
-      store.images.untag(reference);
-      lines.push(`untagged: ${familiarName(reference)}`);
-    }
-    store.images.forget(image.root.digest);
-    lines.push(`deleted: ${image.id}`);
+  if (options.dryRun) {
+    const would = unneeded(before, roots(), workshop);
+    return { lines, bytes: sumOf(would), roots, freed: would.map(({ id }) => id) };
   }
-  if (lines.length === 0) return { lines, bytes: 0 };
-  return { lines, bytes: await collectImages(before, workshop) };
+  for (const { references, root } of going) {
+    for (const reference of references) store.images.untag(reference);
+    store.images.forget(root.digest);
+  }
+  const gone = await removeUnneeded(before, workshop);
+  return { lines, bytes: sumOf(gone), roots, freed: gone.map(({ id }) => id) };
+}
+
+function unusedImages(
+  { all, filters, without = [] }: ImagePruneOptions,
+  workshop: Workshop,
+): readonly StoredImage[] {
+  const goes = keeps(filters, workshop.now());
+  const named = all || (filters.get('dangling') ?? []).some((value) => /^(false|0)$/i.test(value));
+  const states = workshop.containers.list().filter(({ id }) => !without.includes(id));
+  const used = new Set(states.map(({ imageId }) => imageId));
+  return workshop.store.images
+    .list()
+    .filter(
+      ({ id, references, config }) =>
+        !used.has(id) &&
+        (named || references.length === 0) &&
+        goes(Date.parse(config.created ?? ''), config.config?.Labels),
+    );
+}
+
+function rootsAfter(
+  going: readonly StoredImage[],
+  { without = [] }: ImagePruneOptions,
+  workshop: Workshop,
+): Roots {
+  const gone = new Set(going.map(({ root }) => root.digest));
+  const manifests = workshop.store.images.refs().map(({ manifest }) => manifest);
+  return rootsOf(
+    workshop,
+    manifests.filter(({ digest }) => !gone.has(digest)),
+    workshop.containers.list().filter(({ id }) => !without.includes(id)),
+  );
 }
 
 /** What images and containers need now, before some of them go. */
@@ -98,65 +151,21 @@ export function needed(workshop: Workshop): ReadonlySet<string> {
  * cache, and `builder prune` removes it.
  */
 export async function collectImages(had: ReadonlySet<string>, workshop: Workshop): Promise<number> {
-  const { store } = workshop;
-  const recorded = recordedTrees(store);
-  const going = cacheEntries(store, rootsOf(workshop)).filter(
-    ({ id }) => had.has(id) && !recorded.has(id),
-  );
-  const gone = await removeEntries(store, going, () => rootsOf(workshop));
-  return gone.reduce((sum, { bytes }) => sum + bytes, 0);
+  return sumOf(await removeUnneeded(had, workshop));
 }
 
-export interface CachePruneOptions {
-  readonly filters: Filters;
-  /** Bytes of cache to keep: what was used last. */
-  readonly keepBytes: number;
-}
-
-/** Removes what builds keep to be faster, the longest unused first; nothing an image or a container has. */
-export async function pruneCache(
-  { filters, keepBytes }: CachePruneOptions,
+function removeUnneeded(
+  had: ReadonlySet<string>,
   workshop: Workshop,
-): Promise<Pruned> {
-  const { store } = workshop;
-  const lease = await store.lease();
-  // What it may use has no other mark than its lease.
-  if (othersAtWork(store, lease.id)) return { lines: [], bytes: 0, busy: true };
-  const goes = keeps(filters, workshop.now());
-  const entries = cacheEntries(store, rootsOf(workshop));
-  const going = beyond(entries, keepBytes).filter(({ used }) => goes(used, undefined));
-  const gone = await removeEntries(store, going, () => rootsOf(workshop));
-  const mounts = pruneMounts(keepBytes, goes, workshop);
-  return {
-    lines: [...gone.map(({ id }) => id), ...mounts.lines],
-    bytes: gone.reduce((sum, { bytes }) => sum + bytes, mounts.bytes),
-  };
+): Promise<readonly CacheEntry[]> {
+  const going = unneeded(had, rootsOf(workshop), workshop);
+  return removeEntries(workshop.store, going, () => rootsOf(workshop));
 }
 
-/** The oldest, until no more than `keepBytes` are left. */
-function beyond(entries: readonly CacheEntry[], keepBytes: number): readonly CacheEntry[] {
-  let left = entries.reduce((sum, { bytes }) => sum + bytes, 0);
-  return entries.filter(({ bytes }) => {
-    const goes = left > keepBytes;
-    if (goes) left -= bytes;
-    return goes;
-  });
+function sumOf(entries: readonly CacheEntry[]): number {
+  return entries.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
-/** The directories of RUN --mount=type=cache; one in use stays. */
-function pruneMounts(
-  keepBytes: number,
-  goes: (used: number, labels: undefined) => boolean,
-  { store }: Workshop,
-): Pruned {
-  const lines: string[] = [];
-  let bytes = 0;
-  for (const { key, lastUsed } of keepBytes > 0 ? [] : store.mounts.list()) {
-    if (!goes(Date.parse(lastUsed), undefined)) continue;
-    const size = directorySize(store.path('mounts', key, 'fs'));
-    if (!store.mounts.remove(key)) continue;
-    lines.push(key);
-    bytes += size;
-  }
-  return { lines, bytes };
+function unneeded(had: ReadonlySet<string>, roots: Roots, { store }: Workshop) {
+  return cacheEntries(store, roots).filter(({ id, recorded }) => had.has(id) && !recorded);
 }

@@ -30,7 +30,7 @@ export async function pullImage(
   const waiting = [...image.layers];
   const work = async (): Promise<void> => {
     for (let layer = waiting.shift(); layer !== undefined; layer = waiting.shift()) {
-      if (blobs.hasSync(layer.digest)) {
+      if (blobs.claim(layer.digest)) {
         say(`${shortId(layer.digest)}: Already exists`);
         continue;
       }

@@ -43,7 +43,7 @@ export async function resolveRemote(
   const { blobs, images } = workshop.store;
   if (document.config.size > MAX_CONFIG)
     throw new BuildError('registry', `the config of ${shown} is larger than 4 MiB`);
-  if (!blobs.hasSync(document.config.digest))
+  if (!blobs.claim(document.config.digest))
     await fetchBlob(reference, document.config, workshop, scope);
   const text = readFileSync(blobs.path(document.config.digest), 'utf8');
   const config = checked(() => {

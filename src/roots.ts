@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Roots } from './cache/collect.js';
+import type { ContainerState } from './model/container.js';
 import { type DiffID, type Digest, hexOf } from './model/digest.js';
 import { BuildError } from './model/error.js';
 import { hasCode } from './model/has-code.js';
@@ -12,11 +13,15 @@ import {
 } from './model/oci.js';
 import type { Workshop } from './workshop.js';
 
-/** What the images with these manifests and all containers need. */
-export function rootsOf(workshop: Workshop, manifests = everyManifest(workshop)): Roots {
+/** What the images with these manifests and these containers need; without either, all. */
+export function rootsOf(
+  workshop: Workshop,
+  manifests = everyManifest(workshop),
+  containers: readonly ContainerState[] = workshop.containers.list(),
+): Roots {
   const found = { trees: new Set<string>(), blobs: new Set<string>() };
   for (const manifest of manifests) addImage(manifest, found, workshop);
-  for (const state of workshop.containers.list()) {
+  for (const state of containers) {
     for (const id of state.layers) found.trees.add(id);
     // A commit builds on the container's image, also when that lost its names.
     addImage(

@@ -77,20 +77,28 @@ export interface PrunedVolumes {
   readonly bytes: number;
 }
 
+export interface VolumePruneOptions {
+  /** Only say what would go. */
+  readonly dryRun?: boolean;
+  /** Ids of containers that do not count: they would be gone by then. */
+  readonly without?: readonly string[];
+}
+
 /** Removes those of the volumes wanted that no container has. */
 export async function pruneVolumes(
   wanted: (volume: Volume) => boolean,
-  workshop: Workshop,
+  { containers, volumes: open }: Workshop,
+  { dryRun = false, without = [] }: VolumePruneOptions = {},
 ): Promise<PrunedVolumes> {
-  const { containers } = workshop;
-  const volumes = workshop.volumes();
+  const volumes = open();
   await using _turn = await containers.lockNames(never.signal);
-  const used = usedVolumes(workshop);
+  const states = containers.list().filter(({ id }) => !without.includes(id));
+  const used = new Set(states.flatMap(volumesOf));
   const gone = volumes.list().filter((volume) => !used.has(volume.name) && wanted(volume));
   let bytes = 0;
   for (const { name } of gone) {
     bytes += directorySize(volumes.path(name));
-    volumes.remove(name);
+    if (!dryRun) volumes.remove(name);
   }
   return { removed: gone.map(({ name }) => name), bytes };
 }

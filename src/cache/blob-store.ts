@@ -23,6 +23,8 @@ import { createMemo } from './memo.js';
 export interface DiskBlobStore extends BlobStore {
   readonly path: (digest: Digest) => string;
   readonly hasSync: (digest: Digest) => boolean;
+  /** The same, and while it is there it stays: for what an image in the making is to have. */
+  readonly claim: (digest: Digest) => boolean;
   /** A manifest, index or config of at most 4 MiB, its digest checked. Throws BuildError when absent or damaged. */
   readonly readJson: (digest: Digest) => unknown;
   readonly putJson: (value: unknown, mediaType: string, scope: Scope) => Promise<Descriptor>;
@@ -31,12 +33,13 @@ export interface DiskBlobStore extends BlobStore {
 const MAX_JSON = 4 << 20;
 
 /**
- * `directory`: `<store>/blobs/sha256`; `temporary`: a private directory on the same filesystem. A blob found damaged
+ * `directory`: `<store>/blobs/sha256`; `temporary`: a private directory on the same filesystem; `claim`: a lease's. A blob found damaged
  * when it is read is taken out, so that the next pull or build brings it anew instead of trusting its name.
  */
 export function createBlobStore(
   directory: string,
   temporary: () => Promise<string>,
+  claim: (ids: readonly string[]) => void = () => undefined,
 ): DiskBlobStore {
   const memo = createMemo<{ value: unknown; bytes: number }>(16 << 20, ({ bytes }) => bytes);
   const path = (digest: Digest): string => join(directory, hexOf(digest));
@@ -44,14 +47,19 @@ export function createBlobStore(
   const put = async (bytes: Bytes, info: BlobInfo, scope: Scope): Promise<Descriptor> => {
     const { mediaType, digest, size } = info;
     // A shorter or longer file under the name is damage, and is replaced.
+    if (digest !== undefined) claim([hexOf(digest)]);
     if (digest !== undefined && size !== undefined && sizeOf(path(digest)) === size) {
       return { mediaType, digest, size };
     }
-    return write(bytes, info, { directory, temporary: await temporary() }, scope);
+    return write(bytes, info, { directory, temporary: await temporary(), claim }, scope);
   };
   return {
     path,
     hasSync,
+    claim: (digest) => {
+      claim([hexOf(digest)]);
+      return hasSync(digest);
+    },
     has: (digest) => Promise.resolve(hasSync(digest)),
     open: (blob, scope) => openFile(path(blob.digest), blob, scope),
     put,
@@ -118,6 +126,7 @@ function takenOut(path: string, error: BuildError): BuildError {
 interface Places {
   readonly directory: string;
   readonly temporary: string;
+  readonly claim: (ids: readonly string[]) => void;
 }
 
 /**
@@ -138,6 +147,7 @@ async function write(
     if (info.digest !== undefined && digest !== info.digest) throw damaged(info.digest, digest);
     if (info.size !== undefined && size !== info.size) throw wrongSize(digest, info.size, size);
     fsyncSync(fd);
+    places.claim([hexOf(digest)]);
     renameSync(temporary, join(places.directory, hexOf(digest)));
     syncDirectory(places.directory);
     return { mediaType: info.mediaType, digest, size };

@@ -112,6 +112,16 @@ export class CacheMounts {
     });
   }
 
+  isInUse(key: string): boolean {
+    const fd = this.#open(key);
+    if (fd === undefined) return false;
+    try {
+      return !sys().flock(fd, 'exclusive', false);
+    } finally {
+      closeSync(fd);
+    }
+  }
+
   /** Takes one out of the store; false when it is in use. */
   remove(key: string): boolean {
     const fd = this.#open(key);

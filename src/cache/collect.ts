@@ -1,19 +1,12 @@
-import {
-  closeSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-} from 'node:fs';
-import { basename, join } from 'node:path';
+import { lstatSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
 import { hasCode } from '../model/has-code.js';
-import { sys } from '../sys/sys.js';
 import { directorySize } from './directory-size.js';
-import { readRecord } from './record-file.js';
+import { claimedIds } from './lease.js';
+import { namesIn } from './names-in.js';
 import { removeTree } from './remove-tree.js';
 import type { Store } from './store.js';
+import { treeUses } from './tree-uses.js';
 
 /** What images and containers need: nothing of it is ever garbage. */
 export interface Roots {
@@ -30,37 +23,61 @@ export interface CacheEntry {
   readonly id: string;
   readonly bytes: number;
   /** Milliseconds since the epoch. */
+  readonly created: number;
   readonly used: number;
+  /** Builds that had it. */
+  readonly uses: number;
+  /** The step that made it, where a record says so. */
+  readonly description: string;
+  /** A record of a step names it: a build may begin from it again. */
+  readonly recorded: boolean;
+  /** A process that runs claims it. */
+  readonly inUse: boolean;
 }
 
 /** What of the store neither an image nor a container needs, least recently used first. */
 export function cacheEntries(store: Store, roots: Roots): readonly CacheEntry[] {
-  const trees = names(store.path('trees'))
+  const uses = treeUses(store.path('records'));
+  const claimed = claimedIds(store.path('leases'));
+  const trees = namesIn(store.path('trees'))
     .filter((id) => /^[0-9a-f]{32}$/.test(id) && !roots.trees.has(id))
-    .map((id) => treeEntry(store, id));
-  const blobs = names(store.path('blobs/sha256'))
+    .map((id) => treeFacts(store, id));
+  const blobs = namesIn(store.path('blobs/sha256'))
     .filter((hex) => /^[0-9a-f]{64}$/.test(hex) && !roots.blobs.has(hex))
-    .map((hex) => blobEntry(store, hex));
+    .map((hex) => blobFacts(store, hex));
   return [...trees, ...blobs]
-    .filter((entry) => entry !== undefined)
+    .filter((facts) => facts !== undefined)
+    .map((facts): CacheEntry => {
+      const use = uses.get(facts.id);
+      return {
+        ...facts,
+        used: Math.max(facts.created, use?.last ?? 0),
+        uses: use?.count ?? 1,
+        description: use?.description ?? '',
+        recorded: use !== undefined,
+        inUse: claimed.has(facts.id),
+      };
+    })
     .sort((a, b) => a.used - b.used);
 }
+
+type Facts = Pick<CacheEntry, 'kind' | 'id' | 'bytes' | 'created'>;
 
 /** What images and containers need has on disk. */
 export function rootBytes(store: Store, { trees, blobs }: Roots): number {
   const entries = [
-    ...[...trees].map((id) => treeEntry(store, id)),
-    ...[...blobs].map((hex) => blobEntry(store, hex)),
+    ...[...trees].map((id) => treeFacts(store, id)),
+    ...[...blobs].map((hex) => blobFacts(store, hex)),
   ];
   return entries.reduce((sum, entry) => sum + (entry?.bytes ?? 0), 0);
 }
 
-function treeEntry(store: Store, id: string): CacheEntry | undefined {
+function treeFacts(store: Store, id: string): Facts | undefined {
   const home = store.path('trees', id);
   const meta = lstatSync(join(home, 'meta.json'), { throwIfNoEntry: false });
-  const used = meta?.mtimeMs ?? lstatSync(home, { throwIfNoEntry: false })?.mtimeMs;
-  if (used === undefined) return undefined;
-  return { kind: 'tree', id, bytes: treeBytes(home), used };
+  const created = meta?.mtimeMs ?? lstatSync(home, { throwIfNoEntry: false })?.mtimeMs;
+  if (created === undefined) return undefined;
+  return { kind: 'tree', id, bytes: treeBytes(home), created };
 }
 
 /** As it was measured when it was made; of one that was never finished, as it is. */
@@ -76,51 +93,17 @@ function treeBytes(home: string): number {
   return directorySize(home);
 }
 
-function blobEntry(store: Store, hex: string): CacheEntry | undefined {
+function blobFacts(store: Store, hex: string): Facts | undefined {
   const stat = lstatSync(store.path('blobs/sha256', hex), { throwIfNoEntry: false });
   if (stat === undefined) return undefined;
-  return { kind: 'blob', id: hex, bytes: stat.size, used: stat.mtimeMs };
-}
-
-/** Trees that a step's record names: a build may begin from them again. */
-export function recordedTrees(store: Store): ReadonlySet<string> {
-  const found = new Set<string>();
-  for (const kind of ['definition', 'content'])
-    for (const part of names(store.path('records', kind)))
-      for (const key of names(store.path('records', kind, part)))
-        for (const id of treesIn(store.path('records', kind, part, key))) found.add(id);
-  return found;
-}
-
-/** The record's result is a list of tree ids, as text in JSON. */
-function treesIn(file: string): readonly string[] {
-  const record = readRecord(file) as { readonly result?: unknown } | undefined;
-  return typeof record?.result === 'string' ? (record.result.match(/\b[0-9a-f]{32}\b/g) ?? []) : [];
-}
-
-/** True while another process works in this store: what it may use is not to be taken away. */
-export function othersAtWork(store: Store, own: string): boolean {
-  return names(store.path('leases')).some((id) => id !== own && isHeld(store.path('leases', id)));
-}
-
-function isHeld(file: string): boolean {
-  try {
-    const fd = openSync(file, 'r');
-    try {
-      return !sys().flock(fd, 'shared', false);
-    } finally {
-      closeSync(fd);
-    }
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return false;
-    throw error;
-  }
+  return { kind: 'blob', id: hex, bytes: stat.size, created: stat.mtimeMs };
 }
 
 /**
- * Removes entries of the cache, and gives those that are gone. They are taken out of sight first; then `roots` are asked
- * anew, and what an image or container came to need meanwhile is put back, or everything when another process began to
- * work. Killed in between, what was out of sight is a miss of the cache and is swept.
+ * Removes entries of the cache, and gives those that are gone. They are taken out of sight first; then claims and roots
+ * are asked anew, and what is claimed or needed by now is put back. Who uses something claims it, then looks whether it is
+ * there: either its claim is seen here, or it finds nothing there, a miss. Claims are read before roots, for who lets go
+ * has written its name by then. Killed in between, what was out of sight is a miss of the cache and is swept.
  */
 export async function removeEntries(
   store: Store,
@@ -130,20 +113,21 @@ export async function removeEntries(
   const lease = await store.lease();
   const aside = join(lease.dir, 'collected');
   mkdirSync(aside, { mode: 0o700 });
-  const moved = othersAtWork(store, lease.id)
-    ? []
-    : entries.filter((entry) => move(placeOf(store, entry), join(aside, entry.id)));
+  const busy = claimedIds(store.path('leases'));
+  const moved = entries.filter(
+    (entry) => !busy.has(entry.id) && move(placeOf(store, entry), join(aside, entry.id)),
+  );
+  const claimed = claimedIds(store.path('leases'));
   const needed = roots();
-  const stop = othersAtWork(store, lease.id);
   const kept = moved.filter(
-    ({ kind, id }) => stop || (kind === 'tree' ? needed.trees : needed.blobs).has(id),
+    ({ kind, id }) => claimed.has(id) || (kind === 'tree' ? needed.trees : needed.blobs).has(id),
   );
   for (const entry of kept) move(join(aside, entry.id), placeOf(store, entry));
   removeTree(aside, () => false);
   return moved.filter((entry) => !kept.includes(entry));
 }
 
-function placeOf(store: Store, { kind, id }: CacheEntry): string {
+function placeOf(store: Store, { kind, id }: Pick<CacheEntry, 'kind' | 'id'>): string {
   return kind === 'tree' ? store.path('trees', id) : store.path('blobs/sha256', id);
 }
 
@@ -152,16 +136,8 @@ function move(from: string, to: string): boolean {
     renameSync(from, to);
     return true;
   } catch (error) {
-    if (hasCode(error, 'ENOENT')) return false; // Another was first.
-    throw error;
-  }
-}
-
-function names(directory: string): string[] {
-  try {
-    return readdirSync(directory).map((name) => basename(name));
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return [];
+    // Another was first, or has made the same blob anew meanwhile.
+    if (hasCode(error, 'ENOENT', 'ENOTEMPTY', 'EEXIST')) return false;
     throw error;
   }
 }

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, mkdirSync, openSync, unlinkSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { hasCode } from '../model/has-code.js';
 import { sys } from '../sys/sys.js';
 import { isNamed } from './lock-file.js';
+import { namesIn } from './names-in.js';
 import { removeTree } from './remove-tree.js';
 
 /** A process' claim on its temporary files. It lives as long as its lock, that is as long as the process. */
@@ -10,6 +12,10 @@ export interface Lease extends AsyncDisposable {
   readonly id: string;
   /** Private directory on the store's filesystem, mode 0700. */
   readonly dir: string;
+  /**
+   * Claims trees and blobs, by id: nobody removes them while this lives. Who claims looks afterwards whether they are there.
+   */
+  readonly claim: (ids: readonly string[]) => void;
 }
 
 export interface LeaseDirectories {
@@ -23,10 +29,17 @@ export function takeLease({ leases, tmp }: LeaseDirectories): Lease {
   const fd = openLocked(file);
   const dir = join(tmp, id);
   mkdirSync(dir, { mode: 0o700 });
+  const claimed = new Set<string>();
   let open = true;
   return {
     id,
     dir,
+    claim: (ids) => {
+      const fresh = ids.filter((each) => !claimed.has(each));
+      if (fresh.length === 0 || !open) return;
+      writeSync(fd, fresh.map((each) => `${each}\n`).join(''));
+      for (const each of fresh) claimed.add(each);
+    },
     [Symbol.asyncDispose]() {
       if (open) {
         open = false;
@@ -37,6 +50,27 @@ export function takeLease({ leases, tmp }: LeaseDirectories): Lease {
       return Promise.resolve();
     },
   };
+}
+
+/** What running processes claim, ours included. */
+export function claimedIds(leases: string): ReadonlySet<string> {
+  return new Set(namesIn(leases).flatMap((name) => liveClaims(join(leases, name)).split('\n')));
+}
+
+/** A lease file that nobody locks is a dead process'. */
+function liveClaims(file: string): string {
+  let fd: number;
+  try {
+    fd = openSync(file, 'r');
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return '';
+    throw error;
+  }
+  try {
+    return sys().flock(fd, 'shared', false) ? '' : readFileSync(fd, 'latin1');
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** A sweeper may lock and remove the file between its creation and our lock: then it is not ours, and we try anew. */

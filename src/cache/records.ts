@@ -4,6 +4,7 @@ import { type CacheKey, type Digest, digestOf, hexOf } from '../model/digest.js'
 import type { ListedFact, PlaceRecord, Records, StepRecord } from '../model/op.js';
 import { lockFile } from './lock-file.js';
 import { fannedPath, readRecord, writeRecord } from './record-file.js';
+import { noteUse } from './uses.js';
 
 /**
  * Records as small immutable files: `definition/<xx>/<key>`, `content/<op>/<key>`, `places/<xx>/<place>`,
@@ -31,6 +32,7 @@ export function createRecords(directory: string, locks: string): Records {
     putPlace: async (places, record) => {
       for (const digest of places) await written(place(digest), record);
     },
+    used: (keys) => noted(directory, keys),
     putList: async (facts) => {
       const text = JSON.stringify(facts);
       const digest = digestOf(text);
@@ -41,6 +43,11 @@ export function createRecords(directory: string, locks: string): Records {
       Promise.resolve(readRecord(list(digest)) as readonly ListedFact[] | undefined),
     lock: (key, scope, onWait) => lockFile(join(locks, hexOf(key)), scope.signal, onWait),
   };
+}
+
+// eslint-disable-next-line @typescript-eslint/require-await -- a full disk must reject, not throw
+async function noted(directory: string, keys: readonly CacheKey[]): Promise<void> {
+  noteUse(directory, keys);
 }
 
 // eslint-disable-next-line @typescript-eslint/require-await -- a full disk must reject, not throw

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { canonicalDigest } from '../model/canonical.js';
 import type { DiffID, TreeDigest } from '../model/digest.js';
-import { digestFromHex } from '../model/digest.js';
+import { digestFromHex, hexOf } from '../model/digest.js';
 import { BuildError } from '../model/error.js';
 import type { Descriptor } from '../model/oci.js';
 import type { Scope } from '../model/scope.js';
@@ -30,10 +30,16 @@ type Temporary = () => Promise<string>;
 /** The kernel takes 500 layers; one is the upper directory. */
 const MAX_LAYERS = 490;
 
+export interface SnapshotterOptions {
+  readonly temporary: Temporary;
+  /** Claims blobs by id, as a lease does. */
+  readonly claim: (ids: readonly string[]) => void;
+  readonly later: Chores['add'];
+}
+
 export function createSnapshotter(
   trees: TreeStore,
-  temporary: Temporary,
-  later: Chores['add'],
+  { temporary, claim, later }: SnapshotterOptions,
 ): Snapshotter {
   const unpacking = new Map<DiffID, Promise<Layer>>();
   const unpackOnce = (blob: LazyBlob, scope: Scope): Promise<Layer> => {
@@ -46,8 +52,10 @@ export function createSnapshotter(
   };
   return {
     open: (id) => trees.open(id),
-    fromBlob: async (descriptor, diffID, source) =>
-      (await trees.byDiff(diffID)) ?? lazyLayer({ descriptor, diffID, source }, unpackOnce),
+    fromBlob: async (descriptor, diffID, source) => {
+      claim([hexOf(descriptor.digest)]); // An image on it names the blob, too.
+      return (await trees.byDiff(diffID)) ?? lazyLayer({ descriptor, diffID, source }, unpackOnce);
+    },
     snapshot: (layers) => ({ layers, digest: (scope) => treeDigest(layers, scope) }),
     prepare: (parent, scope) => prepare(parent, { trees, temporary, later }, scope),
     view: (snapshot, scope) => view(snapshot, temporary, scope),

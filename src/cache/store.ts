@@ -32,9 +32,13 @@ export interface Store extends AsyncDisposable {
   readonly mounts: CacheMounts;
   /** The tree a layer's tar can be written from, if there is one. */
   readonly treeOf: (diffID: DiffID) => Promise<WrittenLayer | undefined>;
+  /** What is known of a layer that is unpacked or was built. */
+  readonly layerFacts: (diffID: DiffID) => LayerMeta | undefined;
   /** A layer's facts when none of its times is later than an epoch in seconds. */
   readonly clamped: (layer: Layer, epoch: number, scope: Scope) => Promise<LayerMeta>;
   readonly chores: Chores;
+  /** Claims trees and blobs by id, as a lease does. */
+  readonly claim: (ids: readonly string[]) => void;
   /** This process' lease, taken at first need. */
   readonly lease: () => Promise<Lease>;
 }
@@ -75,8 +79,11 @@ export function openStore({ root, now }: StoreOptions): Store {
   let held: Lease | undefined;
   const lease = (): Promise<Lease> => Promise.resolve((held ??= takeLease(directories)));
   const temporary = async (): Promise<string> => (await lease()).dir;
-  const blobs = createBlobStore(path('blobs/sha256'), temporary);
-  const trees = new TreeStore({ trees: path('trees'), bootId: bootId(), now });
+  const claim = (ids: readonly string[]): void => {
+    (held ??= takeLease(directories)).claim(ids);
+  };
+  const blobs = createBlobStore(path('blobs/sha256'), temporary, claim);
+  const trees = new TreeStore({ trees: path('trees'), bootId: bootId(), now, claim });
   return {
     root,
     path,
@@ -84,11 +91,13 @@ export function openStore({ root, now }: StoreOptions): Store {
     images: createImageStore(path('refs'), blobs, { now, platform: hostPlatform() }),
     records: createRecords(path('records'), path('locks')),
     sources: createSourceRecords(path('records')),
-    snapshots: createSnapshotter(trees, temporary, chores.add),
+    snapshots: createSnapshotter(trees, { temporary, claim, later: chores.add }),
     mounts: new CacheMounts({ mounts: path('mounts'), trash: path('trash'), temporary, now }),
     treeOf: (diffID) => trees.written(diffID),
+    layerFacts: (diffID) => trees.facts(diffID),
     clamped: (layer, epoch, scope) => trees.clamped(layer, epoch, scope),
     lease,
+    claim,
     chores,
     async [Symbol.asyncDispose]() {
       const mine = held;

@@ -32,6 +32,8 @@ export interface TreeStoreOptions {
   readonly trees: string;
   readonly bootId: string;
   readonly now: () => Date;
+  /** A lease's: what is opened or made stays while we live. */
+  readonly claim: (ids: readonly string[]) => void;
 }
 
 /** Unpacked layers by id. A tree without a readable meta.json is incomplete and as if absent. */
@@ -57,6 +59,7 @@ export class TreeStore {
     if (!/^[0-9a-f]{32}$/.test(id)) return undefined;
     const hashing = this.#hashing.get(id);
     if (hashing !== undefined) return this.#layer(id, () => hashing);
+    this.#options.claim([id]);
     const stored = this.#readMeta(id);
     if (stored === undefined) return undefined;
     if (stored.bootId !== this.#options.bootId && !(await this.#survived(id, stored)))
@@ -83,6 +86,12 @@ export class TreeStore {
     }
   }
 
+  /** What is known of a layer, where it is there; nothing is claimed. */
+  facts(diffID: DiffID): LayerMeta | undefined {
+    const id = readIfThere(this.#diffFile(diffID))?.split(' ')[0] ?? '';
+    return /^[0-9a-f]{32}$/.test(id) ? this.#readMeta(id) : undefined;
+  }
+
   /**
    * What a layer is when none of its times is later than `epoch` (SOURCE_DATE_EPOCH, seconds): often itself. The tree
    * is not touched, so steps keep their cache whatever the epoch; its tar is written from it with other times.
@@ -104,6 +113,7 @@ export class TreeStore {
   /** Moves a finished directory in and starts its hashing pass, which writes meta.json. */
   adopt(directory: string, known: KnownContents, options: AdoptOptions = {}): Layer {
     const id = this.newId();
+    this.#options.claim([id]);
     this.#moveIn(directory, id);
     const meta = this.#hash(id, known, options);
     this.#hashing.set(id, meta);

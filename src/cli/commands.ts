@@ -36,12 +36,9 @@ import {
 import { networkConnectCommand, networkDisconnectCommand } from './commands/network-connect.js';
 import { pauseCommand, unpauseCommand } from './commands/pause.js';
 import { portCommand } from './commands/port.js';
-import {
-  pruneCacheCommand,
-  pruneContainersCommand,
-  pruneImagesCommand,
-  pruneSystemCommand,
-} from './commands/prune.js';
+import { pruneContainersCommand, pruneImagesCommand } from './commands/prune.js';
+import { pruneCacheCommand } from './commands/prune-cache.js';
+import { pruneSystemCommand } from './commands/prune-system.js';
 import { psCommand } from './commands/ps.js';
 import { pullCommand } from './commands/pull.js';
 import { createCommand, runCommand } from './commands/run.js';

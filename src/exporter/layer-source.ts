@@ -49,7 +49,7 @@ export async function exportedLayer(
       ? { diffID, compression, level: form.level }
       : undefined;
   const stored = made === undefined ? layer : await compressedLayer(layer, made, context, scope);
-  if (!blobs.hasSync(stored.digest)) await blobs.put(context.fetch(stored, scope), stored, scope);
+  if (!blobs.claim(stored.digest)) await blobs.put(context.fetch(stored, scope), stored, scope);
   return { descriptor: stored, bytes: () => blobs.open(stored, scope) };
 }
 
@@ -75,7 +75,7 @@ export async function compressedLayer(
   const known = await records.byDefinition(key);
   if (known !== undefined) {
     const descriptor = JSON.parse(known.result) as Descriptor;
-    if (blobs.hasSync(descriptor.digest)) return descriptor;
+    if (blobs.claim(descriptor.digest)) return descriptor;
   }
   const plain = plainLayer(layer, diffID, context, scope);
   const { mediaTypes, pack } = PACKERS[compression];

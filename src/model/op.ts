@@ -48,6 +48,8 @@ export interface StepRecord {
   readonly digest: TreeDigest;
   /** RFC 3339, when the step ran. */
   readonly created: string;
+  /** The step, as a person sees it. */
+  readonly name?: string;
 }
 
 /** The last run at a place: parts by name, lists held apart. */
@@ -80,6 +82,8 @@ export interface Records {
   lastAt(places: readonly Digest[]): Promise<PlaceRecord | undefined>;
   /** Writes the same record under each of the places. */
   putPlace(places: readonly Digest[], record: PlaceRecord): Promise<void>;
+  /** Notes that a build has these steps. */
+  used(keys: readonly CacheKey[]): Promise<void>;
   putList(list: readonly ListedFact[]): Promise<Digest>;
   getList(digest: Digest): Promise<readonly ListedFact[] | undefined>;
   /** Exclusive across processes for the life of the disposable; `onWait` is called once if it has to wait. */

@@ -49,6 +49,7 @@ export async function solveAll<R extends Result>(
   const solver = new Solver(vertices, options, { signal, emit: scope.emit });
   try {
     await solver.prepare();
+    solver.noteUse();
     return await Promise.all(targets.map((target) => solver.solve(target)));
   } catch (error) {
     controller.abort(error);
@@ -108,6 +109,13 @@ class Solver<R extends Result> {
       const renewed = vertex.ignoreCache || vertex.inputs.some((input) => this.#of(input).renewed);
       this.#keyed.set(vertex.digest, { vertex, ...own, opDigest: digest, key, inputs, renewed });
     }
+  }
+
+  /** What a build has is in use, also what it never looks at because a later step is cached. */
+  noteUse(): void {
+    const keys = [...this.#keyed.values()].filter(({ op }) => op.source !== true);
+    if (keys.length > 0)
+      this.#inBackground(() => this.#options.records.used(keys.map(({ key }) => key)));
   }
 
   /** Waits for everything started, so that nothing outlives the build. */
@@ -251,7 +259,8 @@ class Solver<R extends Result> {
     await this.#options.idle?.();
     const digest = await result.digest(this.#scope);
     const created = new Date(now()).toISOString();
-    const record: StepRecord = { result: save(result), digest, created };
+    const { name } = keyed.vertex;
+    const record: StepRecord = { result: save(result), digest, created, name };
     await records.putDefinition(keyed.key, record);
     await this.#putPlace(keyed);
     await records.putContent(keyed.opDigest, await this.#contentKey(keyed, inputs), record);

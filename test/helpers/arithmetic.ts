@@ -134,6 +134,7 @@ export function memoryRecords(): MemoryRecords {
       for (const key of keys) places.set(key, record);
       return Promise.resolve();
     },
+    used: () => Promise.resolve(),
     putList: (list) => {
       const digest = canonicalDigest(JSON.stringify(list));
       lists.set(digest, list);

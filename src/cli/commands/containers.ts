@@ -86,7 +86,7 @@ async function inspectEither(
   context: CommandContext,
   workshop: Workshop,
 ): Promise<Record<string, unknown>> {
-  const { flags, signal } = context;
+  const { flags } = context;
   const type = flags.text('type');
   if (type !== 'image') {
     try {
@@ -95,5 +95,5 @@ async function inspectEither(
       if (type === 'container' || !(error instanceof BuildError)) throw error;
     }
   }
-  return inspectImage(name, workshop, quietScope(signal));
+  return inspectImage(name, workshop);
 }

@@ -6,7 +6,6 @@ import { type Command, say } from '../command.js';
 import { type Column, formatListing } from '../format/listing.js';
 import { humanSize4 } from '../format/units.js';
 import { verboseUsage } from './disk-usage-verbose.js';
-import { quietScope } from './images.js';
 
 interface Kind {
   readonly type: string;
@@ -87,13 +86,13 @@ export const diskUsageCommand: Command = {
     },
     { name: 'verbose', short: 'v', kind: 'bool', help: 'Each image, container and cache entry' },
   ],
-  run: async ({ flags, env, stdout, signal }) => {
+  run: async ({ flags, env, stdout }) => {
     if (flags.rest.length > 0)
       throw new BuildError('usage', '"stave system df" accepts no arguments', {
         hint: 'see: stave system df --help',
       });
     await using workshop = openWorkshop(undefined, env);
-    const usage = await diskUsage(workshop, quietScope(signal));
+    const usage = diskUsage(workshop);
     const format = flags.text('format');
     const text = flags.bool('verbose')
       ? verboseUsage(usage, workshop, format)

@@ -70,18 +70,13 @@ function imageColumns(now: number): readonly Column<ImageRow>[] {
   ];
 }
 
-async function rowsOf(
-  image: StoredImage,
-  whole: boolean,
-  workshop: Workshop,
-  scope: Scope,
-): Promise<ImageRow[]> {
+function rowsOf(image: StoredImage, whole: boolean, workshop: Workshop): ImageRow[] {
   const base = {
     id: whole ? image.id : shortId(image.id),
     full: image.id,
     digest: image.root.digest,
     created: image.config.created,
-    size: await imageSize(image, workshop, scope),
+    size: imageSize(image, workshop),
   };
   if (image.references.length === 0) return [{ ...base, repository: '<none>', tag: '<none>' }];
   return image.references.map((reference) => ({
@@ -104,16 +99,13 @@ export const listCommand: Command = {
     { name: 'filter', short: 'f', kind: 'list', help: '', later: true },
     { name: 'tree', kind: 'bool', help: '', later: true },
   ],
-  run: async ({ flags, env, stdout, signal }) => {
+  run: async ({ flags, env, stdout }) => {
     await using workshop = openWorkshop(undefined, env);
-    const scope = quietScope(signal);
     const [wanted] = flags.rest;
     const whole = flags.bool('no-trunc');
-    const all = await Promise.all(
-      workshop.store.images.list().map((image) => rowsOf(image, whole, workshop, scope)),
-    );
-    const rows = all
-      .flat()
+    const rows = workshop.store.images
+      .list()
+      .flatMap((image) => rowsOf(image, whole, workshop))
       .filter(
         (row) =>
           wanted === undefined ||
@@ -155,10 +147,10 @@ export const historyCommand: Command = {
     QUIET,
   ],
   run: async (context) => {
-    const { flags, env, stdout, signal } = context;
+    const { flags, env, stdout } = context;
     const [name = ''] = exactly(context, 1, 'stave history [OPTIONS] IMAGE');
     await using workshop = openWorkshop(undefined, env);
-    const rows = await imageHistory(name, workshop, quietScope(signal));
+    const rows = imageHistory(name, workshop);
     const [whole, now] = [flags.bool('no-trunc'), workshop.now()];
     const human = flags.text('human') !== 'false';
     const idOf = (id: (typeof rows)[number]['id']): string =>
@@ -236,9 +228,7 @@ export const inspectImageCommand: Command = {
   flags: [...INSPECT_FLAGS, { name: 'platform', kind: 'text', help: '', later: true }],
   run: async (context) => {
     await using workshop = openWorkshop(undefined, context.env);
-    return await inspectAll(context, (name) =>
-      inspectImage(name, workshop, quietScope(context.signal)),
-    );
+    return await inspectAll(context, (name) => Promise.resolve(inspectImage(name, workshop)));
   },
 };
 

@@ -1,0 +1,97 @@
+import { statfsSync } from 'node:fs';
+import { cacheEntries, removeEntries, type Roots } from './cache/collect.js';
+import { directorySize } from './cache/directory-size.js';
+import { lockFile } from './cache/lock-file.js';
+import { pruneRecords } from './cache/prune-records.js';
+import { type CacheFacts, cacheFilter } from './model/cache-filter.js';
+import { type CacheBudget, keepBytes } from './model/keep-bytes.js';
+import type { Pruned } from './prune.js';
+import { rootsOf } from './roots.js';
+import type { Workshop } from './workshop.js';
+
+export interface CachePruneOptions {
+  /** As BuildKit writes them; all must hold. */
+  readonly filters: readonly string[];
+  readonly budget: CacheBudget;
+  /** Also the memory of why steps ran and what servers said, however young. */
+  readonly all: boolean;
+  readonly dryRun: boolean;
+  /** What is needed, where that is not what images and containers have now. */
+  readonly roots?: () => Roots;
+  /** Ids of what was counted already. */
+  readonly without?: readonly string[];
+}
+
+type Item = CacheFacts & {
+  readonly bytes: number;
+  readonly kind: 'tree' | 'blob' | 'mount';
+  readonly created: number;
+};
+
+const MEMORY_MS = 30 * 24 * 3_600_000;
+const never = new AbortController().signal;
+
+/**
+ * Removes what builds keep to be faster, the longest unused first; nothing that an image or a container has, nor what a
+ * process that runs claims. Throws BuildError `usage` on a filter that is none.
+ */
+export async function pruneCache(options: CachePruneOptions, workshop: Workshop): Promise<Pruned> {
+  const { dryRun, all, roots = () => rootsOf(workshop) } = options;
+  const { store } = workshop;
+  const goes = cacheFilter(options.filters, workshop.now());
+  await using _turn = await lockFile(store.path('locks/prune'), never, () => undefined);
+  const without = new Set(options.without);
+  const items = itemsOf(roots(), workshop).filter(({ id }) => !without.has(id));
+  const going = beyond(items, options.budget, store.root).filter(
+    (item) => !item.inUse && goes(item),
+  );
+  if (dryRun) return summary(going, 0);
+  const entries = cacheEntries(store, roots()).filter(({ id }) =>
+    going.some((item) => item.id === id),
+  );
+  const gone = new Set((await removeEntries(store, entries, roots)).map(({ id }) => id));
+  for (const { kind, id } of going) if (kind === 'mount' && store.mounts.remove(id)) gone.add(id);
+  const oldest = all ? Infinity : workshop.now() - MEMORY_MS;
+  const forgets = (used: number): boolean =>
+    used <= oldest && goes({ id: '', type: 'internal', description: '', used, inUse: false });
+  const bytes = await pruneRecords(store, forgets);
+  return summary(
+    going.filter(({ id }) => gone.has(id)),
+    bytes,
+  );
+}
+
+function summary(items: readonly Item[], more: number): Pruned {
+  return {
+    lines: items.map(({ id }) => id),
+    bytes: items.reduce((sum, { bytes }) => sum + bytes, more),
+  };
+}
+
+/** The longest unused first. */
+function itemsOf(roots: Roots, { store }: Workshop): readonly Item[] {
+  const entries = cacheEntries(store, roots).map((entry): Item => ({ ...entry, type: 'regular' }));
+  const mounts = store.mounts.list().map(({ key, id, created, lastUsed }): Item => ({
+    kind: 'mount',
+    id: key,
+    type: 'exec.cachemount',
+    description: `cache mount ${id}`,
+    bytes: directorySize(store.path('mounts', key, 'fs')),
+    created: Date.parse(created),
+    used: Date.parse(lastUsed),
+    inUse: store.mounts.isInUse(key),
+  }));
+  return [...entries, ...mounts].sort((a, b) => a.used - b.used);
+}
+
+/** The oldest, until no more are left than the budget says. */
+function beyond(items: readonly Item[], budget: CacheBudget, root: string): readonly Item[] {
+  let left = items.reduce((sum, { bytes }) => sum + bytes, 0);
+  const { bavail, bsize } = statfsSync(root);
+  const keep = keepBytes(budget, left, bavail * bsize);
+  return items.filter(({ bytes }) => {
+    const goes = left > keep || keep === 0;
+    if (goes) left -= bytes;
+    return goes;
+  });
+}
