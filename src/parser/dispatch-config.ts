@@ -3,6 +3,7 @@ import type { Healthcheck } from '../model/oci.js';
 import { goQuote } from './go-quote.js';
 import { healthText } from './health-text.js';
 import type { ArgDeclaration, Form, Instruction, Pair } from './instruction.js';
+import { addTo } from './own-config.js';
 import { Problem } from './problem.js';
 import { checkSignal } from './signals.js';
 import { argvOf, remember, type Step } from './step.js';
@@ -57,7 +58,7 @@ function environment(pairs: readonly Pair[], step: Step): void {
 function label(pairs: readonly Pair[], step: Step): void {
   const { state, expand } = step;
   const expanded = pairs.map(([name, value]) => [expand(name), expand(value)] as const);
-  state.config.Labels = { ...state.config.Labels, ...Object.fromEntries(expanded) };
+  state.config.Labels = addTo(state.config.Labels, Object.fromEntries(expanded));
   remember(step, `LABEL ${expanded.map(([name, value]) => `${name}=${value}`).join(' ')}`);
 }
 
@@ -85,7 +86,7 @@ function declare(args: readonly ArgDeclaration[], step: Step): void {
 
 function expose(ports: readonly string[], step: Step): void {
   const { config } = step.state;
-  config.ExposedPorts = { ...config.ExposedPorts, ...asSet(ports) };
+  config.ExposedPorts = addTo(config.ExposedPorts, asSet(ports));
   remember(step, `EXPOSE [${ports.join(' ')}]`);
 }
 
@@ -93,7 +94,7 @@ function volume(paths: readonly string[], step: Step): void {
   const { config } = step.state;
   if (paths.some((path) => path === ''))
     throw new Problem('VOLUME specified can not be an empty string');
-  config.Volumes = { ...config.Volumes, ...asSet(paths) };
+  config.Volumes = addTo(config.Volumes, asSet(paths));
   remember(step, `VOLUME [${paths.join(' ')}]`);
 }
 

@@ -15,6 +15,7 @@ import { checkNearStage, stageIndex, withNearStage } from './near-stage.js';
 import { at, placed } from './placed.js';
 import { Problem } from './problem.js';
 import { readTrigger } from './read-instruction.js';
+import { ownConfig } from './own-config.js';
 import type { StageState } from './stage-state.js';
 import { type FromInstruction, type Stage, stageNames, type StageNames } from './stages.js';
 import { type StageContext, stepTitle } from './step.js';
@@ -188,7 +189,7 @@ export class Lowering {
           ...parent,
           ...fresh,
           name: this.#title(stage),
-          config,
+          config: ownConfig(config),
           history: [...parent.history],
           env: new Variables(parent.env.list()),
           imageEnv: new Map(parent.imageEnv),
@@ -325,7 +326,7 @@ export class Lowering {
       platform,
       platformTitle: this.#platformTitle(platform),
       vertex,
-      config: rest,
+      config: ownConfig(rest),
       author: undefined,
       env: new Variables(variables),
       imageEnv,
