@@ -197,7 +197,7 @@ describe('platforms', () => {
     assert.doesNotMatch(said, /why: /);
   });
 
-  test('FROM --platform=$BUILDPLATFORM runs here for there (testPlatformArgsImplicit)', () => {
+  test('FROM --platform=$BUILDPLATFORM runs here for there (testPlatformArgsImplicit, TestResolveBuildPlatforms)', () => {
     const dest = join(world.dir, 'cross');
     const said = succeed(
       'FROM --platform=$BUILDPLATFORM bb AS make\nARG TARGETPLATFORM\nARG BUILDPLATFORM\nRUN echo $BUILDPLATFORM-$TARGETPLATFORM > /made\nFROM scratch\nCOPY --from=make /made /\n',
@@ -229,7 +229,7 @@ describe('platforms', () => {
     );
   });
 
-  test('$DOCKER_DEFAULT_PLATFORM, and an index of one', () => {
+  test('$DOCKER_DEFAULT_PLATFORM, and an index of one (TestResolveTargetPlatform)', () => {
     const file = join(world.dir, 'Dockerfile');
     writeFileSync(file, 'FROM scratch\nCOPY file /\n');
     const env = { ...world.env, DOCKER_DEFAULT_PLATFORM: 'linux/arm64' };
@@ -242,7 +242,7 @@ describe('platforms', () => {
     assert.match(both.stderr, /exclude each other/);
   });
 
-  test('a base of another platform warns and is used; the image is what was asked for', () => {
+  test('a base of another platform warns and is used; the image is what was asked for (TestImplicitTargetPlatform)', () => {
     const archive = join(world.dir, 'other.tar');
     const base = 'FROM scratch\nCOPY file /\n';
     succeed(base, '--platform=s390x', '-t', 'other', '-o', `type=oci,dest=${archive}`);
