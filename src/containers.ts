@@ -219,7 +219,15 @@ export function unpause(name: string, { containers }: Workshop): void {
 }
 
 export async function kill(name: string, signal: string, { containers }: Workshop): Promise<void> {
-  await killContainer(containers.find(name), signalNumber(signal), containers);
+  try {
+    await killContainer(containers.find(name), signalNumber(signal), containers);
+  } catch (error) {
+    if (!(error instanceof BuildError) || error.code !== 'conflict') throw error;
+    const { message, hint } = error;
+    throw new BuildError('conflict', `cannot kill container: ${name}: ${message}`, {
+      ...(hint === undefined ? {} : { hint }),
+    });
+  }
 }
 
 /** Waits for a container's end and gives its exit code. */

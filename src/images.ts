@@ -1,13 +1,7 @@
 import type { StoredImage } from './model/stored-image.js';
-import { type Digest, shortId } from './model/digest.js';
-import { BuildError } from './model/error.js';
+import type { Digest } from './model/digest.js';
 import type { HistoryEntry } from './model/oci.js';
-import {
-  canonicalName,
-  familiarName,
-  familiarRepository,
-  parseReference,
-} from './model/reference.js';
+import { familiarName, familiarRepository, parseReference } from './model/reference.js';
 import type { Workshop } from './workshop.js';
 
 /** One line of an image's history, newest first. */
@@ -48,14 +42,14 @@ export function inspectImage(name: string, workshop: Workshop): Record<string, u
   return {
     Id: image.id,
     RepoTags: image.references.map(familiarName),
-    RepoDigests: image.references.map(
-      (reference) => `${familiarRepository(reference)}@${image.root.digest}`,
+    RepoDigests: [...new Set(image.pulled.map(familiarRepository))].map(
+      (repository) => `${repository}@${image.root.digest}`,
     ),
     Parent: '',
     Comment: config.history?.at(-1)?.comment ?? '',
     Created: config.created ?? '',
     Author: config.author ?? '',
-    Config: config.config ?? {},
+    Config: withAbsentFields(config.config ?? {}),
     Architecture: config.architecture,
     ...(config.variant === undefined ? {} : { Variant: config.variant }),
     Os: config.os,
@@ -66,54 +60,30 @@ export function inspectImage(name: string, workshop: Workshop): Record<string, u
   };
 }
 
+const LISTS = ['Env', 'Entrypoint', 'Cmd', 'OnBuild', 'Shell'];
+const MAPS = ['ExposedPorts', 'Volumes', 'Labels'];
+const TEXTS = ['User', 'WorkingDir', 'StopSignal'];
+
+/** What an image does not set is not printed, but templates may ask for it: `[]`, `map[]`, and null as JSON. */
+function withAbsentFields(config: object): Record<string, unknown> {
+  const shown: Record<string, unknown> = { ...config };
+  const absent = (names: readonly string[], value: unknown): void => {
+    for (const name of names)
+      if (!Object.hasOwn(shown, name)) Object.defineProperty(shown, name, { value });
+  };
+  const asNull = { value: () => null };
+  absent(LISTS, Object.defineProperty([], 'toJSON', asNull));
+  absent(MAPS, Object.defineProperty({}, 'toJSON', asNull));
+  absent(TEXTS, '');
+  absent(['Healthcheck'], null);
+  return shown;
+}
+
 export function tagImage(source: string, target: string, { store }: Workshop): void {
   const image = store.images.find(source);
-  store.images.tag(parseReference(target), image.root);
-}
-
-/** What removing did, a line each, in docker's words. */
-export function removeImage(text: string, force: boolean, workshop: Workshop): string[] {
-  const { images } = workshop.store;
-  const image = images.find(text);
-  const byId = image.id.startsWith(text) || image.id.slice('sha256:'.length).startsWith(text);
-  const named = byId ? undefined : canonicalName(parseReference(text));
-  const going = image.references.filter(
-    (reference) => named === undefined || canonicalName(reference) === named,
+  const name = parseReference(target);
+  const inRepository = image.pulled.some(
+    (each) => familiarRepository(each) === familiarRepository(name),
   );
-  if (named === undefined && going.length > 1 && !force) {
-    throw new BuildError(
-      'conflict',
-      `conflict: unable to delete ${shortId(image.id)} (must be forced) - image is referenced in multiple repositories`,
-      {
-        hint: `stave rmi --force ${text}, or remove its names one by one`,
-      },
-    );
-  }
-  const last = going.length === image.references.length;
-  if (last) refuseInUse(image.id, force, workshop);
-  for (const reference of going) images.untag(reference);
-  const lines = going.map((reference) => `Untagged: ${familiarName(reference)}`);
-  if (!last) return lines;
-  images.forget(image.root.digest);
-  return [...lines, `Deleted: ${image.id}`];
-}
-
-function refuseInUse(id: Digest, force: boolean, { containers }: Workshop): void {
-  const users = containers.list().filter(({ imageId }) => imageId === id);
-  const user = users.find(({ status }) => status === 'running') ?? users[0];
-  if (user === undefined) return;
-  if (user.status === 'running') {
-    throw new BuildError(
-      'conflict',
-      `conflict: unable to delete ${shortId(id)} (cannot be forced) - image is being used by running container ${user.id.slice(0, 12)}`,
-    );
-  }
-  if (force) return;
-  throw new BuildError(
-    'conflict',
-    `conflict: unable to delete ${shortId(id)} (must be forced) - image is being used by stopped container ${user.id.slice(0, 12)}`,
-    {
-      hint: `remove the container first: stave rm ${user.id.slice(0, 12)}, or use --force`,
-    },
-  );
+  store.images.tag(name, image.root, inRepository ? 'registry' : undefined);
 }

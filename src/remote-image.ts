@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Digest } from './model/digest.js';
 import { BuildError } from './model/error.js';
 import type { ResolvedImage } from './model/graph.js';
 import { readConfig, readIndex, readManifest } from './exporter/image-document.js';
@@ -24,6 +25,8 @@ export interface RemoteOptions {
 /** What a registry has under a name: an image, and what the name means there (of several platforms, their index). */
 export interface RemoteImage {
   readonly image: ResolvedImage;
+  /** Digest of its config. */
+  readonly id: Digest;
   readonly root: Descriptor;
 }
 
@@ -53,14 +56,14 @@ export async function resolveRemote(
   const root = names(first, manifest.descriptor) ? first : manifest;
   for (const { bytes, descriptor } of new Set([manifest, root]))
     await blobs.put(once(bytes), descriptor, scope);
-  if (tag) images.tag(reference, root.descriptor);
+  if (tag) images.tag(reference, root.descriptor, 'registry');
   const image = {
     reference: canonicalName(reference),
     manifest: manifest.descriptor.digest,
     layers: document.layers,
     config,
   };
-  return { image, root: root.descriptor };
+  return { image, id: document.config.digest, root: root.descriptor };
 }
 
 /** Downloads one blob into the store. A difference in size or digest is refused, naming the blob and its registry. */

@@ -25,6 +25,8 @@ export interface ImageRef {
   readonly manifest: Descriptor;
   /** What the name meant before. */
   readonly previous?: Digest;
+  /** A registry gave the manifest by this name. */
+  readonly pulled?: true;
   /** RFC 3339. */
   readonly tagged: string;
 }
@@ -32,7 +34,7 @@ export interface ImageRef {
 export interface ImageStore {
   readonly resolve: (name: Reference) => Descriptor | undefined;
   /** Durable when it returns. An image that loses its last name by this stays as `<none>`, as docker keeps it. */
-  readonly tag: (name: Reference, manifest: Descriptor) => void;
+  readonly tag: (name: Reference, manifest: Descriptor, from?: 'registry') => void;
   /** Keeps an image that has no name, as `<none>`. */
   readonly keep: (manifest: Descriptor) => void;
   /** True if the name was there. The image stays as `<none>` only if `keep` was called. */
@@ -66,12 +68,14 @@ export function createImageStore(
     if (refs().some((ref) => ref.manifest.digest === digest)) return;
     write(digest, { manifest: { mediaType, digest, size } });
   };
-  const tag = (reference: Reference, { mediaType, digest, size }: Descriptor): void => {
+  const tag: ImageStore['tag'] = (reference, { mediaType, digest, size }, from) => {
     const name = canonicalName(reference);
     const before = readRef(fileOf(name));
-    if (before?.manifest.digest === digest) return;
+    const isNews = before?.pulled !== true && from === 'registry';
+    if (before?.manifest.digest === digest && !isNews) return;
     const previous = before === undefined ? {} : { previous: before.manifest.digest };
-    write(name, { name, manifest: { mediaType, digest, size }, ...previous });
+    const pulled = from === undefined ? {} : ({ pulled: true } as const);
+    write(name, { name, manifest: { mediaType, digest, size }, ...previous, ...pulled });
     // The old image as <none>: only now, because while the name still means it `keep` sees no need.
     if (before !== undefined && blobs.hasSync(before.manifest.digest)) keep(before.manifest);
   };
@@ -94,8 +98,8 @@ export function createImageStore(
       const image = ref && readImage(ref, { blobs, platform });
       if (image === undefined) return find(text, list());
       // Another name may mean the same image by another manifest.
-      const references = list().find(({ id }) => id === image.id)?.references;
-      return { ...image, references: references ?? image.references };
+      const { references, pulled } = list().find(({ id }) => id === image.id) ?? image;
+      return { ...image, references, pulled };
     },
   };
 }
@@ -137,7 +141,8 @@ function collect(refs: readonly ImageRef[], choice: Choice): readonly StoredImag
     if (image === undefined) continue;
     const known = byId.get(image.id);
     const references = [...(known?.references ?? []), ...image.references];
-    byId.set(image.id, { ...(known ?? image), references });
+    const pulled = [...(known?.pulled ?? []), ...image.pulled];
+    byId.set(image.id, { ...(known ?? image), references, pulled });
   }
   return [...byId.values()].sort((a, b) => compare(b.config.created ?? '', a.config.created ?? ''));
 }
@@ -156,14 +161,15 @@ function readIfWhole(ref: ImageRef, choice: Choice): StoredImage | undefined {
 }
 
 /** Throws BuildError `store` or `integrity` when a document is gone or damaged. */
-function readImage({ name, manifest: root }: ImageRef, choice: Choice): StoredImage {
+function readImage({ name, manifest: root, pulled }: ImageRef, choice: Choice): StoredImage {
   const { blobs } = choice;
   const manifest = isIndexType(root.mediaType) ? imageOf(root, choice) : root;
   const document = blobs.readJson(manifest.digest) as Manifest; // Checked when it came into the store.
   const id = document.config.digest;
   const config = blobs.readJson(id) as ImageConfig; // The same.
   const references = name === undefined ? [] : [parseReference(name)];
-  return { id, root, manifest, document, config, references };
+  const known = { id, root, manifest, document, config, references };
+  return { ...known, pulled: pulled === true ? references : [] };
 }
 
 /** Of an index only some platforms may be here. */
@@ -228,5 +234,7 @@ function noSuchImage(text: string, images: readonly StoredImage[]): BuildError {
     images.flatMap((image) => image.references.map(familiarName)),
   );
   const hint = near === undefined ? 'stave image ls lists what there is' : `did you mean ${near}?`;
-  return new BuildError('not-found', `No such image: ${text}`, { hint });
+  const named = tryReference(text);
+  const shown = named === undefined ? text : familiarName(named);
+  return new BuildError('not-found', `No such image: ${shown}`, { hint });
 }

@@ -38,7 +38,8 @@ export class LayerDigest {
   add(header: TarHeader, chunks: Iterable<Uint8Array>, hex?: string): void {
     this.#put(encodeHeader(header));
     this.#facts.entries++;
-    this.#facts.fileBytes += header.size;
+    const link = header.type === 'symlink' ? (header.linkname ?? '').length : 0;
+    this.#facts.fileBytes += header.size + link;
     const own = header.type === 'file' && hex === undefined ? createHash('sha256') : undefined;
     for (const bytes of chunks) {
       this.#put(bytes);

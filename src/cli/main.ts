@@ -74,10 +74,7 @@ function withoutCommand(args: readonly string[]): number {
     return 0;
   }
   const words = group ? `${first} ${second ?? ''}` : first;
-  const near = nearest(
-    words,
-    commands.flatMap(({ names }) => names),
-  );
+  const near = nearCommand(first, second);
   const hint =
     near === undefined ? 'stave --help lists the commands' : `did you mean stave ${near}?`;
   say(
@@ -85,6 +82,14 @@ function withoutCommand(args: readonly string[]): number {
     errorText(new BuildError('usage', `unknown command: stave ${words}`, { hint })),
   );
   return 1;
+}
+
+/** A slip in a command of two words may be in either of them. */
+function nearCommand(first: string, second = ''): string | undefined {
+  const names = commands.flatMap((command) => command.names);
+  const groups = names.flatMap((name) => (name.includes(' ') ? [name.split(' ', 1)[0] ?? ''] : []));
+  const pairs = names.filter((name) => name.includes(' '));
+  return nearest(`${first} ${second}`, pairs) ?? nearest(first, [...names, ...groups]);
 }
 
 /** The first signal cancels, and everything is put back; the second ends at once. */

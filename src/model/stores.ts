@@ -40,7 +40,7 @@ export interface LayerMeta {
   readonly content: TreeDigest;
   /** Length of the uncompressed tar. */
   readonly tarBytes: number;
-  /** Sum of regular files' sizes: what docker calls a layer's size. */
+  /** Sum of the sizes of files and of symbolic links: what docker calls a layer's size. */
   readonly fileBytes: number;
   readonly entries: number;
   /** RFC 3339, when the layer was made (a pulled layer: when it was unpacked). */

@@ -71,7 +71,7 @@ describe('containers in the foreground', () => {
       [['-v', '/x:/y:foo', 'bb'], 125, /^ERROR: invalid mode: foo/],
       [[], 125, /requires at least 1 argument/],
       [['--name=-x', 'bb'], 125, /^ERROR: Invalid container name \(-x\)/],
-      [['-it', 'bb', 'true'], 125, /^ERROR: the input device is not a TTY/],
+      [['-it', 'bb', 'true'], 1, /^ERROR: the input device is not a TTY/],
       [
         ['127.0.0.1:1/none', 'true'],
         125,

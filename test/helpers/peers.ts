@@ -41,8 +41,11 @@ function execSync(program: string, args: readonly string[], env: NodeJS.ProcessE
   throw new Error(`${program} ${args.join(' ')}: ${String(result.status)}\n${result.stderr}`);
 }
 
-/** Debian's dockerd with BuildKit on a private socket, without bridge or iptables; stopped on dispose. */
-export async function dockerPeer(dir: string): Promise<Peer> {
+/** Debian's dockerd with BuildKit on a private socket, without iptables and, if not told, bridge; stopped on dispose. */
+export async function dockerPeer(
+  dir: string,
+  network: readonly string[] = ['--bridge=none'],
+): Promise<Peer & { readonly host: string }> {
   const at = join(dir, 'docker');
   mkdirSync(at, { recursive: true });
   const socket = join(at, 'sock');
@@ -50,8 +53,8 @@ export async function dockerPeer(dir: string): Promise<Peer> {
   const daemon = spawn(
     'dockerd',
     ['--data-root', join(at, 'data'), '--exec-root', join(at, 'exec'), '-p', join(at, 'pid')]
-      .concat(['-H', `unix://${socket}`, '--bridge=none', '--iptables=false', '--ip6tables=false'])
-      .concat(['--storage-driver', 'overlay2']),
+      .concat(['-H', `unix://${socket}`, '--iptables=false', '--ip6tables=false'])
+      .concat(['--storage-driver', 'overlay2'], network),
     { stdio: ['ignore', log, log] },
   );
   const docker = existsSync('/usr/bin/docker') ? '/usr/bin/docker' : 'docker';
@@ -62,6 +65,7 @@ export async function dockerPeer(dir: string): Promise<Peer> {
   }
   return {
     name: 'docker',
+    host: `unix://${socket}`,
     run: (...args) => execSync(docker, args, env),
     image: async (context, tag, args = []) => {
       await exec(docker, ['build', '--network=host', '-q', '-t', tag, ...args, context], env);

@@ -95,5 +95,12 @@ async function inspectEither(
       if (type === 'container' || !(error instanceof BuildError)) throw error;
     }
   }
-  return inspectImage(name, workshop);
+  try {
+    return inspectImage(name, workshop);
+  } catch (error) {
+    if (type === 'image' || !(error instanceof BuildError) || error.code !== 'not-found')
+      throw error;
+    const hint = 'stave ps -a and stave images list what there is';
+    throw new BuildError('not-found', `No such object: ${name}`, { hint });
+  }
 }

@@ -1,5 +1,6 @@
 import type { StoredImage } from '../../model/stored-image.js';
-import { imageHistory, imageSize, inspectImage, removeImage, tagImage } from '../../images.js';
+import { imageHistory, imageSize, inspectImage, tagImage } from '../../images.js';
+import { removeImage } from '../../remove-image.js';
 import { shortId } from '../../model/digest.js';
 import { BuildError } from '../../model/error.js';
 import { familiarRepository } from '../../model/reference.js';
@@ -74,16 +75,26 @@ function rowsOf(image: StoredImage, whole: boolean, workshop: Workshop): ImageRo
   const base = {
     id: whole ? image.id : shortId(image.id),
     full: image.id,
-    digest: image.root.digest,
     created: image.config.created,
     size: imageSize(image, workshop),
   };
-  if (image.references.length === 0) return [{ ...base, repository: '<none>', tag: '<none>' }];
+  if (image.references.length === 0)
+    return [{ ...base, repository: '<none>', tag: '<none>', digest: '<none>' }];
   return image.references.map((reference) => ({
     ...base,
     repository: familiarRepository(reference),
     tag: reference.tag ?? '<none>',
+    digest: image.pulled.some((each) => familiarRepository(each) === familiarRepository(reference))
+      ? image.root.digest
+      : '<none>',
   }));
+}
+
+function atMostOne([wanted, ...more]: readonly string[]): string | undefined {
+  if (more.length === 0) return wanted;
+  const usage = 'stave images [OPTIONS] [REPOSITORY[:TAG]]';
+  const hint = wanted === 'rm' ? `did you mean stave image rm ${more.join(' ')}?` : usage;
+  throw new BuildError('usage', 'requires at most 1 argument', { hint });
 }
 
 export const listCommand: Command = {
@@ -101,7 +112,7 @@ export const listCommand: Command = {
   ],
   run: async ({ flags, env, stdout }) => {
     await using workshop = openWorkshop(undefined, env);
-    const [wanted] = flags.rest;
+    const wanted = atMostOne(flags.rest);
     const whole = flags.bool('no-trunc');
     const rows = workshop.store.images
       .list()

@@ -38,15 +38,17 @@ export const runCommand: Command = {
   },
 };
 
+const NO_TERMINAL = { hint: 'leave out -t, or run it in a terminal' };
+
 async function run(context: CommandContext): Promise<number> {
   const { flags, env, stdout, stderr } = context;
   const detach = flags.bool('detach');
   const options = runOptions(context, 'run');
   const detachKeys = parseDetachKeys(flags.text('detach-keys') ?? DEFAULT_DETACH_KEYS);
-  if (options.terminal && options.interactive && !detach && !process.stdin.isTTY)
-    throw new BuildError('usage', 'the input device is not a TTY', {
-      hint: 'leave out -t, or run it in a terminal',
-    });
+  if (options.terminal && options.interactive && !detach && !process.stdin.isTTY) {
+    say(stderr, errorText(new BuildError('usage', 'the input device is not a TTY', NO_TERMINAL)));
+    return 1; // As docker's client, which has not asked its daemon yet: 125 is the daemon's.
+  }
   const cid = cidFile(options);
   await using workshop = openWorkshop(undefined, env);
   const state = await createFromImage(options, workshop, stderr);
