@@ -1,6 +1,6 @@
 import { assembleImage, type BuiltImage, rfc3339 } from './exporter/assemble.js';
 import type { Exportable } from './exporter/export-image.js';
-import { annotationsOf, indexOf } from './exporter/image-index.js';
+import { annotationsOf, indexOf } from './exporter/index-document.js';
 import { blobSource } from './image-source.js';
 import type { BuildOptions, BuildResult, OutputSpec } from './model/build-options.js';
 import { BuildError } from './model/error.js';

@@ -38,7 +38,9 @@ export interface ApplyOptions {
    * attributes the filesystem has none of are left out. `locate` is asked again for directories' times.
    */
   readonly live?: boolean;
-  /** Told of each entry. */
+  /** Told of each entry before it is written: throws where it must not be. */
+  readonly beforeEntry?: (header: TarHeader) => void;
+  /** Told of each entry that was written. */
   readonly onEntry?: (header: TarHeader) => void;
 }
 
@@ -57,6 +59,7 @@ const S_IFIFO = 0o010000;
 export async function applyTar(bytes: Bytes, root: string, options: ApplyOptions): Promise<void> {
   const state: State = { root, options, safe: new Set(['']), times: [], entries: 0 };
   for await (const entry of tarEntries(bytes)) {
+    options.beforeEntry?.(entry.header);
     await applyEntry(state, entry);
     options.onEntry?.(entry.header);
   }

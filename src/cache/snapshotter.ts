@@ -22,10 +22,14 @@ import { applyTar, hashing } from './apply.js';
 import { decompress } from './decompress.js';
 import { createLayerLog } from './layer-log.js';
 import { removeTree } from './remove-tree.js';
+import { checkRoom } from './room.js';
 import type { TreeStore } from './tree-store.js';
 
 /** Gives a private directory on the store's filesystem that goes with the process. */
 type Temporary = () => Promise<string>;
+
+/** A file from this size on is asked room for before it is written. */
+const LARGE = 4 << 20;
 
 /** The kernel takes 500 layers; one is the upper directory. */
 const MAX_LAYERS = 490;
@@ -35,17 +39,17 @@ export interface SnapshotterOptions {
   /** Claims blobs by id, as a lease does. */
   readonly claim: (ids: readonly string[]) => void;
   readonly later: Chores['add'];
+  /** At least so many bytes are in a layer. */
+  readonly unpackedBytes: (layer: Descriptor) => number;
 }
 
-export function createSnapshotter(
-  trees: TreeStore,
-  { temporary, claim, later }: SnapshotterOptions,
-): Snapshotter {
+export function createSnapshotter(trees: TreeStore, options: SnapshotterOptions): Snapshotter {
+  const { temporary, claim, later } = options;
   const unpacking = new Map<DiffID, Promise<Layer>>();
   const unpackOnce = (blob: LazyBlob, scope: Scope): Promise<Layer> => {
     const running = unpacking.get(blob.diffID);
     if (running !== undefined) return running;
-    const started = unpack(blob, trees, temporary, scope);
+    const started = unpack(blob, { ...options, trees }, scope);
     unpacking.set(blob.diffID, started);
     started.catch(() => unpacking.delete(blob.diffID));
     return started;
@@ -94,18 +98,26 @@ function lazyLayer(
 
 async function unpack(
   blob: LazyBlob,
-  trees: TreeStore,
-  temporary: Temporary,
+  { trees, temporary, unpackedBytes }: SnapshotterOptions & { readonly trees: TreeStore },
   scope: Scope,
 ): Promise<Layer> {
   const existing = await trees.byDiff(blob.diffID);
   if (existing !== undefined) return existing;
-  const directory = mkdtempSync(join(await temporary(), 'unpack-'));
+  const home = await temporary();
+  const { descriptor } = blob;
+  checkRoom(home, unpackedBytes(descriptor), `layer ${descriptor.digest}`);
+  const directory = mkdtempSync(join(home, 'unpack-'));
   const root = join(directory, 'fs');
   mkdirSync(root, { mode: 0o755 });
   let hex = '';
   const tar = hashing(decompress(blob.source(blob.descriptor, scope)), (value) => (hex = value));
-  await applyTar(aborting(tar, scope.signal), root, { whiteouts: true });
+  await applyTar(aborting(tar, scope.signal), root, {
+    whiteouts: true,
+    // What packs well may be far larger than its blob.
+    beforeEntry: ({ size }) => {
+      if (size >= LARGE) checkRoom(home, size, `a file of layer ${descriptor.digest}`);
+    },
+  });
   if (digestFromHex(hex) !== blob.diffID) {
     throw new BuildError(
       'integrity',

@@ -1,7 +1,13 @@
-import { readFileSync, renameSync, type Stats, writeFileSync } from 'node:fs';
-import { mkdirSync } from 'node:fs';
+import { createHash, randomBytes } from 'node:crypto';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  type Stats,
+  writeFileSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
-import { randomBytes } from 'node:crypto';
 import { hasCode } from '../model/has-code.js';
 
 /** What of lstat(2) tells whether a file changed; times in milliseconds with their fraction. */
@@ -18,7 +24,7 @@ export interface StatCache {
   readonly save: () => void;
 }
 
-const MAGIC = 'stave stat cache 3';
+const MAGIC = 'stave stat cache 4';
 /** Columns of doubles an entry: size, mtime, ctime, inode, mode. */
 const COLUMNS = 5;
 const HEX = 64;
@@ -96,7 +102,15 @@ function merged(
 
 const EMPTY: Table = { index: new Map(), numbers: new Float64Array(), hex: '', notes: false };
 
-/** Layout: `MAGIC count nameBytes\n`, padding to 8, numbers, hashes, names by line (latin1). */
+/** False for one that is there and not as it was written: it counts as not there. */
+export function isWholeStatCache(file: string): boolean {
+  return !existsSync(file) || load(file) !== EMPTY;
+}
+
+/**
+ * Layout: `MAGIC count nameBytes sha256\n`, padding to 128, numbers, hashes, names by line (latin1). The sum is of what
+ * follows: a bit that flips in a hash would be a wrong layer.
+ */
 function load(file: string): Table {
   let bytes: Buffer;
   try {
@@ -106,12 +120,13 @@ function load(file: string): Table {
     throw error;
   }
   const header = bytes.subarray(0, 128).toString('latin1').split('\n')[0] ?? '';
-  const match = new RegExp(`^${MAGIC} (\\d+) (\\d+)$`).exec(header);
+  const match = new RegExp(`^${MAGIC} (\\d+) (\\d+) ([0-9a-f]{64})$`).exec(header);
   const [count, nameBytes] = [Number(match?.[1]), Number(match?.[2])];
   const start = 128;
   const numbersEnd = start + count * COLUMNS * 8;
   const hashesEnd = numbersEnd + count * 32;
   if (match === null || bytes.length !== hashesEnd + nameBytes) return EMPTY;
+  if (sumOf(bytes.subarray(start)) !== match[3]) return EMPTY;
   const numbers = new Float64Array(
     bytes.buffer.slice(bytes.byteOffset + start, bytes.byteOffset + numbersEnd),
   );
@@ -120,6 +135,10 @@ function load(file: string): Table {
   if (count > 0) for (const [i, name] of names.split('\n').entries()) index.set(name, i);
   const notes = names.includes('\0');
   return { index, numbers, hex: bytes.toString('hex', numbersEnd, hashesEnd), notes };
+}
+
+function sumOf(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
 }
 
 function store(file: string, entries: ReadonlyMap<string, Learned>): void {
@@ -133,11 +152,11 @@ function store(file: string, entries: ReadonlyMap<string, Learned>): void {
     at++;
   }
   const names = Buffer.from([...entries.keys()].join('\n'), 'latin1');
+  const body = Buffer.concat([Buffer.from(numbers.buffer), hashes, names]);
   const header = Buffer.alloc(128);
-  header.write(`${MAGIC} ${String(entries.size)} ${String(names.length)}\n`);
-  const bytes = Buffer.concat([header, Buffer.from(numbers.buffer), hashes, names]);
+  header.write(`${MAGIC} ${String(entries.size)} ${String(names.length)} ${sumOf(body)}\n`);
   const temporary = `${file}.${randomBytes(6).toString('hex')}`;
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  writeFileSync(temporary, bytes, { mode: 0o600 });
+  writeFileSync(temporary, Buffer.concat([header, body]), { mode: 0o600 });
   renameSync(temporary, file);
 }

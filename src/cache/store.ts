@@ -13,6 +13,7 @@ import { type Chores, createChores } from './chores.js';
 import { createImageStore, type ImageStore } from './image-store.js';
 import { type Lease, takeLease } from './lease.js';
 import { createRecords } from './records.js';
+import { unpackedBytes } from './room.js';
 import { createSourceRecords, type SourceRecords } from './source-records.js';
 import { createSnapshotter } from './snapshotter.js';
 import { hostPlatform } from '../sys/host-platform.js';
@@ -91,7 +92,12 @@ export function openStore({ root, now }: StoreOptions): Store {
     images: createImageStore(path('refs'), blobs, { now, platform: hostPlatform() }),
     records: createRecords(path('records'), path('locks')),
     sources: createSourceRecords(path('records')),
-    snapshots: createSnapshotter(trees, { temporary, claim, later: chores.add }),
+    snapshots: createSnapshotter(trees, {
+      temporary,
+      claim,
+      later: chores.add,
+      unpackedBytes: ({ digest, size }) => unpackedBytes(blobs.path(digest), size),
+    }),
     mounts: new CacheMounts({ mounts: path('mounts'), trash: path('trash'), temporary, now }),
     treeOf: (diffID) => trees.written(diffID),
     layerFacts: (diffID) => trees.facts(diffID),

@@ -2,27 +2,16 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type * as TarStream from 'tar-stream';
 import { BuildError } from '../model/error.js';
-import type { Bytes } from '../model/stores.js';
+import type { Bytes, EntryFacts } from '../model/stores.js';
 import { decodePax, encodePax } from './pax.js';
 import { trimEnd } from '../model/trim-end.js';
 
-export type TarType =
-  'file' | 'link' | 'symlink' | 'character-device' | 'block-device' | 'directory' | 'fifo';
+export type TarType = EntryFacts['type'];
 
 /** One tar header. Strings are latin1: a character is a byte. */
-export interface TarHeader {
+export interface TarHeader extends EntryFacts {
   /** Relative, without leading `./`; directories without trailing `/`. */
   readonly name: string;
-  readonly type: TarType;
-  /** Permission bits, 0 to 0o7777. */
-  readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
-  readonly size: number;
-  readonly mtimeNs: bigint;
-  readonly linkname?: string;
-  readonly devmajor?: number;
-  readonly devminor?: number;
   readonly xattrs?: Readonly<Record<string, string>>;
 }
 

@@ -6,6 +6,7 @@ import { contextListCommand, contextWhyCommand } from './commands/context.js';
 import { inspectCommand, inspectContainerCommand, rmCommand } from './commands/containers.js';
 import { copyCommand, exportCommand } from './commands/copy.js';
 import { doctorCommand } from './commands/doctor.js';
+import { storeCheckCommand } from './commands/store-check.js';
 import { diskUsageCommand } from './commands/disk-usage.js';
 import { execCommand } from './commands/exec.js';
 import {
@@ -109,6 +110,7 @@ export const commands: readonly Command[] = [
   pruneCacheCommand,
   pruneSystemCommand,
   doctorCommand,
+  storeCheckCommand,
   diskUsageCommand,
   infoCommand,
   versionCommand,

@@ -1,6 +1,7 @@
 import { mergedView } from '../cache/merged-view.js';
 import { userFiles } from '../cache/user-files.js';
 import type { ContainerState } from '../model/container.js';
+import { DEFAULT_PATH, workingDir } from '../model/container-defaults.js';
 import type { ExitStatus, Monitor } from '../model/process.js';
 import type { Scope } from '../model/scope.js';
 import type { Snapshot } from '../model/stores.js';
@@ -41,8 +42,7 @@ export async function execInContainer(
     containers.path(state.id, 'upper'),
   ];
   const user = resolveUser(userFiles(mergedView(layers)), options.user ?? config.User ?? '');
-  const own = config.WorkingDir === undefined || config.WorkingDir === '' ? '/' : config.WorkingDir;
-  const base = ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'].concat(
+  const base = [`PATH=${DEFAULT_PATH}`].concat(
     options.terminal ? ['TERM=xterm'] : [],
     `HOSTNAME=${state.hostname}`,
     `HOME=${user.home}`,
@@ -53,7 +53,7 @@ export async function execInContainer(
       id: state.id,
       args: options.command,
       env: mergeEnv(base, config.Env ?? [], options.env),
-      cwd: options.workdir ?? own,
+      cwd: options.workdir ?? workingDir(config),
       user,
       confinement: execConfinement(state),
       terminal: options.terminal,

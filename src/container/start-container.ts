@@ -4,6 +4,7 @@ import { mergedView } from '../cache/merged-view.js';
 import { hostPath, resolveInside, type SourceTree, toBytes } from '../cache/source-tree.js';
 import { userFiles } from '../cache/user-files.js';
 import { type ContainerState, exitCodeOf } from '../model/container.js';
+import { DEFAULT_PATH, workingDir } from '../model/container-defaults.js';
 import { BuildError } from '../model/error.js';
 import type { ContainerNetworks } from '../model/network.js';
 import type { Monitor, ProcessSpec, TerminalSize } from '../model/process.js';
@@ -141,7 +142,7 @@ async function prepare(
   const tree = mergedView([root]);
   const { config } = state;
   const user = userOf(state, userFiles(tree));
-  const cwd = config.WorkingDir === undefined || config.WorkingDir === '' ? '/' : config.WorkingDir;
+  const cwd = workingDir(config);
   ensureWorkdir(tree, root, cwd);
   const env = environment(state, user.home);
   const init = state.hostConfig.Init === true ? findInit(deps.env['PATH'] ?? '') : undefined;
@@ -220,10 +221,10 @@ function mountRoot(
 }
 
 function environment({ config, hostname, terminal }: ContainerState, home: string): string[] {
-  const base = [
-    'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
-    `HOSTNAME=${hostname}`,
-  ].concat(terminal ? ['TERM=xterm'] : [], `HOME=${home}`);
+  const base = [`PATH=${DEFAULT_PATH}`, `HOSTNAME=${hostname}`].concat(
+    terminal ? ['TERM=xterm'] : [],
+    `HOME=${home}`,
+  );
   return mergeEnv(base, config.Env ?? []);
 }
 

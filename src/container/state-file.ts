@@ -17,7 +17,7 @@ export function saveState(file: string, state: ContainerState): void {
   }
 }
 
-/** Undefined when it is not there. */
+/** Undefined when it is not there, or is no state: `store check` says so. */
 export function readState(file: string): ContainerState | undefined {
   try {
     // Written whole by rewriteDurably, but maybe by a stave that knew less of containers.
@@ -26,7 +26,8 @@ export function readState(file: string): ContainerState | undefined {
     const old = { ...DEFAULT_HOST_CONFIG, NetworkMode: network, AutoRemove: autoRemove };
     return { ...state, endpoints, hostConfig: { ...old, ...hostConfig } };
   } catch (error) {
-    if (hasCode(error, 'ENOENT')) return undefined; // Killed between its directory and its state.
+    // Killed between its directory and its state, or the disk forgot.
+    if (hasCode(error, 'ENOENT') || error instanceof SyntaxError) return undefined;
     throw error;
   }
 }

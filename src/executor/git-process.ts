@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { DEFAULT_PATH } from '../model/container-defaults.js';
 import { BuildError } from '../model/error.js';
 import { runChild } from '../runtime/process.js';
 import { privileges } from '../sys/privileges.js';
@@ -95,7 +96,7 @@ function environment(
     [`GIT_CONFIG_VALUE_${String(i)}`, value] as const,
   ]);
   return {
-    PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+    PATH: DEFAULT_PATH,
     HOME: '/dev/null',
     LC_ALL: 'C',
     GIT_CONFIG_NOSYSTEM: '1',

@@ -7,7 +7,8 @@ import type { Bytes, Snapshot } from '../model/stores.js';
 import { filesystemDirectory, filesystemTar, type SplitTree } from './filesystem.js';
 import { dockerArchive, ociLayout } from './image-archive.js';
 import type { ImageForm } from './image-form.js';
-import { annotationsOf, indexLayout, type ImageSet, type PlatformImage } from './image-index.js';
+import { indexLayout, type ImageSet, type PlatformImage } from './image-index.js';
+import { annotationsOf } from './index-document.js';
 import { layoutDirectory } from './layout-directory.js';
 import { type ArchiveFile, tarOf, writeTo } from './tar-file.js';
 

@@ -72,13 +72,11 @@ export interface MountedTree extends AsyncDisposable {
   readonly root: string;
 }
 
-/** A layer in the making on top of a parent. Not committed = rolled back on dispose. */
-/** An entry as it was written to a layer's directory. Paths and links are latin1. */
-export interface WrittenEntry {
-  readonly path: string;
+/** What a tar says of an entry but for its name. */
+export interface EntryFacts {
   readonly type:
     'file' | 'link' | 'symlink' | 'character-device' | 'block-device' | 'directory' | 'fifo';
-  /** Permission bits. */
+  /** Permission bits, 0 to 0o7777. */
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
@@ -88,6 +86,11 @@ export interface WrittenEntry {
   readonly linkname?: string;
   readonly devmajor?: number;
   readonly devminor?: number;
+}
+
+/** An entry as it was written to a layer's directory. Paths and links are latin1. */
+export interface WrittenEntry extends EntryFacts {
+  readonly path: string;
   /** Whether it may have extended attributes. */
   readonly xattrs?: boolean;
   /** Nothing more is said of it: it may be read before the next is written. */
@@ -107,6 +110,7 @@ export interface LayerLog {
   drop(): void;
 }
 
+/** A layer in the making on top of a parent. Not committed = rolled back on dispose. */
 export interface ActiveLayer extends AsyncDisposable {
   /** The fresh upper directory. */
   readonly upper: string;

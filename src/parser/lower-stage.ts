@@ -1,4 +1,5 @@
 import { canonicalDigest } from '../model/canonical.js';
+import { DEFAULT_PATH } from '../model/container-defaults.js';
 import { BuildError, type SourceRange } from '../model/error.js';
 import type { NamedSource, OpSpec, ResolvedImage, Vertex } from '../model/graph.js';
 import { nearest } from '../model/nearest.js';
@@ -21,8 +22,6 @@ import { type FromInstruction, type Stage, stageNames, type StageNames } from '.
 import { type StageContext, stepTitle } from './step.js';
 import { Variables } from './variables.js';
 import { expandWord } from './words.js';
-
-const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** A file's stages, the ARGs before them, and the rules it is looked at by. */
 export interface LoweredFile {

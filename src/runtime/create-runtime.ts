@@ -2,19 +2,13 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExitStatus, Runtime, StepProcess } from '../model/process.js';
 import type { Scope } from '../model/scope.js';
-import { sys } from '../sys/sys.js';
 import { deviceNodes } from './device-nodes.js';
 import { createLauncher, type Launcher } from './launcher.js';
 import { seccompOf } from './load-seccomp.js';
 import { needsCgroup } from './oci-cgroup.js';
 import { ociJson } from './oci-spec.js';
-import {
-  checkRoot,
-  checkUser,
-  type Prepared,
-  prepareRuntime,
-  type RuntimeOptions,
-} from './prepare.js';
+import { checkRoot, checkUser, type Prepared, type RuntimeOptions } from './prepare.js';
+import { prepareOnce } from './prepare-once.js';
 import { throwRuntimeFailure } from './runtime-failure.js';
 
 export interface StepRuntimeOptions extends RuntimeOptions {
@@ -24,10 +18,10 @@ export interface StepRuntimeOptions extends RuntimeOptions {
 
 /** The first rung: root, overlay, an OCI runtime. Nothing is looked for before the first run. */
 export function createRuntime(options: StepRuntimeOptions): Runtime {
-  let prepared: Promise<Prepared> | undefined;
+  const prepared = prepareOnce(options);
   let launcher: Launcher | undefined;
   const ready = async (): Promise<Ready> => {
-    const made = await (prepared ??= prepareRuntime(options));
+    const made = await prepared.get();
     return { ...made, launcher: (launcher ??= createLauncher(made)) };
   };
   return {
@@ -43,9 +37,7 @@ export function createRuntime(options: StepRuntimeOptions): Runtime {
     [Symbol.asyncDispose]: async () => {
       await launcher?.close();
       launcher = undefined;
-      const made = await prepared?.catch(() => undefined);
-      prepared = undefined;
-      if (made !== undefined) sys().umount(made.dir);
+      await prepared[Symbol.asyncDispose]();
     },
   };
 }

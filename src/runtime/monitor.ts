@@ -6,47 +6,30 @@ import { BuildError } from '../model/error.js';
 import type { ExecSpec, ExitStatus, Monitor, MonitorPlace, ProcessSpec } from '../model/process.js';
 import type { Scope } from '../model/scope.js';
 import { privileges, userNamespaceName } from '../sys/privileges.js';
-import { sys } from '../sys/sys.js';
 import { deviceNodes } from './device-nodes.js';
 import { seccompOf } from './load-seccomp.js';
 import { madeBy, noteMadeBy } from './made-by.js';
 import { needsCgroup } from './oci-cgroup.js';
 import { enterCgroup } from './enter-cgroup.js';
 import { execProcess, ociJson } from './oci-spec.js';
-import {
-  cannot,
-  checkRoot,
-  checkUser,
-  findProgram,
-  type Prepared,
-  prepareRuntime,
-} from './prepare.js';
+import { cannot, checkRoot, checkUser, findProgram, type Prepared } from './prepare.js';
 import type { RuntimeOptions } from './prepare.js';
 import { runChild } from './process.js';
+import { prepareOnce } from './prepare-once.js';
 import { throwRuntimeFailure } from './runtime-failure.js';
 
 const ENVIRONMENT = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
 
 /** conmon: a small process per container that keeps its terminal, its log and its exit code. */
 export function createMonitor(options: RuntimeOptions): Monitor {
-  const prepared = new Map<string, Promise<Prepared>>();
-  const ready = (runtime: string | undefined): Promise<Prepared> => {
-    const found = prepared.get(runtime ?? '') ?? prepareRuntime(options, runtime);
-    prepared.set(runtime ?? '', found);
-    return found;
-  };
+  const prepared = prepareOnce(options);
   return {
     create: async (spec, place) =>
-      create(spec, place, { ...(await ready(place.runtime)), path: options.path }),
-    start: async (id, dir) => control(await ready(madeBy(dir).kind), dir, ['start', id]),
-    exec: async (spec, dir, scope) => exec(await ready(madeBy(dir).kind), spec, { dir, scope }),
-    [Symbol.asyncDispose]: async () => {
-      for (const each of prepared.values()) {
-        const made = await each.catch(() => undefined);
-        if (made !== undefined) sys().umount(made.dir);
-      }
-      prepared.clear();
-    },
+      create(spec, place, { ...(await prepared.get(place.runtime)), path: options.path }),
+    start: async (id, dir) => control(await prepared.get(madeBy(dir).kind), dir, ['start', id]),
+    exec: async (spec, dir, scope) =>
+      exec(await prepared.get(madeBy(dir).kind), spec, { dir, scope }),
+    [Symbol.asyncDispose]: () => prepared[Symbol.asyncDispose](),
   };
 }
 

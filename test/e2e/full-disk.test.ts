@@ -95,6 +95,23 @@ describe('a full disk', () => {
     });
   }
 
+  test('what does not fit is not begun: the bytes needed and those free are said', () => {
+    const zeros = join(world.dir, 'zeros');
+    mkdirSync(zeros);
+    writeFileSync(join(zeros, 'zeros'), Buffer.alloc(64 << 20));
+    writeFileSync(join(zeros, 'Dockerfile'), 'FROM bb\nCOPY zeros /zeros\n');
+    world.ok('build', '-q', '-t', 'zeros', zeros);
+    world.ok('save', '-o', join(world.dir, 'zeros.tar'), 'zeros');
+    const root = join(tiny, 'store');
+    assert.equal(withRoot(root, 'load', '-i', join(world.dir, 'zeros.tar')).status, 0);
+    assert.match(
+      withRoot(root, 'run', '--rm', 'zeros', 'true').stderr,
+      /^ERROR: no space left on \S+: a file of layer sha256:[0-9a-f]{64} needs at least 67\d{6} bytes, \d+ bytes are free\n\nhint: /,
+    );
+    assert.deepEqual(readdirSync(join(root, 'tmp')), []);
+    spawnSync('rm', ['-rf', root]);
+  });
+
   test('a store that cannot be made, on a read-only filesystem, or of a newer stave', () => {
     const readonly = join(world.dir, 'readonly');
     mkdirSync(readonly);

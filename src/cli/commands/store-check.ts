@@ -1,0 +1,46 @@
+import type { Checked } from '../../model/store-problem.js';
+import { checkStore } from '../../store-check.js';
+import { openWorkshop } from '../../workshop.js';
+import { type Command, say } from '../command.js';
+
+export const storeCheckCommand: Command = {
+  names: ['store check'],
+  usage: '[OPTIONS]',
+  summary: 'Look whether everything in the store is as it was written',
+  flags: [
+    { name: 'format', kind: 'text', value: 'FORMAT', help: 'text (default) or json' },
+    { name: 'full', kind: 'bool', help: 'Read every byte of every layer, too' },
+    {
+      name: 'repair',
+      kind: 'bool',
+      help: 'Take out what is unusable, so that it is pulled or built anew',
+    },
+  ],
+  run: async ({ flags, env, stdout }) => {
+    const repair = flags.bool('repair');
+    await using workshop = openWorkshop(undefined, env);
+    const found = await checkStore({ full: flags.bool('full'), repair }, workshop);
+    const text =
+      flags.text('format') === 'json' ? `${JSON.stringify(found)}\n` : report(found, repair);
+    say(stdout, text);
+    const left = found.flatMap(({ problems }) => problems).filter(({ fix }) => !repair || !fix);
+    return left.length === 0 ? 0 : 1;
+  },
+};
+
+const WIDTH = 12;
+
+function report(found: readonly Checked[], repair: boolean): string {
+  const lines = found.map(({ kind, count, problems }) => {
+    const bad = problems.length === 0 ? '' : `, ${String(problems.length)} bad`;
+    return `${kind.padEnd(WIDTH)}${String(count)}${bad}`;
+  });
+  const problems = found
+    .flatMap((checked) => checked.problems)
+    .flatMap(({ what, problem, remedy, fix }) => [
+      '',
+      `${what}: ${problem}`,
+      `${repair && fix !== undefined ? 'repaired; ' : ''}remedy: ${remedy}`,
+    ]);
+  return `${[...lines, ...problems].join('\n')}\n`;
+}
