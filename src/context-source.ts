@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { createReadStream, mkdirSync, realpathSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { createReadStream, mkdirSync, readdirSync, realpathSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import type { RemoteSources } from './executor/remote-sources.js';
 import { collectInput } from './input-file.js';
 import { internalVertex } from './internal-vertex.js';
 import { BuildError } from './model/error.js';
 import { type GitReference, parseGitReference } from './model/git-reference.js';
+import { nearest } from './model/nearest.js';
 import { redactUrls } from './model/redact-urls.js';
 import type { Scope } from './model/scope.js';
 import type { Bytes } from './model/stores.js';
@@ -54,7 +55,24 @@ export async function openContextSource(
     stat === undefined
       ? `unable to prepare context: path ${quoted} not found`
       : `unable to prepare context: ${quoted} is not a directory`,
+    { hint: contextHint(context) },
   );
+}
+
+function contextHint(context: string): string {
+  const parent = dirname(context);
+  let names: string[] = [];
+  try {
+    names = readdirSync(parent, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => name);
+  } catch {
+    // The directory above is not there either: nothing is near.
+  }
+  const near = nearest(basename(context), names);
+  return near === undefined
+    ? 'a context is a directory, a URL of a tar or a git repository, or - for stdin'
+    : `did you mean ${join(parent, near)}?`;
 }
 
 /** A tar, compressed or not, is the context; any other text is a Dockerfile. */

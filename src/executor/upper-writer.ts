@@ -336,7 +336,9 @@ function parentOf(path: string): string {
 }
 
 function notADirectory(path: string): BuildError {
-  return new BuildError('syntax', `cannot copy to non-directory: /${toText(path)}`);
+  return new BuildError('syntax', `cannot copy to non-directory: /${toText(path)}`, {
+    hint: 'a directory needs one to be copied to: choose another destination, or remove the file in a step before',
+  });
 }
 
 /** Stored in an image layer, the name would be read as the deletion of another. */

@@ -31,7 +31,8 @@ export function parseReference(text: string): Reference {
   if (tag !== undefined && !TAG.test(tag)) throw invalid(text, `its tag "${tag}" is not allowed`);
   const { domain, path } = splitDomain(tagged ? named.slice(0, colon) : named);
   if (!DOMAIN.test(domain)) throw invalid(text, `its registry "${domain}" is not a host name`);
-  if (path !== path.toLowerCase()) throw invalid(text, 'repository name must be lowercase');
+  if (path !== path.toLowerCase())
+    throw invalid(text, 'repository name must be lowercase', lowerCase(text, path));
   if (!PATH.test(path) || path.length > 255) throw invalid(text, 'its repository is not allowed');
   const shown = tag ?? (digest === undefined ? 'latest' : undefined);
   return {
@@ -73,6 +74,15 @@ function suffix(reference: Reference): string {
   return reference.digest === undefined ? tag : `${tag}@${reference.digest}`;
 }
 
-function invalid(text: string, why: string): BuildError {
-  return new BuildError('syntax', `invalid reference format: ${JSON.stringify(text)}: ${why}`);
+/** The same name as it could be. */
+function lowerCase(text: string, path: string): string | undefined {
+  const lower = path.toLowerCase();
+  return PATH.test(lower)
+    ? `write ${text.replace(path.replace(/^library\//, ''), (name) => name.toLowerCase())}`
+    : undefined;
+}
+
+function invalid(text: string, why: string, hint?: string): BuildError {
+  const message = `invalid reference format: ${JSON.stringify(text)}: ${why}`;
+  return new BuildError('syntax', message, hint === undefined ? {} : { hint });
 }

@@ -363,6 +363,7 @@ export class Lowering {
     if (index !== undefined && index > current.index) {
       throw new Problem(
         `cannot copy from stage ${JSON.stringify(from)}, it needs to be defined before current stage ${JSON.stringify(current.name ?? String(current.index))}`,
+        { hint: `move stage ${from} above line ${String(current.from.range.startLine)}` },
       );
     }
     if (index !== undefined) return (await this.stage(index)).vertex;

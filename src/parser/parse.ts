@@ -75,12 +75,15 @@ function bytesOf(line: string): number {
   return Buffer.byteLength(line) + 1;
 }
 
+const BEGIN = { hint: 'a stage begins with FROM image' };
+
 function checkShape(text: string, instructions: readonly Instruction[], report: Report): void {
-  if (text.trim() === '') report(new Problem('the Dockerfile cannot be empty'), 1, 1);
-  else if (instructions.length === 0) report(new Problem('file with no instructions'), 1, 1);
+  if (text.trim() === '') report(new Problem('the Dockerfile cannot be empty', BEGIN), 1, 1);
+  else if (instructions.length === 0) report(new Problem('file with no instructions', BEGIN), 1, 1);
   else {
     const first = instructions.find((instruction) => instruction.kind !== 'arg');
-    if (first === undefined) report(new Problem('dockerfile contains no stages to build'), 1, 1);
+    if (first === undefined)
+      report(new Problem('dockerfile contains no stages to build', BEGIN), 1, 1);
     else if (first.kind !== 'from') {
       const problem = new Problem('no build stage in current context', {
         hint: 'begin with FROM; only ARG may come before it',

@@ -193,7 +193,9 @@ class Lexer {
     }
     if (nullIsUnset || !'#%/'.includes(modifier)) {
       const written = first + (nullIsUnset ? modifier : '');
-      throw new Problem(`unsupported modifier (${written}) in substitution`);
+      throw new Problem(`unsupported modifier (${written}) in substitution`, {
+        hint: 'known are :- - :+ + :? ? # ## % %% / //, as in a shell',
+      });
     }
     if (modifier === '/') return this.#replaced(name, value);
     const word = this.#until('}', true);

@@ -108,7 +108,7 @@ function tunnels(undici: typeof Undici, origin: URL, options: object): Undici.Di
   const connect = open as (wanted: Wanted) => Promise<Undici.Dispatcher.ConnectData>;
   const tunnel = async (wanted: Wanted) => {
     const answer = await connect(wanted).catch((error: unknown) => {
-      throw proxyFailure(origin, error);
+      throw proxyFailure(origin, wanted.path, error);
     });
     if (answer.statusCode === 200) return answer;
     answer.socket.on('error', () => undefined).destroy();
@@ -117,19 +117,17 @@ function tunnels(undici: typeof Undici, origin: URL, options: object): Undici.Di
   return Object.assign(pool, { connect: tunnel });
 }
 
-function proxyFailure(proxy: URL, error: unknown): Error {
-  const closed = hasCode(error, 'UND_ERR_SOCKET');
-  const silent = hasCode(error, 'UND_ERR_HEADERS_TIMEOUT');
+function proxyFailure(proxy: URL, target: string, error: unknown): Error {
   const cause = error instanceof Error ? error.message : String(error);
-  const why = closed ? 'closed the connection' : silent ? 'does not answer' : cause;
-  return new BuildError(
-    'registry',
-    `proxy ${proxy.host} ${closed || silent ? '' : 'cannot be reached: '}${why}`,
-    {
-      hint: 'is HTTPS_PROXY right? NO_PROXY names hosts that are asked directly',
-      cause: error,
-    },
-  );
+  const why = hasCode(error, 'UND_ERR_SOCKET')
+    ? 'closed the connection'
+    : hasCode(error, 'UND_ERR_HEADERS_TIMEOUT')
+      ? 'does not answer'
+      : `cannot be reached: ${cause}`;
+  return new BuildError('registry', `proxy ${proxy.host}, asked for ${target}, ${why}`, {
+    hint: 'is HTTPS_PROXY right? NO_PROXY names hosts that are asked directly',
+    cause: error,
+  });
 }
 
 function proxyRefusal(proxy: URL, target: string, status: number): BuildError {
@@ -139,7 +137,7 @@ function proxyRefusal(proxy: URL, target: string, status: number): BuildError {
       : 'does the proxy allow this host? NO_PROXY names hosts that are asked directly';
   return new BuildError(
     'registry',
-    `proxy ${proxy.host} answers with status ${String(status)} when asked for ${target}`,
+    `proxy ${proxy.host}, asked for ${target}, answers with status ${String(status)}`,
     { hint },
   );
 }

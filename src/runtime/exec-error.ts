@@ -6,7 +6,9 @@ export function programNotFound(program: string): BuildError {
     ? 'no such file or directory'
     : 'executable file not found in $PATH';
   return new BuildError('not-found', `exec: ${JSON.stringify(program)}: ${why}`, {
-    hint: 'is it installed in the image, and is it spelled right?',
+    hint: /^\/bin\/(?:ba)?sh$/.test(program)
+      ? 'the image has no such shell; the JSON form needs none: ["program", "argument"]'
+      : 'is it installed in the image, and is it spelled right?',
   });
 }
 

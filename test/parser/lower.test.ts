@@ -115,7 +115,7 @@ target 6
         '1: unknown instruction: NOPE',
         '1: onbuild trigger should be a single expression: RUN a',
         "1: FROM isn't allowed as an ONBUILD trigger",
-        '1: cannot copy from stage "later", it needs to be defined before current stage "b"',
+        '1: cannot copy from stage "later", it needs to be defined before current stage "b" (move stage later above line 1)',
       ],
     );
   });
@@ -320,7 +320,7 @@ COPY --from=last / /`;
       '6: invalid containerPort: x (write 80, 80/tcp or 8000-8010/udp)',
       '8: no stage "biuld" (did you mean --from=build?)',
       '10: circular dependency detected on stage: stage',
-      '11: cannot copy from stage "last", it needs to be defined before current stage "stage"',
+      '11: cannot copy from stage "last", it needs to be defined before current stage "stage" (move stage last above line 7)',
       '12: invalid stage index 7: stages are counted from 0, the last is 3',
       '13: base name (${NO}) should not be blank (put ARG NO=image before the first FROM)',
     ]);

@@ -85,7 +85,7 @@ async function ask(proxy: string, url: string): Promise<HttpResponse> {
 describe('a proxy that refuses', () => {
   const line = (text: string) => (socket: Socket) => void socket.write(text);
   for (const [name, answer, message] of [
-    ['502', line('HTTP/1.1 502 Bad Gateway\r\n\r\n'), /answers with status 502 when asked for/],
+    ['502', line('HTTP/1.1 502 Bad Gateway\r\n\r\n'), /answers with status 502$/],
     ['403', line('HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno'), /answers with status 403/],
     ['407', line('HTTP/1.1 407 Who\r\nContent-Length: 0\r\n\r\n'), /answers with status 407/],
     ['a closed connection', (socket: Socket) => socket.end(), /closed the connection$/],
@@ -98,7 +98,10 @@ describe('a proxy that refuses', () => {
       await using proxy = await badProxy(answer);
       await assert.rejects(ask(proxy.host, 'https://host.invalid/x'), (error: Error) => {
         assert.match(error.message, message);
-        assert.ok(error.message.startsWith(`proxy ${proxy.host} `), error.message);
+        assert.ok(
+          error.message.startsWith(`proxy ${proxy.host}, asked for host.invalid:443, `),
+          error.message,
+        );
         assert.ok('hint' in error && String(error.hint).includes('_PROXY'));
         return true;
       });
