@@ -1,5 +1,6 @@
 import { loadArchive, type LoadedImage } from './exporter/load.js';
 import { saveImages } from './exporter/save-images.js';
+import { imageHappening } from './model/engine-event.js';
 import { blobSource } from './image-source.js';
 import type { Digest } from './model/digest.js';
 import { canonicalName, parseReference } from './model/reference.js';
@@ -23,15 +24,18 @@ export async function saveArchive(
   });
   const layers = { store: workshop.store, fetch: sourceOfAll(images, workshop) };
   await saveImages(images, { type: 'oci', dest }, layers, scope);
+  workshop.tell(...images.map((image) => imageHappening('save', image)));
 }
 
 /** Takes in the images of an archive: an OCI layout or docker's, compressed or not. */
-export function loadImages(
+export async function loadImages(
   input: string | NodeJS.ReadStream,
-  { store, platform }: Workshop,
+  { store, platform, tell }: Workshop,
   scope: Scope,
 ): Promise<readonly LoadedImage[]> {
-  return loadArchive(input, { store, platform }, scope);
+  const loaded = await loadArchive(input, { store, platform }, scope);
+  tell(...loaded.map(({ id }) => imageHappening('load', store.images.find(id))));
+  return loaded;
 }
 
 /** A layer that is no longer here comes again from the registry its own image came from. */

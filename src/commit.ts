@@ -7,7 +7,7 @@ import type { ContainerState } from './model/container.js';
 import type { Digest } from './model/digest.js';
 import { BuildError } from './model/error.js';
 import { type Descriptor, type ImageConfig, type Manifest, MediaType } from './model/oci.js';
-import { parseReference, type Reference } from './model/reference.js';
+import { familiarName, parseReference, type Reference } from './model/reference.js';
 import type { Scope } from './model/scope.js';
 import type { LayerMeta, Snapshot } from './model/stores.js';
 import { sys } from './sys/sys.js';
@@ -49,7 +49,13 @@ export async function commitContainer(
   const base = readBase(state, workshop);
   const now = new Date(workshop.now()).toISOString();
   const image = imageConfig({ base: base.config, config, state, layer, options, now });
-  return publish({ image, base: base.document, layer, name }, workshop, scope);
+  const id = await publish({ image, base: base.document, layer, name }, workshop, scope);
+  const imageRef = name === undefined ? '' : familiarName(name);
+  const { tell, containers } = workshop;
+  if (name !== undefined)
+    tell({ type: 'image', action: 'tag', id, attributes: { ...config.Labels, name: imageRef } });
+  containers.tell(state, 'commit', { comment: options.message ?? '', imageID: id, imageRef });
+  return id;
 }
 
 /** The layers of a container's image. Throws BuildError `store` when one is gone. */

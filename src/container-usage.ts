@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { processesOf } from './container/freeze.js';
+import { refuseRestarting } from './container/pause-container.js';
 import { listProcesses, type ProcessTable } from './container/top.js';
 import { type Usage, usageOf } from './container/usage.js';
 import { notRunning } from './container/container-signals.js';
@@ -12,9 +13,12 @@ export function containerProcesses(
   options: readonly string[],
   { containers }: Workshop,
 ): ProcessTable {
-  const { id, pid } = containers.find(name);
+  const state = containers.find(name);
+  refuseRestarting(state);
+  const { id, pid } = state;
   const pids = containers.isRunning(id) ? processesOf(pid) : [];
   if (pids.length === 0) throw notRunning(id);
+  containers.tell(state, 'top');
   return listProcesses(pids, options);
 }
 

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { adaptHost } from './container/adapt-host.js';
 import { attach as attachTo, type AttachEnd, type AttachStreams } from './container/attach.js';
 import {
@@ -66,12 +67,14 @@ export async function createFromImage(
   const asked = { ...DEFAULT_HOST_CONFIG, ...given };
   const { host, warnings } = adaptHost(asked, { ...workshop, machine });
   for (const warning of warnings) say(`WARNING: ${warning}`);
-  return createContainer(
+  const state = await createContainer(
     { ...options, host },
     { ...from, config: image.config.config ?? {} },
     { ...workshop, endpoints },
     forever,
   );
+  workshop.containers.tell(state, 'create');
+  return state;
 }
 
 export interface AttachRequest {
@@ -108,6 +111,7 @@ export async function runAttached(
       const { terminal } = state;
       routeSignals(terminal, request, pid);
       pumping = attachTo(bundle, { ...request, terminal }).pump();
+      containers.tell(state, 'attach');
       pumping.catch(() => undefined); // Awaited below, unless the start failed.
     },
   });
@@ -138,6 +142,7 @@ export async function attachContainer(
   using _kept = containers.keep(state.id);
   const { terminal } = state;
   routeSignals(terminal, request, state.pid);
+  containers.tell(state, 'attach');
   const options = { ...request, terminal, redraw: true };
   const attachment = attachTo(containers.path(state.id, 'bundle'), options);
   return await follow(state.id, attachment.pump(), workshop);
@@ -148,7 +153,10 @@ async function follow(
   pumping: Promise<AttachEnd>,
   { containers }: Workshop,
 ): Promise<number | undefined> {
-  if ((await pumping) === 'detached') return undefined;
+  if ((await pumping) === 'detached') {
+    containers.tell(containers.find(id), 'detach');
+    return undefined;
+  }
   await containers.waitForEnd(id, forever.signal);
   return exitCodeNow(id, containers);
 }
@@ -206,7 +214,22 @@ export async function stop(
     timeoutMs: wait,
     ...(signal === undefined ? {} : { signal: signalNumber(signal) }),
   };
+  const runs = containers.isRunning(state.id);
   await stopContainer(state, options, containers);
+  const ended = runs ? containers.read(state.id) : undefined;
+  if (ended !== undefined) containers.tell(ended, 'stop');
+}
+
+/** Stops a container, if it runs, and starts it. */
+export async function restart(
+  name: string,
+  options: StopOptions,
+  workshop: Workshop,
+): Promise<void> {
+  await stop(name, options, workshop);
+  const state = workshop.containers.find(name);
+  await startContainer(state, workshop);
+  workshop.containers.tell(state, 'restart');
 }
 
 /** Stops a container's processes where they are. Throws BuildError `conflict` in docker's words. */
@@ -245,7 +268,9 @@ export async function waitForExit(
 export function rename(name: string, to: string, { containers }: Workshop): void {
   const state = containers.find(name);
   checkName(to, new Map(containers.list().map((other) => [other.name, other.id])));
-  containers.save({ ...state, name: to });
+  const renamed = { ...state, name: to };
+  containers.save(renamed);
+  containers.tell(renamed, 'rename', { oldName: `/${state.name}` });
 }
 
 /** Changes limits, of a running container at once. Gives what this machine cannot enforce. */
@@ -332,7 +357,14 @@ export async function exec(
   refusePaused(state, `Container ${name} is paused, unpause the container before exec`);
   const snapshot = await openLayers(state, workshop);
   const scope = options.terminal ? untilHangup() : forever;
-  return execInContainer(state, options, { ...workshop, snapshot }, scope);
+  const { tell } = workshop.containers;
+  const execID = randomBytes(32).toString('hex');
+  const line = options.command.join(' ');
+  tell(state, `exec_create: ${line}`, { execID });
+  tell(state, `exec_start: ${line}`, { execID });
+  const exit = await execInContainer(state, options, { ...workshop, snapshot }, scope);
+  if (!options.detach) tell(state, 'exec_die', { execID, exitCode: String(exit.code) });
+  return exit;
 }
 
 /** Of a terminal that is gone the runtime would never hear: it and what it started go too. */

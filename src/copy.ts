@@ -78,6 +78,8 @@ async function copyOut(
 ): Promise<Copied | undefined> {
   const target = to === '-' ? undefined : targetHere(to);
   await using root = await openFor(inside.container, false, workshop);
+  const { containers } = workshop;
+  containers.tell(containers.find(inside.container), 'archive-path');
   using source = sourceInside(root, inside.path, { container: inside.container, follow });
   const walk = { hidden: root.hidden, signal: scope.signal };
   if (target === undefined) {
@@ -109,6 +111,8 @@ async function copyInto(
   { signal }: Scope,
 ): Promise<Copied> {
   await using root = await openFor(container, true, workshop);
+  const { containers } = workshop;
+  containers.tell(containers.find(container), 'extract-to-dir');
   const target = targetInside(root, path);
   const meter = { transferred: 0 };
   const owner = archive ? await ownerFor(container, workshop) : undefined;
@@ -139,6 +143,7 @@ export async function exportContainer(
   const { hidden } = root;
   const options = { as: '', hidden, oneFilesystem: true, bare: true, signal: scope.signal };
   await writeTo(dest, treeTar(root.fd, '.', options), scope);
+  workshop.containers.tell(state, 'export');
 }
 
 function tarOf(

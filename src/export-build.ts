@@ -7,7 +7,7 @@ import { BuildError } from './model/error.js';
 import type { BuildPlan, Vertex } from './model/graph.js';
 import { type Descriptor, MediaType, type Platform } from './model/oci.js';
 import { choosePlatform } from './model/platform.js';
-import { canonicalName, parseReference, type Reference } from './model/reference.js';
+import { canonicalName, familiarName, parseReference, type Reference } from './model/reference.js';
 import type { Scope } from './model/scope.js';
 import type { Snapshot } from './model/stores.js';
 import type { Workshop } from './workshop.js';
@@ -143,9 +143,12 @@ async function storeIndex(set: Built, { store }: Workshop, scope: Scope): Promis
 }
 
 /** Names come last: they never mean something that is not whole. */
-function name(root: Descriptor, tags: readonly Reference[], { store }: Workshop): void {
+function name(root: Descriptor, tags: readonly Reference[], { store, tell }: Workshop): void {
   for (const tag of tags) {
-    if (store.images.resolve(tag)?.digest !== root.digest) store.images.tag(tag, root);
+    if (store.images.resolve(tag)?.digest === root.digest) continue;
+    store.images.tag(tag, root);
+    const named = familiarName(tag);
+    tell({ type: 'image', action: 'tag', id: root.digest, attributes: { name: named } });
   }
   if (tags.length === 0) store.images.keep(root);
 }

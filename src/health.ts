@@ -53,6 +53,7 @@ export async function probe(
     if (!lives(containers.read(id), started, containers)) return '';
     health = healthAfter(before, result, { check, sinceStartNs });
     saveHealth(dir, health);
+    if (health.Status !== before.Status) containers.tell(state, `health_status: ${health.Status}`);
   }
   const since = (now() - Date.parse(started)) * 1e6;
   return seconds(pauseBeforeProbe(check, health, since));

@@ -1,5 +1,6 @@
 import type { StoredImage } from './model/stored-image.js';
 import type { Digest } from './model/digest.js';
+import { imageHappening } from './model/engine-event.js';
 import type { HistoryEntry } from './model/oci.js';
 import { familiarName, familiarRepository, parseReference } from './model/reference.js';
 import type { Workshop } from './workshop.js';
@@ -79,11 +80,12 @@ function withAbsentFields(config: object): Record<string, unknown> {
   return shown;
 }
 
-export function tagImage(source: string, target: string, { store }: Workshop): void {
+export function tagImage(source: string, target: string, { store, tell }: Workshop): void {
   const image = store.images.find(source);
   const name = parseReference(target);
   const inRepository = image.pulled.some(
     (each) => familiarRepository(each) === familiarRepository(name),
   );
   store.images.tag(name, image.root, inRepository ? 'registry' : undefined);
+  tell(imageHappening('tag', image, familiarName(name)));
 }

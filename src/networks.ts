@@ -1,4 +1,5 @@
 import type { ContainerState } from './model/container.js';
+import { type Happening, pruned } from './model/engine-event.js';
 import { BuildError } from './model/error.js';
 import { dnsNames, type EndpointConfig, type Network } from './model/network.js';
 import { createNetwork as create, type NetworkOptions } from './network/create-network.js';
@@ -16,15 +17,28 @@ export function listNetworks({ networks }: Workshop): readonly Network[] {
 
 export async function createNetwork(
   options: NetworkOptions,
-  { networks }: Workshop,
+  { networks, tell }: Workshop,
 ): Promise<Network> {
   const { room } = networks();
   await using _lock = await room.lock(forever);
-  return create(options, room);
+  const network = create(options, room);
+  tell(happening('create', network));
+  return network;
 }
 
-export function removeNetwork(name: string, { networks }: Workshop): Promise<Network> {
-  return remove(name, networks().room, forever);
+export async function removeNetwork(name: string, { networks, tell }: Workshop): Promise<Network> {
+  const network = await remove(name, networks().room, forever);
+  tell(happening('destroy', network));
+  return network;
+}
+
+function happening(
+  action: string,
+  { id, name, driver }: Pick<Network, 'id' | 'name' | 'driver'>,
+  container?: string,
+): Happening {
+  const attributes = { ...(container === undefined ? {} : { container }), name, type: driver };
+  return { type: 'network', action, id, attributes };
 }
 
 /** Removes the networks that nobody runs in, but the predefined ones, and gives their names; with `dryRun` only those. */
@@ -38,10 +52,13 @@ export async function pruneNetworks(
     (network) => !isPredefined(network.name) && !isUsed(network, workshop) && wanted(network),
   );
   const removed: string[] = [];
-  for (const { id, name } of unused) {
-    if (!dryRun) await remove(id, room, forever);
-    removed.push(name);
+  for (const network of unused) {
+    removed.push(network.name);
+    if (dryRun) continue;
+    await remove(network.id, room, forever);
+    workshop.tell(happening('destroy', network));
   }
+  if (!dryRun) workshop.tell(pruned('network', 0));
   return removed;
 }
 
@@ -141,6 +158,7 @@ export async function connectNetwork(
     await networks().connect({ container: id, name, pid, endpoint: named }, forever);
   }
   save({ ...state, endpoints: [...state.endpoints, endpoint] }, workshop);
+  workshop.tell(happening('connect', network, state.id));
 }
 
 function checkConnect(network: Network, state: ContainerState): void {
@@ -182,6 +200,7 @@ export async function disconnectNetwork(
   if (containers.isRunning(id))
     await networks().disconnect({ container: id, pid, network: network.id }, forever);
   save({ ...state, endpoints: rest }, workshop);
+  workshop.tell(happening('disconnect', { driver: 'bridge', ...network }, id));
 }
 
 function goneOr(name: string, { endpoints }: ContainerState, { networks }: Workshop) {

@@ -3,6 +3,7 @@ import { cacheEntries, removeEntries, type Roots } from './cache/collect.js';
 import { directorySize } from './cache/directory-size.js';
 import { lockFile } from './cache/lock-file.js';
 import { pruneRecords } from './cache/prune-records.js';
+import { pruned } from './model/engine-event.js';
 import { type CacheFacts, cacheFilter } from './model/cache-filter.js';
 import { type CacheBudget, keepBytes } from './model/keep-bytes.js';
 import type { Pruned } from './prune.js';
@@ -55,10 +56,12 @@ export async function pruneCache(options: CachePruneOptions, workshop: Workshop)
   const forgets = (used: number): boolean =>
     used <= oldest && goes({ id: '', type: 'internal', description: '', used, inUse: false });
   const bytes = await pruneRecords(store, forgets);
-  return summary(
+  const done = summary(
     going.filter(({ id }) => gone.has(id)),
     bytes,
   );
+  workshop.tell(pruned('builder', done.bytes));
+  return done;
 }
 
 function summary(items: readonly Item[], more: number): Pruned {

@@ -1,7 +1,8 @@
 import { type CacheEntry, cacheEntries, removeEntries, type Roots } from './cache/collect.js';
 import { directorySize } from './cache/directory-size.js';
 import { removeContainer } from './container/remove-container.js';
-import type { ContainerState } from './model/container.js';
+import { isUp } from './model/container.js';
+import { imageHappening, pruned } from './model/engine-event.js';
 import { BuildError } from './model/error.js';
 import { type Filters, matchLabels } from './model/filters.js';
 import { timeOrAgo } from './model/go-duration.js';
@@ -61,11 +62,8 @@ export async function pruneContainers(
     bytes += size;
     lines.push(state.id);
   }
+  if (!dryRun) workshop.tell(pruned('container', bytes));
   return { lines, bytes };
-}
-
-function isUp({ status }: ContainerState): boolean {
-  return status === 'running' || status === 'paused';
 }
 
 export interface ImagePruneOptions extends PruneOptions {
@@ -94,17 +92,23 @@ export async function pruneImages(
     `deleted: ${id}`,
   ]);
   const roots = (): Roots => rootsAfter(going, options, workshop);
-  if (lines.length === 0) return { lines, bytes: 0, roots, freed: [] };
+  if (lines.length === 0) {
+    if (!options.dryRun) workshop.tell(pruned('image', 0));
+    return { lines, bytes: 0, roots, freed: [] };
+  }
   const before = needed(workshop);
   if (options.dryRun) {
     const would = unneeded(before, roots(), workshop);
     return { lines, bytes: sumOf(would), roots, freed: would.map(({ id }) => id) };
   }
-  for (const { references, root } of going) {
-    for (const reference of references) store.images.untag(reference);
-    store.images.forget(root.digest);
+  for (const image of going) {
+    const untagged = image.references.map(() => imageHappening('untag', image));
+    for (const reference of image.references) store.images.untag(reference);
+    store.images.forget(image.root.digest);
+    workshop.tell(...untagged, imageHappening('delete', image));
   }
   const gone = await removeUnneeded(before, workshop);
+  workshop.tell(pruned('image', sumOf(gone)));
   return { lines, bytes: sumOf(gone), roots, freed: gone.map(({ id }) => id) };
 }
 

@@ -3,7 +3,12 @@ import { openImage } from './image-source.js';
 import type { ResolvedImage } from './model/graph.js';
 import { shortId } from './model/digest.js';
 import type { Platform } from './model/oci.js';
-import { canonicalName, familiarName, parseReference } from './model/reference.js';
+import {
+  canonicalName,
+  familiarName,
+  familiarRepository,
+  parseReference,
+} from './model/reference.js';
 import type { Scope } from './model/scope.js';
 import type { Workshop } from './workshop.js';
 
@@ -38,6 +43,8 @@ export async function pullImage(
   const tell = known.has(id) ? () => undefined : say;
   await pullLayers(image, { workshop, signal, say: tell });
   images.tag(reference, root, 'registry'); // Last: a name never means something that is not whole.
+  const attributes = { ...image.config.config?.Labels, name: familiarRepository(reference) };
+  workshop.tell({ type: 'image', action: 'pull', id: familiarName(reference), attributes });
   say(`Digest: ${root.digest}`);
   const status = before === root.digest ? 'Image is up to date' : 'Downloaded newer image';
   say(`Status: ${status} for ${familiarName(reference)}`);

@@ -1,4 +1,5 @@
 import { type Digest, shortId } from './model/digest.js';
+import { imageHappening } from './model/engine-event.js';
 import { BuildError } from './model/error.js';
 import {
   canonicalName,
@@ -25,11 +26,15 @@ export function removeImage(text: string, force: boolean, workshop: Workshop): s
   if (use !== undefined) refuseInUse(image.id, use, { name: byId ? undefined : text, force });
   // Forced away from under a container that runs, the image stays without a name.
   const stays = use?.running === true;
-  for (const reference of going) images.untag(reference);
+  for (const reference of going) {
+    images.untag(reference);
+    workshop.tell(imageHappening('untag', image));
+  }
   if (stays) images.keep(image.root);
   const lines = untagged(going, image);
   if (!last || stays) return lines;
   images.forget(image.root.digest);
+  workshop.tell(imageHappening('delete', image));
   return [...lines, `Deleted: ${image.id}`];
 }
 

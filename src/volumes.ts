@@ -1,5 +1,6 @@
 import { directorySize } from './cache/directory-size.js';
 import type { ContainerState } from './model/container.js';
+import { pruned } from './model/engine-event.js';
 import { BuildError } from './model/error.js';
 import { type Volume, volumesOf } from './model/volume.js';
 import type { Workshop } from './workshop.js';
@@ -87,7 +88,7 @@ export interface VolumePruneOptions {
 /** Removes those of the volumes wanted that no container has. */
 export async function pruneVolumes(
   wanted: (volume: Volume) => boolean,
-  { containers, volumes: open }: Workshop,
+  { containers, volumes: open, tell }: Workshop,
   { dryRun = false, without = [] }: VolumePruneOptions = {},
 ): Promise<PrunedVolumes> {
   const volumes = open();
@@ -100,5 +101,6 @@ export async function pruneVolumes(
     bytes += directorySize(volumes.path(name));
     if (!dryRun) volumes.remove(name);
   }
+  if (!dryRun) tell(pruned('volume', bytes));
   return { removed: gone.map(({ name }) => name), bytes };
 }

@@ -1,8 +1,10 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { createJournal, type Journal } from './cache/journal.js';
 import { openStore, type Store } from './cache/store.js';
 import { storeRoot } from './cache/store-root.js';
 import { type ContainerStore, createContainerStore } from './container/container-store.js';
+import { type ContainerTeller, containerHappenings, type Happening } from './model/engine-event.js';
 import { createVolumeStore, type VolumeStore } from './container/volume-store.js';
 import type { Monitor, Runtime } from './model/process.js';
 import { createNetworks, type Networks } from './network/networks.js';
@@ -18,6 +20,10 @@ export interface Workshop extends AsyncDisposable {
   /** Runs containers that outlive this process. */
   readonly monitor: () => Promise<Monitor>;
   readonly containers: ContainerStore;
+  /** Of what happened. */
+  readonly journal: Journal;
+  /** Something happened to an object of the store. */
+  readonly tell: (...happenings: readonly Happening[]) => void;
   readonly volumes: () => VolumeStore;
   /** Of containers, and what those have on the host. */
   readonly networks: () => Networks;
@@ -40,7 +46,6 @@ export function openWorkshop(root: string | undefined, env: NodeJS.ProcessEnv): 
       root: root ?? storeRoot(env, isRootless(env) ? ORDINARY : uid, home),
       now: () => new Date(now()),
     }));
-  let containers: ContainerStore | undefined;
   const temporary = async (): Promise<string> => (await store().lease()).dir;
   const cacheDir = join(env['XDG_CACHE_HOME'] ?? join(home, '.cache'), 'stave');
   const path = env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin';
@@ -55,8 +60,61 @@ export function openWorkshop(root: string | undefined, env: NodeJS.ProcessEnv): 
     const { createMonitor } = await import('./runtime/monitor.js');
     return createMonitor(options);
   };
+  const rooms = objectRooms(store, { now, path });
+  return {
+    get store() {
+      return store();
+    },
+    runtime: () => (runtime ??= makeRuntime()),
+    monitor: () => (monitor ??= makeMonitor()),
+    get containers() {
+      return rooms.containers();
+    },
+    get journal() {
+      return rooms.journal();
+    },
+    tell: (...happenings) => {
+      rooms.tell(happenings);
+    },
+    volumes: rooms.volumes,
+    networks: rooms.networks,
+    platform: hostPlatform(),
+    env,
+    home,
+    cacheDir,
+    now,
+    async [Symbol.asyncDispose]() {
+      if (rooms.touchedContainers()) await rooms.networks().sweep();
+      await (await runtime)?.[Symbol.asyncDispose]();
+      await (await monitor)?.[Symbol.asyncDispose]();
+      await opened?.[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Stores of what lives beside images; each change in them is told in the journal. */
+function objectRooms(
+  store: () => Store,
+  { now, path }: { readonly now: () => number; readonly path: string },
+) {
+  let containers: ContainerStore | undefined;
+  const openJournal = (): Journal => createJournal(store().path('events'));
+  const tell = (happenings: readonly Happening[], timeMs = now()): void => {
+    const timeUs = Math.round(timeMs * 1000);
+    openJournal().append(happenings.map((happening) => ({ ...happening, timeUs })));
+  };
+  const tellContainer: ContainerTeller = (state, action, more = {}, timeMs = now()) => {
+    const named = (id: string): string => networkName(id, openNetworks());
+    tell(containerHappenings(state, { action, more }, named), timeMs);
+  };
+  const openVolumes = (): VolumeStore =>
+    createVolumeStore(store().path('volumes'), now, (id, action) => {
+      tell([{ type: 'volume', action, id, attributes: { driver: 'local' } }]);
+    });
   const openContainers = (): ContainerStore =>
-    (containers ??= createContainerStore(store().path('containers'), now));
+    (containers ??= createContainerStore(store().path('containers'), {
+      ...{ now, volumes: openVolumes(), tell: tellContainer },
+    }));
   let networks: Networks | undefined;
   const openNetworks = (): Networks =>
     (networks ??= createNetworks({
@@ -66,28 +124,18 @@ export function openWorkshop(root: string | undefined, env: NodeJS.ProcessEnv): 
       isRunning: (id) => openContainers().isRunning(id),
     }));
   return {
-    get store() {
-      return store();
-    },
-    runtime: () => (runtime ??= makeRuntime()),
-    monitor: () => (monitor ??= makeMonitor()),
-    get containers() {
-      return openContainers();
-    },
-    volumes: () => createVolumeStore(store().path('volumes'), now),
+    containers: openContainers,
+    journal: openJournal,
     networks: openNetworks,
-    platform: hostPlatform(),
-    env,
-    home,
-    cacheDir,
-    now,
-    async [Symbol.asyncDispose]() {
-      if (containers !== undefined) await openNetworks().sweep();
-      await (await runtime)?.[Symbol.asyncDispose]();
-      await (await monitor)?.[Symbol.asyncDispose]();
-      await opened?.[Symbol.asyncDispose]();
-    },
+    volumes: openVolumes,
+    tell,
+    touchedContainers: () => containers !== undefined,
   };
+}
+
+/** Of a network that is gone its id. */
+function networkName(id: string, { files }: Networks): string {
+  return files.list().find((network) => network.id === id)?.name ?? id;
 }
 
 /** Root only in a user namespace that bin/stave made. */

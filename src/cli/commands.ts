@@ -8,6 +8,7 @@ import { copyCommand, exportCommand } from './commands/copy.js';
 import { doctorCommand } from './commands/doctor.js';
 import { storeCheckCommand } from './commands/store-check.js';
 import { diskUsageCommand } from './commands/disk-usage.js';
+import { eventsCommand } from './commands/events.js';
 import { execCommand } from './commands/exec.js';
 import {
   historyCommand,
@@ -77,6 +78,7 @@ export const commands: readonly Command[] = [
   updateCommand,
   topCommand,
   statsCommand,
+  eventsCommand,
   portCommand,
   rmCommand,
   pruneContainersCommand,

@@ -1,4 +1,5 @@
 import { closeSync, openSync } from 'node:fs';
+import { join } from 'node:path';
 import { hasCode } from '../model/has-code.js';
 import { sys } from '../sys/sys.js';
 
@@ -82,5 +83,16 @@ export function isLocked(file: string, probe: 'shared' | 'exclusive'): boolean {
     return !sys().flock(fd, probe, false);
   } finally {
     closeSync(fd);
+  }
+}
+
+/** Of those who see a container's end at once, one tells of it: true for the first since its start. */
+export function claimEnd(dir: string): boolean {
+  try {
+    closeSync(openSync(join(dir, 'died'), 'wx', 0o600));
+    return true;
+  } catch (error) {
+    if (hasCode(error, 'EEXIST', 'ENOENT')) return false;
+    throw error;
   }
 }

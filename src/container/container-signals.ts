@@ -56,6 +56,7 @@ async function callOffRestart(
 
 /** A paused container goes on with what ends it, as docker's: else it would never see it. */
 function signalContainer(state: ContainerState, signal: number, containers: ContainerStore): void {
+  containers.tell(state, 'kill', { signal: String(signal) });
   deliver(state.pid, signal);
   const { StopSignal } = state.config;
   const ends = StopSignal === undefined || signal === KILL || signal === signalNumber(StopSignal);
@@ -72,6 +73,8 @@ const KILL = 9;
 
 const LOOK_MS = 5;
 
+const NEVER = new AbortController().signal;
+
 /** Ends a container: its stop signal, and after `timeoutMs` SIGKILL. One that does not run is left alone. */
 export async function stopContainer(
   given: ContainerState,
@@ -84,11 +87,13 @@ export async function stopContainer(
   if (state === undefined) return;
   signalContainer(state, signal ?? signalNumber(state.config.StopSignal ?? 'SIGTERM'), containers);
   try {
-    await containers.waitForEnd(id, AbortSignal.timeout(Math.max(1, timeoutMs)));
+    // There is nothing to wait for in vain after SIGKILL.
+    const patience = signal === KILL ? NEVER : AbortSignal.timeout(Math.max(1, timeoutMs));
+    await containers.waitForEnd(id, patience);
   } catch (error) {
     if (!(error instanceof Error) || error.name !== 'TimeoutError') throw error;
-    deliver(state.pid, KILL);
-    await containers.waitForEnd(id, new AbortController().signal);
+    signalContainer(state, KILL, containers);
+    await containers.waitForEnd(id, NEVER);
   }
 }
 

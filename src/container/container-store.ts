@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { lockFile } from '../cache/lock-file.js';
 import type { ContainerState } from '../model/container.js';
+import type { ContainerTeller } from '../model/engine-event.js';
 import { BuildError } from '../model/error.js';
 import { hasCode } from '../model/has-code.js';
 import { nearest } from '../model/nearest.js';
@@ -14,6 +15,7 @@ import { discardContainer } from './discard-container.js';
 import { hasMonitor, isUnbegun, killHalfStarted, startOf } from './half-started.js';
 import { readState, saveState } from './state-file.js';
 import {
+  claimEnd,
   type HeldLock,
   isLocked,
   takeLock,
@@ -21,7 +23,7 @@ import {
   waitForLock,
   waitToLock,
 } from './container-locks.js';
-import { createVolumeStore, type VolumeStore } from './volume-store.js';
+import type { VolumeStore } from './volume-store.js';
 
 /** Containers on disk: `containers/<id>/state.json`, `upper/`, `work/`, `log`, `lock`. */
 export interface ContainerStore {
@@ -42,16 +44,23 @@ export interface ContainerStore {
   /** Rejects with the signal's reason. */
   readonly waitForEnd: (id: string, signal: AbortSignal) => Promise<void>;
   readonly isRunning: (id: string) => boolean;
+  /** Something happened to a container: for who follows events. */
+  readonly tell: ContainerTeller;
   /** Held while a name is chosen and saved, across processes. */
   readonly lockNames: (signal: AbortSignal) => Promise<AsyncDisposable>;
   /** With its anonymous volumes, if so wished, that no other container has. */
   readonly remove: (id: string, volumes?: 'with volumes') => void;
 }
 
+export interface ContainerStoreDeps {
+  readonly now: () => number;
+  readonly volumes: VolumeStore;
+  readonly tell: ContainerTeller;
+}
+
 export function createContainerStore(
   directory: string,
-  now: () => number,
-  volumes: VolumeStore = createVolumeStore(join(directory, '../volumes'), now),
+  { now, volumes, tell }: ContainerStoreDeps,
 ): ContainerStore {
   const path = (id: string, ...parts: string[]): string => join(directory, id, ...parts);
   const save = (state: ContainerState): void => {
@@ -60,7 +69,9 @@ export function createContainerStore(
   const isEnding = (id: string): boolean => endsNow(path(id), id);
   const isRunning = (id: string): boolean => isLocked(path(id, 'lock'), 'shared') || isEnding(id);
   const remove = (id: string, also?: 'with volumes'): void => {
-    discardContainer(path(id), readState(path(id, 'state.json')), also && { directory, volumes });
+    const state = readState(path(id, 'state.json'));
+    const removed = discardContainer(path(id), state, also && { directory, volumes });
+    if (removed && state !== undefined) tell(state, 'destroy');
   };
   const read = (id: string): ContainerState | undefined => {
     const state = readState(path(id, 'state.json'));
@@ -74,6 +85,7 @@ export function createContainerStore(
     const oomKilled = existsSync(path(id, 'bundle/oom'));
     const ended = orRestarting({ ...settled(state, exit, now()), oomKilled }, path(id));
     save(ended);
+    if (claimEnd(path(id))) tellEnd(ended, tell);
     return ended;
   };
   const isGoing = ({ id, autoRemove, status }: ContainerState): boolean =>
@@ -89,6 +101,7 @@ export function createContainerStore(
     read,
     save,
     isRunning,
+    tell,
     lockNames: (signal) =>
       lockFile(join(directory, '../locks/container-names'), signal, () => undefined),
     find: (text) => find(text, list()),
@@ -159,6 +172,14 @@ function settled(state: ContainerState, exit: Exit | undefined, now: number): Co
     exitCode: exit?.code ?? KILLED,
     finished: new Date(exit?.time ?? now).toISOString(),
   };
+}
+
+function tellEnd(state: ContainerState, tell: ContainerTeller): void {
+  const finished = Date.parse(state.finished ?? '');
+  const seconds = Math.floor((finished - Date.parse(state.started ?? '')) / 1000);
+  if (state.oomKilled === true) tell(state, 'oom', {}, finished);
+  const more = { exitCode: String(state.exitCode), execDuration: String(seconds) };
+  tell(state, 'die', more, finished);
 }
 
 /** Of an ended container whose restart policy starts it again; its monitor has become who does it. */

@@ -17,30 +17,35 @@ interface Stores {
   readonly volumes: VolumeStore;
 }
 
-/** Removes a container's directory, its cgroup and, if so wished, its anonymous volumes that no other has. */
+/**
+ * Removes a container's directory, its cgroup and, if so wished, its anonymous volumes that no other has. False if another
+ * was first.
+ */
 export function discardContainer(
   dir: string,
   state: ContainerState | undefined,
   volumesOfIt: Stores | undefined,
-): void {
+): boolean {
   // Who removes a container right at its end need not have looked at it.
   if (state !== undefined) removeCgroup(cgroupPath(basename(dir), state.hostConfig.CgroupParent));
   unmount(join(dir, 'root'));
-  discard(dir, join(dir, '../../trash'));
+  const mine = discard(dir, join(dir, '../../trash'));
   const names = volumesOf(state);
   if (volumesOfIt !== undefined && names.length > 0) removeUnused(names, volumesOfIt);
+  return mine;
 }
 
 /** Out of sight first: of two that remove a container, and of a kill in between, nothing half of it is seen. */
-function discard(container: string, trash: string): void {
+function discard(container: string, trash: string): boolean {
   const going = join(trash, `container-${randomBytes(8).toString('hex')}`);
   try {
     renameSync(container, going);
   } catch (error) {
-    if (hasCode(error, 'ENOENT')) return; // Another was first.
+    if (hasCode(error, 'ENOENT')) return false; // Another was first.
     throw error;
   }
   removeTree(going, () => false); // What resists is swept.
+  return true;
 }
 
 /** Its root may be mounted in this process' namespace: then it ran here. */

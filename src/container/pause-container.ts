@@ -18,6 +18,7 @@ export async function pauseContainer(
   }
   await freeze(state);
   containers.save({ ...state, status: 'paused' });
+  containers.tell(state, 'pause');
 }
 
 /** Lets them go on. Throws BuildError `conflict` when it is not paused. */
@@ -27,6 +28,7 @@ export function unpauseContainer(state: ContainerState, containers: ContainerSto
   // Killed in between it is called paused and runs: one more unpause mends that.
   thaw(state);
   containers.save({ ...state, status: 'running' });
+  containers.tell(state, 'unpause');
 }
 
 /** Throws BuildError `conflict` for what needs its processes. */

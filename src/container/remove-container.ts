@@ -24,6 +24,7 @@ export async function removeContainer(
   if (containers.isRunning(state.id) || state.status === 'restarting') {
     if (!force) throw state.status === 'restarting' ? restarting(state) : running(state);
     await stopContainer(state, { signal: KILL, timeoutMs: 1 }, containers);
+    containers.read(state.id); // Its end is told before its removal.
   }
   containers.remove(state.id, volumes ? 'with volumes' : undefined);
 }

@@ -16,6 +16,7 @@ import { resolveGroup, resolveUser, type UserFiles } from '../runtime/users.js';
 import { sys } from '../sys/sys.js';
 import { atEnd, setAtEnd } from './at-end.js';
 import { attachVolumes } from './attach-volumes.js';
+import { claimEnd } from './container-locks.js';
 import { checkProgram } from './check-program.js';
 import { confinementOf } from './confinement-of.js';
 import { type StartingNetwork, startNetwork } from './container-network.js';
@@ -66,10 +67,12 @@ export async function startContainer(given: ContainerState, deps: StartDeps): Pr
   using lock = await containers.lock(state.id);
   if (lock === undefined) return;
   const started = new Date(now()).toISOString();
+  let begun = false;
   try {
     await using network = await startNetwork(state, deps);
     const spec = await prepare(state, network, deps);
-    rmSync(containers.path(state.id, 'exit'), { recursive: true, force: true });
+    for (const part of ['exit', 'died'])
+      rmSync(containers.path(state.id, part), { recursive: true, force: true });
     const monitor = await deps.monitor();
     const dir = containers.path(state.id);
     const ends = state.autoRemove || needsCgroup(spec);
@@ -97,6 +100,9 @@ export async function startContainer(given: ContainerState, deps: StartDeps): Pr
       started,
       ...counted,
     });
+    // Before its end can be seen.
+    containers.tell(state, 'start');
+    begun = true;
     await monitor.start(spec.id, dir);
     network.commit();
   } catch (error) {
@@ -104,6 +110,8 @@ export async function startContainer(given: ContainerState, deps: StartDeps): Pr
     const status = state.started === undefined ? 'created' : 'exited';
     const why = error instanceof Error ? { error: error.message } : {};
     const exitCode = exitCodeOf(error);
+    if (begun && claimEnd(containers.path(state.id)))
+      containers.tell(state, 'die', { exitCode: String(exitCode) });
     containers.save({ ...fresh(state), status, exitCode, pid: 0, finished, ...why });
     throw error;
   }

@@ -49,6 +49,7 @@ export async function updateContainer(
     // First, so that whoever is killed in between leaves a container that is looked after once too often.
     if (restarts(hostConfig)) setAtEnd(containers.path(id), true);
     containers.save({ ...state, hostConfig });
+    containers.tell(state, 'update');
   } catch (error) {
     throw cannotUpdate(id, error);
   }

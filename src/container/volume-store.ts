@@ -23,7 +23,11 @@ export interface VolumeStore {
 
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
 
-export function createVolumeStore(directory: string, now: () => number): VolumeStore {
+export function createVolumeStore(
+  directory: string,
+  now: () => number,
+  tell: (name: string, action: 'create' | 'destroy') => void = () => undefined,
+): VolumeStore {
   const at = (...parts: string[]): string => join(directory, ...parts);
   const read = (name: string): Volume | undefined => readVolume(at(name, 'meta.json'));
   const create = (wanted: string | undefined, labels: Readonly<Record<string, string>>): Volume => {
@@ -38,6 +42,7 @@ export function createVolumeStore(directory: string, now: () => number): VolumeS
     mkdirSync(join(fresh, '_data'), { recursive: true, mode: 0o755 });
     replaceDurably(join(fresh, 'meta.json'), JSON.stringify(volume));
     renameSync(fresh, at(name));
+    tell(name, 'create');
     return volume;
   };
   const list = (): Volume[] =>
@@ -56,7 +61,7 @@ export function createVolumeStore(directory: string, now: () => number): VolumeS
     },
     create,
     remove: (name) => {
-      discard(at(name), join(directory, '../trash'));
+      if (discard(at(name), join(directory, '../trash'))) tell(name, 'destroy');
     },
   };
 }
@@ -93,9 +98,10 @@ function unknown(name: string, volumes: readonly Volume[]): BuildError {
 }
 
 /** Out of sight first: a kill in between leaves nothing half of it. */
-function discard(volume: string, trash: string): void {
-  if (!existsSync(volume)) return;
+function discard(volume: string, trash: string): boolean {
+  if (!existsSync(volume)) return false;
   const going = join(trash, `volume-${randomBytes(8).toString('hex')}`);
   renameSync(volume, going);
   removeTree(going, () => false); // What resists is swept.
+  return true;
 }

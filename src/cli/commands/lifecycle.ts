@@ -2,6 +2,7 @@ import {
   attachContainer,
   kill,
   rename,
+  restart,
   runAttached,
   startContainer,
   stop,
@@ -157,8 +158,7 @@ export const restartCommand: Command = {
   flags: [SIGNAL, TIMEOUT, TIME],
   run: (context) =>
     each(context, 'stave restart [OPTIONS] CONTAINER...', async (name, workshop) => {
-      await stop(name, stopOptions(context), workshop);
-      await startContainer(workshop.containers.find(name), workshop);
+      await restart(name, stopOptions(context), workshop);
       return undefined;
     }),
 };

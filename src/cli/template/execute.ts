@@ -243,6 +243,8 @@ const MAPS: ReadonlySet<string | undefined> = new Set([
   'Networks',
   'Ports',
   'Volumes',
+  // Of events.
+  'Attributes',
 ]);
 
 /** A field of a row, of a record, of a map; one that is not there is an error, as docker's. */
