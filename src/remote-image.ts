@@ -1,5 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import type { Digest } from './model/digest.js';
 import { BuildError } from './model/error.js';
 import type { ResolvedImage } from './model/graph.js';
@@ -8,7 +7,7 @@ import { type Descriptor, type ImageIndex, isIndexType, type Platform } from './
 import { choosePlatform, formatPlatform } from './model/platform.js';
 import { canonicalName, type Reference } from './model/reference.js';
 import type { Scope } from './model/scope.js';
-import { readRegistryConfig } from './registry/config.js';
+import { registrySettings } from './registry-settings.js';
 import { type FetchedManifest, openRepository, type Repository } from './registry/registry.js';
 import { parseStrictJson } from './registry/strict-json.js';
 import type { Workshop } from './workshop.js';
@@ -83,12 +82,8 @@ export async function fetchBlob(
   }
 }
 
-function open(reference: Reference, { env, home }: Workshop): Repository {
-  const file =
-    env['STAVE_CONFIG'] ??
-    join(env['XDG_CONFIG_HOME'] ?? join(home, '.config'), 'stave/config.json');
-  const text = existsSync(file) ? readFileSync(file, 'utf8') : undefined;
-  return openRepository(reference, { env, home, config: readRegistryConfig(text, file) });
+function open(reference: Reference, workshop: Workshop): Repository {
+  return openRepository(reference, registrySettings(workshop));
 }
 
 // eslint-disable-next-line @typescript-eslint/require-await -- pulled like every other source of bytes

@@ -44,6 +44,7 @@ import { pruneSystemCommand } from './commands/prune-system.js';
 import { psCommand } from './commands/ps.js';
 import { pullCommand } from './commands/pull.js';
 import { createCommand, runCommand } from './commands/run.js';
+import { searchCommand } from './commands/search.js';
 import { statsCommand } from './commands/stats.js';
 import { topCommand } from './commands/top.js';
 import { updateCommand } from './commands/update.js';
@@ -92,6 +93,7 @@ export const commands: readonly Command[] = [
   inspectCommand,
   inspectImageCommand,
   pullCommand,
+  searchCommand,
   tagCommand,
   removeCommand,
   pruneImagesCommand,
