@@ -1,9 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { cpSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { busyboxContext } from '../busybox.js';
 import { exec } from '../peers.js';
-import type { StaveWorld } from '../stave.js';
+import { startRegistry, type TestRegistry } from '../registry.js';
+import { BUSYBOX_DOCKERFILE, type StaveWorld } from '../stave.js';
 
 const PYTHON = `FROM debian:bookworm-slim
 RUN apt-get update && apt-get install -y --no-install-recommends python3-minimal && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
@@ -26,12 +29,33 @@ const NAMES: readonly (readonly [name: string, image: string])[] = [
   ['library/busybox:latest', 'busybox'],
   ['library/busybox:1.35', 'busybox'],
   ['library/httpd:2.4', 'httpd'],
-  ['someone/web:lts', 'httpd'],
+  ['someone/web:lts', 'web'],
   ['library/hello-world:latest', 'hello-world'],
 ];
 
-/** Makes the images of the labs from Debian packages and pushes them to a registry. */
-export async function pushLabImages(world: StaveWorld, registry: string): Promise<void> {
+/**
+ * A registry on loopback with the images of the labs, made of Debian packages. Making them takes most of a minute: what
+ * the registry then has is kept in the cache for the next run, as the base image is.
+ */
+export async function labRegistry(world: StaveWorld): Promise<TestRegistry> {
+  const recipe = JSON.stringify([PYTHON, WEB, HELLO_WORLD, HELLO_C, NAMES, BUSYBOX_DOCKERFILE]);
+  const key = createHash('sha256').update(recipe).digest('hex').slice(0, 16);
+  const kept = join(world.env['XDG_CACHE_HOME'] ?? tmpdir(), `stave/labs-${key}`);
+  if (existsSync(kept)) {
+    mkdirSync(join(world.dir, 'registry'));
+    cpSync(kept, join(world.dir, 'registry/data'), { recursive: true });
+    return startRegistry(world.dir);
+  }
+  const registry = await startRegistry(world.dir);
+  await pushImages(world, registry.host);
+  const whole = `${kept}.${String(process.pid)}`;
+  cpSync(registry.data, whole, { recursive: true });
+  if (existsSync(kept)) rmSync(whole, { recursive: true });
+  else renameSync(whole, kept);
+  return registry;
+}
+
+async function pushImages(world: StaveWorld, registry: string): Promise<void> {
   const env = { ...world.env, ...made(1) };
   execFileSync('sh', ['scripts/base-image.sh'], { env, stdio: 'inherit' });
   const others = async (): Promise<void> => {
@@ -40,7 +64,12 @@ export async function pushLabImages(world: StaveWorld, registry: string): Promis
     await push(world, 'busybox', registry);
     await build(world, 'httpd', { context: context(world, 'httpd', WEB), day: 3 });
     await push(world, 'httpd', registry);
-    await build(world, 'hello-world', { context: helloContext(world), day: 4 });
+    await build(world, 'web', {
+      context: context(world, 'web', `${WEB}LABEL by=someone\n`),
+      day: 4,
+    });
+    await push(world, 'web', registry);
+    await build(world, 'hello-world', { context: helloContext(world), day: 5 });
     await push(world, 'hello-world', registry);
   };
   const python = async (): Promise<void> => {

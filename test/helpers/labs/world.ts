@@ -3,9 +3,9 @@ import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CleanupStack } from '../../../src/executor/cleanup-stack.js';
 import { dockerPeer } from '../peers.js';
-import { freePort, startRegistry } from '../registry.js';
+import { freePort } from '../registry.js';
 import { type StaveWorld, staveWorld } from '../stave.js';
-import { pushLabImages } from './images.js';
+import { labRegistry } from './images.js';
 
 /** Who plays a lab: in this environment the command `stave` is the one or the other. */
 export interface Player {
@@ -32,10 +32,9 @@ export async function labWorld(): Promise<LabWorld> {
 async function players(kept: CleanupStack): Promise<Omit<LabWorld, keyof AsyncDisposable>> {
   const maker = staveWorld();
   kept.defer(maker[Symbol.dispose]);
-  const registry = await startRegistry(maker.dir);
+  const registry = await labRegistry(maker);
   kept.use(registry);
   const mirror = `http://${registry.host}`;
-  await pushLabImages(maker, registry.host);
   const bridge = `lab${String(process.pid)}`;
   execFileSync('ip', ['link', 'add', bridge, 'type', 'bridge']);
   kept.defer(() => {
