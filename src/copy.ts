@@ -162,7 +162,8 @@ async function openFor(name: string, write: boolean, workshop: Workshop): Promis
 async function depsOf(state: ContainerState, workshop: Workshop): Promise<RootDeps> {
   const { store, containers } = workshop;
   const temporary = async (): Promise<string> => (await store.lease()).dir;
-  return { containers, snapshot: await openLayers(state, workshop), temporary };
+  const { volumes } = workshop;
+  return { containers, snapshot: await openLayers(state, workshop), temporary, volumes };
 }
 
 /** The container's user, if it has one. */

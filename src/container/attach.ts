@@ -10,6 +10,8 @@ export interface AttachStreams {
   readonly stdin?: NodeJS.ReadStream;
   readonly stdout: NodeJS.WriteStream;
   readonly stderr: NodeJS.WriteStream;
+  /** What the container writes there is not shown. */
+  readonly hidden?: readonly ('stdout' | 'stderr')[];
 }
 
 export interface AttachOptions {
@@ -121,6 +123,7 @@ async function showOutput(
     shown();
     const stream = packet[0] === STDERR ? streams.stderr : streams.stdout;
     if (packet[0] !== STDOUT && packet[0] !== STDERR) continue;
+    if (streams.hidden?.includes(packet[0] === STDERR ? 'stderr' : 'stdout') === true) continue;
     if (!stream.write(packet.subarray(1))) await drained(stream);
   }
 }

@@ -13,10 +13,12 @@ import { BuildError } from '../model/error.js';
 import { hasCode } from '../model/has-code.js';
 import type { Snapshot } from '../model/stores.js';
 import { sys } from '../sys/sys.js';
+import { attachVolumes } from './attach-volumes.js';
 import type { ContainerStore } from './container-store.js';
 import { startOf } from './half-started.js';
 
-/** A container's filesystem, held by a descriptor: what is looked up in it cannot lead out of it. */
+/** A container's filesystem, held by a descriptor: what is looked up in it cannot lead out of it. */ import type { VolumeStore } from './volume-store.js';
+
 export interface ContainerRoot extends AsyncDisposable {
   readonly fd: number;
   /** Device numbers of what is not the container's: its /proc, /sys and /dev while it runs. */
@@ -29,6 +31,7 @@ export interface RootDeps {
   readonly snapshot: Snapshot;
   /** A private directory on the store's filesystem that goes with the process. */
   readonly temporary: () => Promise<string>;
+  readonly volumes: () => VolumeStore;
 }
 
 const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY;
@@ -43,13 +46,11 @@ export async function openContainerRoot(
   deps: RootDeps,
 ): Promise<ContainerRoot> {
   if (!deps.containers.isRunning(state.id)) {
-    const lock = write ? await deps.containers.lock(state.id) : undefined;
-    if (!write || lock !== undefined) {
-      return mountStopped(state, deps, lock).catch((error: unknown) => {
-        lock?.[Symbol.dispose]();
-        throw error;
-      });
-    }
+    const mounts = (state.mounts ?? []).filter(({ type }) => type !== 'tmpfs');
+    // What is mounted needs places, which may have to be made.
+    const writes = write || mounts.length > 0;
+    const lock = writes ? await deps.containers.lock(state.id) : undefined;
+    if (!writes || lock !== undefined) return openStopped({ ...state, mounts }, deps, lock);
   }
   const fd = openDirectory(`/proc/${String(state.pid)}/root`, state);
   if (state.pidStart !== undefined && startOf(state.pid) !== state.pidStart) {
@@ -59,6 +60,29 @@ export async function openContainerRoot(
   const hidden = ['dev', 'proc', 'sys'].map((name) => deviceOf(fd, name));
   const own = deviceOf(fd, '.');
   return held(fd, new Set(hidden.filter((device) => device !== undefined && device !== own)));
+}
+
+/** With its volumes and binds. */
+async function openStopped(
+  state: ContainerState,
+  deps: RootDeps,
+  lock: Disposable | undefined,
+): Promise<ContainerRoot> {
+  try {
+    const root = await mountStopped(state, deps, lock);
+    if (lock === undefined) return root;
+    try {
+      const place = { root: root.path, volumes: deps.volumes(), devices: false };
+      await attachVolumes(state, place);
+      return root;
+    } catch (error) {
+      await root[Symbol.asyncDispose]();
+      throw error;
+    }
+  } catch (error) {
+    lock?.[Symbol.dispose]();
+    throw error;
+  }
 }
 
 /** The layers of a container with what it wrote, without what is mounted in it: what `export` shows. */
@@ -78,7 +102,7 @@ async function mountStopped(
   state: ContainerState,
   { containers, snapshot, temporary }: RootDeps,
   lock: Disposable | undefined,
-): Promise<ContainerRoot> {
+): Promise<ContainerRoot & { readonly path: string }> {
   const directory = mkdtempSync(join(await temporary(), 'root-'));
   const [root, work, empty] = ['root', 'work', 'empty'].map((name) => join(directory, name));
   if (root === undefined || work === undefined || empty === undefined) throw new Error('no paths');
@@ -90,6 +114,7 @@ async function mountStopped(
   const opened = held(openDirectory(root, state));
   return {
     ...opened,
+    path: root,
     [Symbol.asyncDispose]: async () => {
       await opened[Symbol.asyncDispose]();
       sys().umount(root);

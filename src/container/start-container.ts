@@ -8,6 +8,7 @@ import { DEFAULT_PATH, workingDir } from '../model/container-defaults.js';
 import { BuildError } from '../model/error.js';
 import type { ContainerNetworks } from '../model/network.js';
 import type { Monitor, ProcessSpec, TerminalSize } from '../model/process.js';
+import { ramInBytes } from '../model/units.js';
 import type { Snapshot } from '../model/stores.js';
 import { usesDeviceCgroup } from '../runtime/oci-devices.js';
 import { needsCgroup } from '../runtime/oci-cgroup.js';
@@ -80,11 +81,7 @@ export async function startContainer(given: ContainerState, deps: StartDeps): Pr
     setAtEnd(dir, restarts || network.attached || (ends && !deps.attached));
     const onExit = atEnd(dir, [...deps.reaper, state.id]);
     const { sockets } = network;
-    const { Runtime, LogConfig } = state.hostConfig;
-    const runtime = Runtime === undefined ? {} : { runtime: Runtime };
-    const log = LogConfig.Type !== 'none';
-    const { openStdin } = state;
-    const place = { dir, lockFd: lock.fd, sockets, openStdin, log, onExit, ...runtime };
+    const place = { dir, lockFd: lock.fd, sockets, onExit, ...monitorSettings(state) };
     const pid = await monitor.create(spec, place);
     await network.ready.catch((error: unknown) => abandon(state.id, pid, { containers, error }));
     deps.onCreated?.(containers.path(state.id, 'bundle'), pid);
@@ -116,6 +113,17 @@ export async function startContainer(given: ContainerState, deps: StartDeps): Pr
     throw error;
   }
   await startChecker({ ...state, started }, { dir: containers.path(state.id), probe: deps.prober });
+}
+
+function monitorSettings({ hostConfig, openStdin }: ContainerState) {
+  const { Runtime, LogConfig } = hostConfig;
+  const most = ramInBytes(LogConfig.Config['max-size'] ?? '');
+  return {
+    openStdin,
+    log: LogConfig.Type !== 'none',
+    ...(most === undefined ? {} : { logBytes: most }),
+    ...(Runtime === undefined ? {} : { runtime: Runtime }),
+  };
 }
 
 /** Without what was of its last life. */

@@ -186,6 +186,8 @@ export interface MonitorPlace {
   readonly openStdin: boolean;
   /** False: what it says is kept nowhere. */
   readonly log: boolean;
+  /** The log begins anew when it is longer. */
+  readonly logBytes?: number;
   /** `crun` or `runc`; absent: the first that is there. */
   readonly runtime?: string;
   /** argv of a program that runs when the container ended. */

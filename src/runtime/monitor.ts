@@ -7,6 +7,7 @@ import type { ExecSpec, ExitStatus, Monitor, MonitorPlace, ProcessSpec } from '.
 import type { Scope } from '../model/scope.js';
 import { privileges, userNamespaceName } from '../sys/privileges.js';
 import { deviceNodes } from './device-nodes.js';
+import { followSize } from './follow-size.js';
 import { seccompOf } from './load-seccomp.js';
 import { madeBy, noteMadeBy } from './made-by.js';
 import { needsCgroup } from './oci-cgroup.js';
@@ -82,6 +83,7 @@ function monitorLine(spec: ProcessSpec, place: MonitorPlace, tools: Prepared): s
       '-l',
       place.log ? `k8s-file:${join(dir, 'log')}` : 'off',
     ])
+    .concat(place.logBytes === undefined ? [] : ['--log-size-max', String(place.logBytes)])
     .concat(['--full-attach', '--no-sync-log', '--log-level', 'error'])
     .concat(stdio.kind === 'monitor' && stdio.terminal ? TERMINAL : [], openStdin ? ['-i'] : [])
     .concat(command === undefined ? [] : ['--exit-command', command])
@@ -182,13 +184,16 @@ async function exec(
   writeFileSync(file, JSON.stringify(execProcess(spec)), { mode: 0o600 });
   const options = runtimeOptions(prepared, dir).filter((option) => !option.startsWith('--log='));
   const detach = spec.detach ? ['--detach'] : [];
-  const pidFile = spec.pidFile === undefined ? [] : ['--pid-file', spec.pidFile];
+  const sized = spec.terminal && !spec.detach && process.stdout.isTTY;
+  const pidIn = spec.pidFile ?? (sized ? join(prepared.dir, 'exec.pid') : undefined);
+  const pidFile = pidIn === undefined ? [] : ['--pid-file', pidIn];
   const { adopted } = madeBy(dir);
   const entering = adopted === undefined ? [] : enterCgroup(adopted);
   const argv = [
     ...entering,
     ...[prepared.program, ...options, `--log=${log}`, 'exec', ...detach, ...pidFile],
   ].concat(['--process', file, spec.id]);
+  using _following = sized && pidIn !== undefined ? followSize(pidIn, process.stdout) : undefined;
   const exit = await runChild(argv, {
     stdio:
       spec.detach || spec.onOutput !== undefined

@@ -90,7 +90,7 @@ const MISTAKES: readonly (readonly [args: readonly string[], message: RegExp])[]
   [['--ipc', 'x'], /^invalid IPC mode: x$/],
   [['--ipc', 'container:x'], /^--ipc container:x is not supported$/],
   [['--log-driver', 'syslog'], /^log driver "syslog" is not supported$/],
-  [['--log-opt', 'max-size=1m'], /^--log-opt max-size is not supported$/],
+  [['--log-opt', 'max-file=3'], /^--log-opt max-file=3 is not supported$/],
   [['--log-driver', 'none', '--log-opt', 'a=b'], /^invalid logging opts for driver none$/],
   [['--blkio-weight-device', '/dev/a:5'], /invalid weight for device: \/dev\/a:5$/],
   [['--device-read-iops', '/x:5'], /bad format for device path: \/x:5$/],

@@ -4,9 +4,19 @@ import { exitCodeOf } from '../../model/container.js';
 import { BuildError } from '../../model/error.js';
 import { openWorkshop } from '../../workshop.js';
 import { type Command, type CommandContext, say } from '../command.js';
+import type { FlagSpec } from '../flags.js';
 import { errorText } from '../print-error.js';
+import { badValue } from '../run-flags/flag-values.js';
 import { cidFile } from '../run-flags/cid-file.js';
 import { RUN_FLAGS, runOptions } from '../run-flags/run-options.js';
+
+const ATTACH: FlagSpec = {
+  name: 'attach',
+  short: 'a',
+  kind: 'list',
+  value: 'STREAM',
+  help: 'Only this of stdin, stdout, stderr',
+};
 
 export const runCommand: Command = {
   names: ['run', 'container run'],
@@ -22,6 +32,7 @@ export const runCommand: Command = {
       value: 'KEYS',
       help: 'Keys that leave it running (ctrl-p,ctrl-q)',
     },
+    ATTACH,
     { name: 'sig-proxy', kind: 'bool', help: 'Pass signals on (default true)' },
     ...RUN_FLAGS,
   ],
@@ -49,6 +60,7 @@ async function run(context: CommandContext): Promise<number> {
     say(stderr, errorText(new BuildError('usage', 'the input device is not a TTY', NO_TERMINAL)));
     return 1; // As docker's client, which has not asked its daemon yet: 125 is the daemon's.
   }
+  const attached = attachedStreams(context);
   const cid = cidFile(options);
   await using workshop = openWorkshop(undefined, env);
   const state = await createFromImage(options, workshop, stderr);
@@ -64,7 +76,10 @@ async function run(context: CommandContext): Promise<number> {
     return 0;
   }
   const request = {
-    streams: { stdout, stderr, ...(options.interactive ? { stdin: process.stdin } : {}) },
+    streams: {
+      ...{ stdout, stderr, hidden: attached.hidden },
+      ...(attached.stdin && options.interactive ? { stdin: process.stdin } : {}),
+    },
     detachKeys,
     proxySignals: flags.text('sig-proxy') !== 'false',
   };
@@ -76,14 +91,36 @@ async function run(context: CommandContext): Promise<number> {
   }
 }
 
+/** docker's `-a`: without it all streams. Throws BuildError `usage`. */
+function attachedStreams({ flags }: CommandContext): {
+  readonly stdin: boolean;
+  readonly hidden: readonly ('stdout' | 'stderr')[];
+} {
+  const given = flags.list('attach').map((text) => text.toLowerCase());
+  const wrong = given.some((name) => !['stdin', 'stdout', 'stderr'].includes(name));
+  if (wrong) {
+    const [value = ''] = flags.list('attach');
+    throw badValue('-a, --attach', value, 'valid streams are STDIN, STDOUT and STDERR');
+  }
+  if (given.length > 0 && flags.bool('detach'))
+    throw new BuildError('usage', 'conflicting options: cannot specify both --attach and --detach');
+  const all = given.length === 0;
+  const hidden = (['stdout', 'stderr'] as const).filter((name) => !all && !given.includes(name));
+  return { stdin: all || given.includes('stdin'), hidden };
+}
+
 export const createCommand: Command = {
   names: ['create', 'container create'],
   usage: '[OPTIONS] IMAGE [COMMAND] [ARG...]',
   summary: 'Create a container without starting it',
   interspersed: false,
-  flags: RUN_FLAGS,
+  flags: [
+    { ...ATTACH, help: 'Of stdin, stdout, stderr; start says what it attaches' },
+    ...RUN_FLAGS,
+  ],
   run: async (context) => {
     const options = runOptions(context, 'create');
+    attachedStreams(context);
     const cid = cidFile(options);
     await using workshop = openWorkshop(undefined, context.env);
     const { id } = await createFromImage(options, workshop, context.stderr);

@@ -1,5 +1,6 @@
 import { BuildError } from '../../model/error.js';
 import type { RunConfig } from '../../model/oci.js';
+import { ramInBytes } from '../../model/units.js';
 import type { ParsedFlags } from '../flags.js';
 import type { FlagFamily } from './flag-family.js';
 import { badValue, given, mapOf, wholeOf } from './flag-values.js';
@@ -41,6 +42,33 @@ function annotations(flags: ParsedFlags): Readonly<Record<string, string>> | und
   return map;
 }
 
+/** A log is one file, which begins anew when it is too long: as docker's with one file. */
+function checkLogOptions(driver: string, options: Readonly<Record<string, string>>): void {
+  for (const [name, value] of Object.entries(options)) {
+    if (name === 'max-size') {
+      const bytes = ramInBytes(value);
+      if (value !== '-1' && (bytes === undefined || bytes < LEAST_LOG)) {
+        const hint = `at least ${String(LEAST_LOG)} bytes, as 10m; -1 is unlimited`;
+        throw new BuildError('usage', `invalid value for max-size: ${JSON.stringify(value)}`, {
+          hint,
+        });
+      }
+    } else if (name === 'max-file') {
+      if (!/^[1-9]\d{0,5}$/.test(value))
+        throw new BuildError('usage', `invalid value for max-file: ${JSON.stringify(value)}`);
+      if (value === '1') continue;
+      throw new BuildError('unsupported', `--log-opt max-file=${value} is not supported`, {
+        hint: 'one file is kept, which begins anew at max-size',
+      });
+    } else {
+      const what = `unknown log opt '${name}' for ${driver} log driver`;
+      throw new BuildError('unsupported', what, { hint: 'max-size and max-file=1 are known' });
+    }
+  }
+}
+
+const LEAST_LOG = 16_384;
+
 function logConfig(flags: ParsedFlags) {
   const driver = flags.text('log-driver') ?? 'json-file';
   const options = mapOf(flags, 'log-opt') ?? {};
@@ -51,11 +79,6 @@ function logConfig(flags: ParsedFlags) {
       hint: 'there is no daemon to ship logs: json-file, local and none are known',
     });
   }
-  const other = Object.keys(options)[0];
-  if (other !== undefined) {
-    throw new BuildError('unsupported', `--log-opt ${other} is not supported`, {
-      hint: 'logs are kept whole until the container is removed',
-    });
-  }
+  checkLogOptions(driver, options);
   return { Type: driver, Config: options };
 }

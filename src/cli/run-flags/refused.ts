@@ -3,10 +3,7 @@ import type { FlagSpec } from '../flags.js';
 /** docker's flags of `run` that are not there yet; a flag that comes leaves this list. */
 const LATER: readonly (readonly [name: string, short?: string])[] = [
   // Networks.
-  ['link'],
-  ['link-local-ip'],
   // Lifecycle.
-  ['attach', 'a'],
 ];
 
 /** What will not come, and why. */
@@ -17,6 +14,8 @@ const WHY: Readonly<Record<string, string>> = {
   'io-maxbandwidth': 'it is of Windows',
   'io-maxiops': 'it is of Windows',
   isolation: 'it is of Windows',
+  link: 'containers of one network find each other by name; see stave network create',
+  'link-local-ip': 'networks here have no addresses of that kind',
   'kernel-memory': 'Linux has it no more',
   'storage-opt': 'a quota needs a project quota of the filesystem below',
   'use-api-socket': 'there is no daemon whose socket could be given',
