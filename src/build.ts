@@ -2,7 +2,7 @@ import { createEventQueue } from './event-queue.js';
 import { resolveOp } from './executor/resolve-op.js';
 import { guardSecrets } from './executor/secret-guard.js';
 import { Secrets } from './executor/secrets.js';
-import { exportBuild } from './export-build.js';
+import { exportBuild, type ExportInput } from './export-build.js';
 import { openImage } from './image-source.js';
 import { internalVertex } from './internal-vertex.js';
 import { withWarnings } from './lint-warnings.js';
@@ -81,6 +81,41 @@ async function runBuild(
   await checkForeign(plans, workshop.platform);
   await checkRun(plans, workshop);
   const settings = settingsOf(options);
+  const lowered = { options, tags, plans, definition, settings };
+  return await withClaims(workshop, () => solveAndExport(lowered, workshop, scope));
+}
+
+/**
+ * A build that is cached whole takes no lease: it looks at its end whether all it had is still there. A prune that was
+ * quicker than its names makes it begin again, and then what it uses is claimed before it counts.
+ */
+async function withClaims<T>({ store }: Workshop, build: () => Promise<T>): Promise<T> {
+  const { claims } = store;
+  claims.defer();
+  try {
+    const built = await build();
+    if (!claims.lost()) return built;
+  } catch (error) {
+    if (!claims.lost()) throw error;
+  }
+  await store.lease();
+  return await build();
+}
+
+interface Lowered {
+  readonly options: BuildOptions;
+  readonly tags: ExportInput['tags'];
+  readonly plans: readonly BuildPlan[];
+  readonly definition: Definition;
+  readonly settings: RunSettings;
+}
+
+async function solveAndExport(
+  { options, tags, plans, definition, settings }: Lowered,
+  workshop: Workshop,
+  scope: Scope,
+): Promise<Omit<BuildResult, 'warnings'>> {
+  const { platforms } = definition;
   const snapshots = await solvePlans(plans, { definition, settings }, workshop, scope).catch(
     async (error: unknown) => {
       const { explainFailure } = await import('./parser/explain-failure.js');
@@ -173,7 +208,7 @@ function solvePlans(
 /** A record's layers, if all are still there. */
 async function loadSnapshot(stored: string, { store }: Workshop): Promise<Snapshot | undefined> {
   const ids = JSON.parse(stored) as string[];
-  store.claim(ids);
+  store.claims.claim(ids);
   const layers = await Promise.all(ids.map((id) => store.snapshots.open(id)));
   const found = layers.filter((layer) => layer !== undefined);
   return found.length === ids.length ? store.snapshots.snapshot(found) : undefined;

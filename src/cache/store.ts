@@ -1,4 +1,12 @@
-import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, type Stats } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  type Stats,
+} from 'node:fs';
 import { join } from 'node:path';
 import { BuildError } from '../model/error.js';
 import type { Records } from '../model/op.js';
@@ -10,6 +18,7 @@ import { createBlobStore, type DiskBlobStore } from './blob-store.js';
 import { CacheMounts } from './cache-mounts.js';
 import { noSpace, replaceDurably } from './durable.js';
 import { type Chores, createChores } from './chores.js';
+import { type Claims, createClaims } from './claims.js';
 import { createImageStore, type ImageStore } from './image-store.js';
 import { type Lease, takeLease } from './lease.js';
 import { createRecords } from './records.js';
@@ -38,8 +47,8 @@ export interface Store extends AsyncDisposable {
   /** A layer's facts when none of its times is later than an epoch in seconds. */
   readonly clamped: (layer: Layer, epoch: number, scope: Scope) => Promise<LayerMeta>;
   readonly chores: Chores;
-  /** Claims trees and blobs by id, as a lease does. */
-  readonly claim: (ids: readonly string[]) => void;
+  /** Of trees and blobs, by id. */
+  readonly claims: Claims;
   /** This process' lease, taken at first need. */
   readonly lease: () => Promise<Lease>;
 }
@@ -78,11 +87,18 @@ export function openStore({ root, now }: StoreOptions): Store {
   if (leftovers(root, directories)) sweep(directories);
   const chores = createChores();
   let held: Lease | undefined;
-  const lease = (): Promise<Lease> => Promise.resolve((held ??= takeLease(directories)));
-  const temporary = async (): Promise<string> => (await lease()).dir;
-  const claim = (ids: readonly string[]): void => {
-    (held ??= takeLease(directories)).claim(ids);
+  const take = (): Lease => {
+    if (held !== undefined) return held;
+    held = takeLease(directories);
+    claims.settle(held);
+    return held;
   };
+  const lease = (): Promise<Lease> => Promise.resolve(take());
+  const claims = createClaims(take, (id) =>
+    existsSync(id.length === 32 ? path('trees', id) : path('blobs/sha256', id)),
+  );
+  const temporary = async (): Promise<string> => (await lease()).dir;
+  const { claim } = claims;
   const blobs = createBlobStore(path('blobs/sha256'), temporary, claim);
   const trees = new TreeStore({ trees: path('trees'), bootId: bootId(), now, claim });
   return {
@@ -103,7 +119,7 @@ export function openStore({ root, now }: StoreOptions): Store {
     layerFacts: (diffID) => trees.facts(diffID),
     clamped: (layer, epoch, scope) => trees.clamped(layer, epoch, scope),
     lease,
-    claim,
+    claims,
     chores,
     async [Symbol.asyncDispose]() {
       const mine = held;

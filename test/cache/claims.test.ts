@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict';
+import { readdirSync, rmSync } from 'node:fs';
+import { test } from 'node:test';
+import { claimedIds } from '../../src/cache/lease.js';
+import { addLayer, testStore } from '../helpers/test-store.js';
+
+const NOBODY = '0'.repeat(32);
+
+test('a claim that was only remembered takes no lease; one that was lost is told once', async () => {
+  await using world = testStore();
+  const { store } = world;
+  const { id } = await addLayer(store, [], () => undefined);
+  await store[Symbol.asyncDispose]();
+  store.claims.defer();
+  store.claims.claim([id, NOBODY]);
+  assert.deepEqual(readdirSync(store.path('leases')), []);
+  assert.equal(store.claims.lost(), false, 'what was never there is no loss');
+  rmSync(store.path('trees', id), { recursive: true });
+  assert.equal(store.claims.lost(), true);
+});
+
+test('who takes a lease claims what was remembered, and what comes later at once', async () => {
+  await using world = testStore();
+  const { store } = world;
+  const { id } = await addLayer(store, [], () => undefined);
+  await store[Symbol.asyncDispose]();
+  store.claims.defer();
+  store.claims.claim([id]);
+  assert.equal(claimedIds(store.path('leases')).has(id), false);
+  await store.lease();
+  store.claims.claim([NOBODY]);
+  const claimed = claimedIds(store.path('leases'));
+  assert.ok(claimed.has(id) && claimed.has(NOBODY));
+  assert.equal(store.claims.lost(), false);
+});
