@@ -17,7 +17,7 @@ What the labs do and this file does not:
 | in the labs                                              | here                                                         |
 | -------------------------------------------------------- | ------------------------------------------------------------ |
 | looking around on Docker Hub with a browser              | nothing to run                                               |
-| \`docker search\`                                        | asks Docker Hub's own search service, which no registry has  |
+| \`docker search\`                                        | Docker Hub's own service; \`stave search\` has a test of its own|
 | opening a published port with a browser                  | \`curl\`                                                     |
 | writing files with an editor                             | \`echo\`                                                     |
 | \`RUN apk update && apk add nodejs\`                     | \`apt-get\`: no Alpine packages without Alpine               |
