@@ -40,7 +40,8 @@ export function chooseNetworks(
       stderr.write('WARNING: Published ports are discarded when using host network mode\n');
     return { mode: target, endpoints: [] };
   }
-  if (!privileges().network) throw notAllowed();
+  if (privileges().userNamespace) checkUserNetwork(requests, workshop);
+  else if (!privileges().network) throw notAllowed();
   const endpoints = requests.map((request) => endpointOf(request, workshop));
   if (new Set(endpoints.map(({ network }) => network)).size < endpoints.length)
     throw usage(`network "${target}" is specified multiple times`);
@@ -59,6 +60,7 @@ function hasPrograms(
   { networks }: Workshop,
   stderr: NodeJS.WriteStream,
 ): boolean {
+  if (privileges().userNamespace) return hasUserNetwork(options, networks().whyNone(), stderr);
   if (!privileges().network) {
     if (publishes(options)) throw notAllowed();
     return false;
@@ -70,6 +72,24 @@ function hasPrograms(
     `WARNING: the container uses the host's network: apt-get install ${missing.join(' ')} for one of its own\n`,
   );
   return false;
+}
+
+function hasUserNetwork(
+  options: RunOptions,
+  why: BuildError | undefined,
+  stderr: NodeJS.WriteStream,
+): boolean {
+  if (why === undefined) return true;
+  if (publishes(options)) throw why;
+  stderr.write(`WARNING: the container uses the host's network: ${why.message}\n`);
+  return false;
+}
+
+/** An ordinary user has the default network only, of which each container has one of its own. */
+function checkUserNetwork(requests: readonly NetworkRequest[], { networks }: Workshop): void {
+  if (requests.some(({ target }) => target !== 'bridge')) throw notAllowed();
+  const why = networks().whyNone();
+  if (why !== undefined) throw why;
 }
 
 function notAllowed(): BuildError {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { lockFile } from '../cache/lock-file.js';
+import { privileges } from '../sys/privileges.js';
 import { type Attachments, createAttachments } from './attachments.js';
 import { createNetavark, type Netavark } from './netavark.js';
 import { createNetworkFiles, type NetworkFiles } from './network-files.js';
@@ -25,7 +26,11 @@ export interface Room extends NetworksOptions {
   readonly lock: (signal: AbortSignal) => Promise<AsyncDisposable>;
 }
 
-/** Bridges and rules are the machine's, not a store's: one lock for all stores. */
+/** Bridges and rules are the machine's, not a store's: one lock for all stores. An ordinary user has none of them. */
+function lockDir(root: string): string {
+  return privileges().userNamespace ? join(root, 'networks') : MACHINE;
+}
+
 const MACHINE = '/run/stave';
 
 export function openRoom(options: NetworksOptions): Room {
@@ -38,8 +43,8 @@ export function openRoom(options: NetworksOptions): Room {
     attachments: createAttachments(join(root, 'networks/attached')),
     netavark: createNetavark({ path, root, runDir }),
     lock: (signal) => {
-      mkdirSync(MACHINE, { recursive: true, mode: 0o700 });
-      return lockFile(join(MACHINE, 'network.lock'), signal, () => undefined);
+      mkdirSync(lockDir(root), { recursive: true, mode: 0o700 });
+      return lockFile(join(lockDir(root), 'network.lock'), signal, () => undefined);
     },
   };
 }

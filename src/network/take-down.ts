@@ -21,6 +21,7 @@ export interface TakeDownDeps {
  */
 export async function takeDown(attachment: Attachment, deps: TakeDownDeps): Promise<void> {
   for (const endpoint of attachment.endpoints.toReversed()) {
+    if (endpoint.network.bridge === '') continue; // A user's: it went with the container.
     const others = deps.othersOn(endpoint.network.id);
     const alone = others === 0 || hasNames(endpoint.network) || attachment.ports.length > 0;
     if (alone) await leave(attachment, endpoint, { ...deps, others });

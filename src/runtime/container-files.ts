@@ -37,6 +37,9 @@ export function hostResolvConf(read: (path: string) => string): string {
   return (stub && read('/run/systemd/resolve/resolv.conf')) || text;
 }
 
+/** In an ordinary user's network: slirp4netns asks the server of the machine, on whatever address that is. */
+const FORWARDER = '10.0.2.3';
+
 const LOOPBACK = /^(127\.|::1$)/;
 
 /**
@@ -54,7 +57,9 @@ export function containerResolvConf(
   if (attachment === undefined && isPlain) return resolvConf(host, 'host');
   const named = (attachment?.endpoints ?? []).filter(({ network }) => network.name !== 'bridge');
   const own = named.flatMap(({ network }) => network.subnets.slice(0, 1).map((s) => s.gateway));
-  const servers = own.length > 0 ? own : serversOf(host, Dns, attachment !== undefined);
+  const forwarder = attachment?.endpoints.some(({ network }) => network.bridge === '') === true;
+  const others = forwarder && Dns.length === 0 ? [FORWARDER] : undefined;
+  const servers = own.length > 0 ? own : (others ?? serversOf(host, Dns, attachment !== undefined));
   const search = DnsSearch.length > 0 ? DnsSearch.filter((name) => name !== '.') : searchOf(host);
   const options = DnsOptions.length > 0 ? DnsOptions : valuesOf(host, 'options');
   const ndots = own.length > 0 && !options.some((option) => option.startsWith('ndots'));
