@@ -28,10 +28,14 @@ export interface CommitOptions {
 /** Mounted by us at every start: what lies there in the writable layer is nobody's. */
 const HIDDEN = new Set(['dev', 'proc', 'sys', 'etc/hosts', 'etc/hostname', 'etc/resolv.conf']);
 
-/** What a container changed in its filesystem. Throws BuildError `not-found`. */
+/**
+ * What a container changed in its filesystem. Its processes stand still meanwhile: a directory that became a link would
+ * lead out. Throws BuildError `not-found`.
+ */
 export async function diffContainer(name: string, workshop: Workshop): Promise<readonly Change[]> {
   const state = workshop.containers.find(name);
   const snapshot = await openLayers(state, workshop);
+  using _frozen = runs(state, workshop) ? await frozen(state) : undefined;
   return containerChanges(treeOf(state, snapshot, workshop));
 }
 
@@ -79,6 +83,11 @@ function treeOf(state: ContainerState, snapshot: Snapshot, { containers }: Works
   };
 }
 
+/** One that is paused stands still already. */
+function runs({ id, status }: ContainerState, { containers }: Workshop): boolean {
+  return status === 'running' && containers.isRunning(id);
+}
+
 interface Source {
   readonly state: ContainerState;
   readonly snapshot: Snapshot;
@@ -91,12 +100,11 @@ async function writeLayer(
   workshop: Workshop,
   scope: Scope,
 ): Promise<LayerMeta | undefined> {
-  const { store, containers } = workshop;
+  const { store } = workshop;
   await using layer = await store.snapshots.prepare(snapshot, scope);
   const tree = treeOf(state, snapshot, workshop);
   {
-    const freezes = pause && state.status === 'running' && containers.isRunning(state.id);
-    using _frozen = freezes ? await frozen(state) : undefined;
+    using _frozen = pause && runs(state, workshop) ? await frozen(state) : undefined;
     const changes = containerChanges(tree);
     if (changes.length === 0) return undefined;
     writeChangeLayer(changes, tree, layer.upper);

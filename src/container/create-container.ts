@@ -38,6 +38,7 @@ export async function createContainer(
   scope: Scope,
 ): Promise<ContainerState> {
   const id = randomBytes(32).toString('hex');
+  const hostname = checkedHostname(options.hostname) ?? id.slice(0, 12);
   const config = configOf(options, image.config);
   const args = argsOf(config);
   await ensureLayers(image.snapshot.layers, scope);
@@ -57,7 +58,7 @@ export async function createContainer(
     layers: image.snapshot.layers.map((layer) => layer.id),
     config,
     args,
-    hostname: options.hostname ?? id.slice(0, 12),
+    hostname,
     ...(options.domainname === undefined ? {} : { domainname: options.domainname }),
     terminal: options.terminal,
     openStdin: options.interactive,
@@ -74,6 +75,14 @@ export async function createContainer(
     mkdirSync(containers.path(id, part), { recursive: true, mode: 0o755 });
   containers.save(state);
   return state;
+}
+
+/** It becomes a line of /etc/hosts: no second one may be in it. 64 bytes are what the kernel takes. */
+function checkedHostname(wanted: string | undefined): string | undefined {
+  if (wanted === undefined || /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$/.test(wanted)) return wanted;
+  throw new BuildError('usage', `invalid hostname ${JSON.stringify(wanted)}`, {
+    hint: 'a host name has at most 64 letters, digits, dots and hyphens',
+  });
 }
 
 function nameFor(wanted: string | undefined, containers: ContainerStore): string {

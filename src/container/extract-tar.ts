@@ -63,7 +63,11 @@ function openOrMake(root: number, path: string): number {
   closeSync(openOrMake(root, parent));
   using place = placeInside(root, path);
   if (place === undefined) throw new BuildError('archive', `no directory for ${path}`);
-  mkdirSync(place.path, 0o755);
+  try {
+    mkdirSync(place.path, 0o755);
+  } catch (error) {
+    if (!hasCode(error, 'EEXIST')) throw error; // The container made one meanwhile: what it is shows below.
+  }
   const made = openInside(root, path);
   if (made === undefined) throw new BuildError('archive', `no directory for ${path}`);
   return made;

@@ -11,11 +11,13 @@ import type { Monitor, ProcessSpec, TerminalSize } from '../model/process.js';
 import { ramInBytes } from '../model/units.js';
 import type { Snapshot } from '../model/stores.js';
 import { usesDeviceCgroup } from '../runtime/oci-devices.js';
-import { needsCgroup } from '../runtime/oci-cgroup.js';
+import { cgroupPath, needsCgroup } from '../runtime/oci-cgroup.js';
 import { findProgram } from '../runtime/prepare.js';
+import { removeCgroup } from '../runtime/remove-cgroup.js';
 import { resolveGroup, resolveUser, type UserFiles } from '../runtime/users.js';
 import { sys } from '../sys/sys.js';
 import { atEnd, setAtEnd } from './at-end.js';
+import { attachFiles } from './attach-files.js';
 import { attachVolumes } from './attach-volumes.js';
 import { claimEnd } from './container-locks.js';
 import { checkProgram } from './check-program.js';
@@ -103,6 +105,7 @@ export async function startContainer(given: ContainerState, deps: StartDeps): Pr
     await monitor.start(spec.id, dir);
     network.commit();
   } catch (error) {
+    removeCgroup(cgroupPath(state.id, state.hostConfig.CgroupParent)); // A runtime that fails leaves it.
     const finished = new Date(now()).toISOString();
     const status = state.started === undefined ? 'created' : 'exited';
     const why = error instanceof Error ? { error: error.message } : {};
@@ -155,6 +158,8 @@ async function prepare(
   const devices = confinement.insecure || usesDeviceCgroup(confinement);
   const root = mountRoot(state, deps, devices);
   const lateMounts = await attachVolumes(state, { root, volumes: deps.volumes(), devices });
+  // Of a read-only root the files that we bring are a part.
+  attachFiles(state, { root, files: network.mounts, readonly: confinement.readonlyRoot === true });
   const tree = mergedView([root]);
   const { config } = state;
   const user = userOf(state, userFiles(tree));
@@ -173,11 +178,7 @@ async function prepare(
     confinement: { ...confinement, ...(lateMounts.length === 0 ? {} : { lateMounts }) },
     network: network.namespace,
     hostname: state.hostname,
-    mounts: [
-      // Of a read-only root the files that we bring are a part.
-      ...network.mounts.map((mount) => ({ ...mount, readonly: confinement.readonlyRoot === true })),
-      ...(init === undefined ? [] : [{ source: init, target: INIT, readonly: true }]),
-    ],
+    mounts: init === undefined ? [] : [{ source: init, target: INIT, readonly: true }],
     stdio: {
       kind: 'monitor',
       terminal: state.terminal,

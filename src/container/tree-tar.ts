@@ -55,7 +55,10 @@ function* entry(walk: Walk, path: Buffer, name: string): Generator<Uint8Array> {
   if (stat === undefined || stat.isSocket()) return;
   if (stat.isFile()) yield* file(walk, path, name);
   else if (stat.isDirectory()) yield* directory(walk, path, name);
-  else yield encodeHeader({ ...headerOf(stat, name, path), ...special(stat, path) });
+  else {
+    const header = ifThere(() => ({ ...headerOf(stat, name, path), ...special(stat, path) }));
+    if (header !== undefined) yield encodeHeader(header);
+  }
 }
 
 function* directory(walk: Walk, path: Buffer, name: string): Generator<Uint8Array> {
@@ -65,7 +68,9 @@ function* directory(walk: Walk, path: Buffer, name: string): Generator<Uint8Arra
   try {
     const stat = fstatSync(fd);
     const bare = walk.bare === true && name === '.';
-    if (!bare) yield encodeHeader({ ...headerOf(stat, name, path), type: 'directory' });
+    const header = ifThere(() => headerOf(stat, name, path));
+    if (header === undefined) return;
+    if (!bare) yield encodeHeader({ ...header, type: 'directory' });
     if (isForeign(walk, stat)) return;
     const at = `/proc/self/fd/${String(fd)}`;
     for (const child of readdirSync(at, { encoding: 'latin1' }).sort())
@@ -87,7 +92,8 @@ function* file(walk: Walk, path: Buffer, name: string): Generator<Uint8Array> {
   try {
     const stat = fstatSync(fd);
     if (!stat.isFile()) return;
-    const header = headerOf(stat, name, path);
+    const header = ifThere(() => headerOf(stat, name, path));
+    if (header === undefined) return;
     const first = firstName(walk, stat, name);
     if (first !== undefined) {
       yield encodeHeader({ ...header, type: 'link', linkname: first });
@@ -125,11 +131,15 @@ function* content({ buffer, signal }: Walk, fd: number, size: number): Generator
 }
 
 function openIfThere(path: Buffer, flags: number): number | undefined {
+  return ifThere(() => openSync(path, flags));
+}
+
+/** Undefined when the entry is gone, or of another kind by now. */
+function ifThere<T>(look: () => T): T | undefined {
   try {
-    return openSync(path, flags);
+    return look();
   } catch (error) {
-    // Gone, or another kind of entry by now.
-    if (hasCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO')) return undefined;
+    if (hasCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO', 'EINVAL')) return undefined;
     throw error;
   }
 }

@@ -53,7 +53,7 @@ interface Running {
 
 async function run(spec: StepProcess, ready: Ready, { scope, idle }: Running): Promise<ExitStatus> {
   scope.signal.throwIfAborted();
-  checkRoot(spec.root);
+  checkRoot(spec.root, ready.kind);
   checkUser(spec.user);
   using launch = await ready.launcher.take();
   using devices = deviceNodes(ready.dir, launch.id, spec.confinement);

@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, existsSync, readFileSync, statfsSync } from 'node:fs';
+import { existsSync, readFileSync, statfsSync } from 'node:fs';
 import { privileges } from '../sys/privileges.js';
 import { type Blocked, whyNoNamespaces, whyNoProc } from './blocked.js';
 import type { LadderFacts } from './ladder.js';
+import { machineLimits } from './machine-limits.js';
 import { findProgram, mountsProc } from './prepare.js';
 
 export interface MachineOptions {
@@ -108,18 +109,8 @@ export function cgroupFacts(): CgroupFacts {
   const root = '/sys/fs/cgroup';
   const isV2 = (path: string): boolean =>
     existsSync(path) && statfsSync(path).type === CGROUP2_MAGIC;
-  if (isV2(root)) return { version: 'v2', limits: isWritable(root) };
-  const memory = `${root}/memory`;
-  if (!existsSync(memory)) return { version: 'none', limits: false };
-  return { version: isV2(`${root}/unified`) ? 'hybrid' : 'v1', limits: isWritable(memory) };
-}
-
-function isWritable(path: string): boolean {
-  if (privileges().userNamespace) return false;
-  try {
-    accessSync(path, constants.W_OK);
-    return true;
-  } catch {
-    return false;
-  }
+  const limits = machineLimits(root).memory;
+  if (isV2(root)) return { version: 'v2', limits };
+  if (!existsSync(`${root}/memory`)) return { version: 'none', limits: false };
+  return { version: isV2(`${root}/unified`) ? 'hybrid' : 'v1', limits };
 }

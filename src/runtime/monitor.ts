@@ -41,7 +41,7 @@ interface Tools extends Prepared {
 async function create(spec: ProcessSpec, place: MonitorPlace, tools: Tools): Promise<number> {
   const conmon = findProgram('conmon', tools.path);
   if (conmon === undefined) throw cannot('conmon is not installed', 'apt-get install conmon');
-  checkRoot(spec.root);
+  checkRoot(spec.root, tools.kind);
   checkUser(spec.user);
   const { dir } = place;
   rmSync(join(dir, 'monitor.pid'), { force: true });

@@ -1,8 +1,19 @@
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, lstatSync, mkdirSync, statfsSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  statfsSync,
+} from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { BuildError } from '../model/error.js';
+import { hasCode } from '../model/has-code.js';
 import type { Identity } from '../model/process.js';
+import { openInRoot } from '../sys/mounts.js';
 import { privileges } from '../sys/privileges.js';
 import { sys } from '../sys/sys.js';
 import { SUBORDINATE_IDS } from '../sys/subordinate-ids.js';
@@ -85,8 +96,12 @@ function hideHybridCgroups(): void {
   else sys().umount(unified);
 }
 
-/** Mount points of the runtime must be directories: a symlink there lets an image write outside (CVE-2026-41579). */
-export function checkRoot(root: string): void {
+/**
+ * Mount points of the runtime must be directories: a symlink there lets an image write outside (CVE-2026-41579). runc
+ * reads /etc/passwd and /etc/group itself, and would wait for ever for who writes to a pipe.
+ */
+export function checkRoot(root: string, kind: Prepared['kind']): void {
+  if (kind === 'runc') checkAccounts(root);
   for (const name of ['dev', 'proc', 'sys']) {
     const stat = lstatSync(join(root, name), { throwIfNoEntry: false });
     if (stat === undefined || stat.isDirectory()) continue;
@@ -94,6 +109,37 @@ export function checkRoot(root: string): void {
       `/${name} of the image is not a directory`,
       'the image is broken or hostile: it cannot be run',
     );
+  }
+}
+
+function checkAccounts(root: string): void {
+  const fd = openSync(root, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    for (const name of ['passwd', 'group'])
+      if (isOdd(fd, `/etc/${name}`))
+        throw cannot(
+          `/etc/${name} of the image is not a file, and runc would read it`,
+          'the image is broken or hostile; crun does not look there: apt-get install crun',
+        );
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** There, links followed inside the root, and neither a file nor a directory. */
+function isOdd(root: number, path: string): boolean {
+  let fd: number;
+  try {
+    fd = openInRoot(root, path);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return false;
+    throw error;
+  }
+  try {
+    const stat = fstatSync(fd);
+    return !stat.isFile() && !stat.isDirectory();
+  } finally {
+    closeSync(fd);
   }
 }
 
