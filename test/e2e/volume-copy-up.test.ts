@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { sys } from '../../src/sys/sys.js';
 import { busyboxContext } from '../helpers/busybox.js';
 import { staveWorld } from '../helpers/stave.js';
 
@@ -52,6 +53,19 @@ describe('what an image has comes into an empty volume', () => {
       '0',
     );
     world.ok('volume', 'prune', '-af');
+  });
+
+  test('extended attributes', () => {
+    const trees = join(world.root, 'trees');
+    const [file] = readdirSync(trees)
+      .map((id) => join(trees, id, 'fs/data/f'))
+      .filter((path) => existsSync(path));
+    sys().lsetxattr(file!, 'user.note', Buffer.from('kept'));
+    sh('-v', 'noted:/data', 'filled', 'true');
+    const copy = join(world.root, 'volumes/noted/_data/f');
+    assert.equal(sys().lgetxattr(copy, 'user.note')?.toString(), 'kept');
+    sys().lremovexattr(file!, 'user.note');
+    world.ok('volume', 'rm', 'noted');
   });
 
   test('a volume another container has mounted stays the same directory', () => {
