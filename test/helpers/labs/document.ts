@@ -43,7 +43,7 @@ function entryText({ line, output, status }: Played, normaliser: Normaliser): st
   const shown = abridged ? abridgedText(output, isTyped, normaliser) : normaliser.text(output);
   return (
     (isTyped ? '' : `$ ${line.text}\n`) +
-    endLine(withoutSizes(shown)) +
+    endLine(withoutSizes(shown).replaceAll('\r\n', '\n')) +
     (status === 0 || status === null ? '' : `[exit ${String(status)}]\n`) +
     (differs === undefined ? '' : `# docker: ${differs}\n`)
   );
