@@ -51,7 +51,7 @@ describe('what a step can see and do', () => {
   };
 
   for (const kind of ['crun', 'runc']) {
-    test(`${kind}: capabilities, seccomp and no_new_privs of root and of a user`, () => {
+    test(`${kind}: A26: capabilities, seccomp and no_new_privs of root and of a user`, () => {
       const path = kind === 'runc' ? runcOnly : undefined;
       const status =
         'RUN grep -E "^(Cap|NoNew|Seccomp:)" /proc/self/status | tr -d "\\t" | tr "\\n" " "; id -G';

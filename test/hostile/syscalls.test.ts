@@ -17,7 +17,7 @@ const DENIED_SINCE = [425, 426, 427];
 const KNOWN_SINCE = [450];
 
 /** S21: the verdict of every system call of x86_64, by a probe in the container, is docker's. */
-describe('seccomp verdicts of 382 system calls', () => {
+describe('A32: seccomp verdicts of 382 system calls', () => {
   const world = staveWorld();
   before(() => {
     const probe = join(world.dir, 'probe/probe');
