@@ -19,7 +19,7 @@ import { sys } from '../sys/sys.js';
 import { atEnd, setAtEnd } from './at-end.js';
 import { attachFiles } from './attach-files.js';
 import { attachVolumes } from './attach-volumes.js';
-import { claimEnd } from './container-locks.js';
+import { claimEnd, type HeldLock } from './container-locks.js';
 import { checkProgram } from './check-program.js';
 import { confinementOf } from './confinement-of.js';
 import { type StartingNetwork, startNetwork } from './container-network.js';
@@ -67,7 +67,7 @@ export async function startContainer(given: ContainerState, deps: StartDeps): Pr
   using _starting = await containers.lockStart(given.id);
   const state = containers.read(given.id) ?? given;
   if ((state.status === 'restarting') !== again) return;
-  using lock = await containers.lock(state.id);
+  using lock = await runLock(state.id, containers, again ? PATIENT : 1);
   if (lock === undefined) return;
   const started = new Date(now()).toISOString();
   let begun = false;
@@ -127,6 +127,21 @@ function monitorSettings({ hostConfig, openStdin }: ContainerState) {
     ...(most === undefined ? {} : { logBytes: most }),
     ...(Runtime === undefined ? {} : { runtime: Runtime }),
   };
+}
+
+const PATIENT = 200;
+
+/** Who copies into a container that does not run holds its lock for a while: nobody starts it a second time by itself. */
+async function runLock(
+  id: string,
+  containers: ContainerStore,
+  tries: number,
+): Promise<HeldLock | undefined> {
+  for (let left = tries; left > 0; left--) {
+    const lock = await containers.lock(id);
+    if (lock !== undefined) return lock;
+  }
+  return undefined;
 }
 
 /** Without what was of its last life. */
