@@ -75,7 +75,8 @@ function withPlace(
   range: SourceRange | undefined,
 ): unknown {
   if (!(error instanceof BuildError)) return error;
-  const names = workshop.store.images.list().flatMap((image) => image.references.map(familiarName));
+  const there = workshop.store.images.list().flatMap((image) => image.references);
+  const names = there.filter((each) => isLike(each, reference)).map(familiarName);
   const own = familiarName(reference);
   // Itself may be here, for another platform.
   const near = names.includes(own) ? undefined : nearest(own, names);
@@ -86,6 +87,15 @@ function withPlace(
     ...(hint === undefined ? {} : { hint }),
     ...(range === undefined ? {} : { range }),
   });
+}
+
+/** The same path, or one a slip away in the same registry: a tag or a registry alone makes no two names alike. */
+function isLike(each: Reference, wanted: Reference): boolean {
+  const [a, b] = [each, wanted].map(({ path }) => path.replace(/^library\//, '')) as [
+    string,
+    string,
+  ];
+  return a === b || (each.domain === wanted.domain && nearest(b, [a]) !== undefined);
 }
 
 function runsOn({ config }: ResolvedImage, platform: Platform): boolean {

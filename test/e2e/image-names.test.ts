@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { busyboxContext } from '../helpers/busybox.js';
 import { staveWorld } from '../helpers/stave.js';
@@ -41,6 +43,25 @@ describe('names of images', () => {
     const image = world.ok('images', '-q').stdout.trim();
     assert.match(world.run('rmi', '-f', image).stderr, /\(cannot be forced\).*running container/);
     world.ok('tag', image, 'bb');
+  });
+
+  test('a base that is not there is compared with the names that are, not with their tags', () => {
+    const said = (name: string): string => {
+      writeFileSync(join(world.dir, 'Dockerfile'), `FROM ${name}\n`);
+      return world.run('build', '-f', join(world.dir, 'Dockerfile'), world.dir).stderr;
+    };
+    world.ok('tag', 'bb', '127.0.0.1:9/base');
+    assert.match(
+      said('127.0.0.1:9/bsae'),
+      /hint: did you mean 127\.0\.0\.1:9\/base:latest, which is/,
+    );
+    assert.match(
+      said('127.0.0.1:9/base:lates'),
+      /hint: did you mean 127\.0\.0\.1:9\/base:latest, which/,
+    );
+    world.ok('tag', 'bb', '127.0.0.1:9/a');
+    assert.doesNotMatch(said('127.0.0.1:9/yy'), /which is in the store/);
+    world.ok('rmi', '127.0.0.1:9/a', '127.0.0.1:9/base');
   });
 
   test('images takes one name', () => {
