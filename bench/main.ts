@@ -1,7 +1,6 @@
-import { mkdirSync, mkdtempSync, rmSync, writeSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { buildahTool, dockerTool, run, staveTool, time, type Tool } from './tools.js';
+import { buildahTool, type Command, dockerTool, run, staveTool, time, type Tool } from './tools.js';
 import { emptyScratch, prepareBase, type Workload, workloads } from './workloads.js';
 
 /**
@@ -9,7 +8,7 @@ import { emptyScratch, prepareBase, type Workload, workloads } from './workloads
  * time, ratios against the faster peer and against the physical limit of the same work in the same run.
  */
 function main(names: readonly string[]): void {
-  const work = mkdtempSync(join(process.env['BENCH_DIR'] ?? tmpdir(), 'stave-bench-'));
+  const work = process.env['BENCH_WORK'] ?? '';
   const tools = [staveTool(work), dockerTool(work), buildahTool(work)];
   try {
     const base = join(work, 'base');
@@ -22,7 +21,6 @@ function main(names: readonly string[]): void {
     for (const workload of chosen) say(measure(workload, tools, work));
   } finally {
     for (const tool of tools) tool.close();
-    rmSync(work, { recursive: true, force: true, maxRetries: 50, retryDelay: 100 });
   }
 }
 
@@ -40,10 +38,8 @@ function measure(workload: Workload, tools: readonly Tool[], work: string): stri
     for (const tool of shuffled(tools)) {
       emptyScratch(scratch);
       const file = join(scratch, 'image.tar');
-      const commands =
-        workload.archive === true ? tool.exportTo(dir, 'bench', file) : [tool.build(dir, 'bench')];
       settle();
-      samples.get(tool.name)?.push(time(commands));
+      samples.get(tool.name)?.push(time(commandsOf(workload, tool, { dir, file })));
     }
     emptyScratch(scratch);
     const limit = workload.limit?.(dir, scratch);
@@ -51,6 +47,15 @@ function measure(workload: Workload, tools: readonly Tool[], work: string): stri
     if (limit !== undefined) limits.push(time([limit.run]));
   }
   return report(workload, samples, limits);
+}
+
+function commandsOf(
+  workload: Workload,
+  tool: Tool,
+  { dir, file }: { readonly dir: string; readonly file: string },
+): readonly Command[] {
+  if (workload.run === true) return [tool.runTrue('bench')];
+  return workload.archive === true ? tool.exportTo(dir, 'bench', file) : [tool.build(dir, 'bench')];
 }
 
 /** Nobody pays for what another left in the page cache: its dirty pages would be flushed by the next tool's fsync. */
@@ -97,5 +102,4 @@ function say(line: string): void {
   writeSync(1, `${line}\n`);
 }
 
-mkdirSync(process.env['BENCH_DIR'] ?? tmpdir(), { recursive: true });
 main(process.argv.slice(2));

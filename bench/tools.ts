@@ -8,12 +8,18 @@ export interface Tool {
   readonly build: (dir: string, tag: string) => Command;
   /** Build and write an OCI (docker: docker-save) archive of the result to `file`. */
   readonly exportTo: (dir: string, tag: string, file: string) => readonly Command[];
+  /** `true` in a new container of a built image, on the machine's network; buildah's images are run by podman. */
+  readonly runTrue: (tag: string) => Command;
   readonly close: () => void;
 }
 export interface Command {
   readonly argv: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
 }
+
+const RUN_OPTIONS = ['--rm', '--network=host'];
+/** Its own are more than root may have in some machines. */
+const PODMAN_LIMITS = ['--ulimit=nofile=1024:1024', '--ulimit=nproc=8192:8192'];
 
 export function staveTool(work: string): Tool {
   const env = { STAVE_ROOT: join(work, 'stave') };
@@ -24,6 +30,10 @@ export function staveTool(work: string): Tool {
   return {
     name: 'stave',
     build,
+    runTrue: (tag) => ({
+      argv: [join(process.cwd(), 'bin/stave'), 'run', ...RUN_OPTIONS, tag, 'true'],
+      env,
+    }),
     exportTo: (dir, tag, file) => [
       { argv: [...build(dir, tag).argv, '-o', `type=oci,dest=${file}`], env },
     ],
@@ -40,6 +50,11 @@ export function buildahTool(work: string): Tool {
   return {
     name: 'buildah',
     build,
+    runTrue: (tag) => ({
+      argv: ['podman', ...store, '--storage-driver', 'overlay', '--cgroup-manager=cgroupfs'].concat(
+        ['--runtime=runc', 'run', ...PODMAN_LIMITS, ...RUN_OPTIONS, `localhost/${tag}`, 'true'],
+      ),
+    }),
     exportTo: (dir, tag, file) => [
       build(dir, tag),
       { argv: [...base, 'push', '-q', tag, `oci-archive:${file}`] },
@@ -70,6 +85,7 @@ export function dockerTool(work: string): Tool {
   return {
     name: 'docker',
     build,
+    runTrue: (tag) => ({ argv: [docker, 'run', ...RUN_OPTIONS, tag, 'true'], env }),
     exportTo: (dir, tag, file) => [
       build(dir, tag),
       { argv: ['sh', '-c', `${docker} save ${tag} | gzip > ${file}`], env },

@@ -12,6 +12,8 @@ export interface Workload {
   readonly prepare: (dir: string) => void;
   readonly touch: (dir: string, round: string) => void;
   readonly archive?: boolean;
+  /** A container of what was built, instead of the build. */
+  readonly run?: boolean;
   /** The least any builder could do for the same work on this machine. */
   readonly limit?: (
     dir: string,
@@ -77,6 +79,15 @@ export const workloads: readonly Workload[] = [
     touch: (dir, round) => {
       write(dir, 'src/d0/e0/f0.js', `// ${round}\n`);
     },
+  },
+  {
+    name: 'run true (podman)',
+    rounds: 15,
+    warm: true,
+    run: true,
+    prepare: smallApp,
+    touch: nothing,
+    limit: bareNode,
   },
   {
     name: 'one RUN true',
