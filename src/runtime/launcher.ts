@@ -45,10 +45,14 @@ const SUPERVISOR = ['setpriv', '--pdeathsig', 'KILL', '--', 'unshare', '--pid', 
 
 /** Mounts are made after this was started, so it gets its own view of them only when it goes. */
 const BECOME = 'exec unshare --mount-proc --';
-/** Waits for a line, the cgroup manager: a pipe that ends without one means that nobody needs it any more. */
+/**
+ * Says that it is there, and waits for a line, the cgroup manager. A pipe that ends without one means that nobody needs it
+ * any more: before it was there, the kernel did not know yet that it is to die with its parent.
+ */
+const WAIT = 'echo >&4; read -r manager <&4 || exit 0';
 const SCRIPTS = {
-  crun: `read -r manager <&4 || exit 0; ${BECOME} "$0" "--cgroup-manager=$manager" "$@" 4<&-`,
-  runc: `read -r manager <&4 || exit 0; ${BECOME} "$0" "$@" 4<&-`,
+  crun: `${WAIT}; ${BECOME} "$0" "--cgroup-manager=$manager" "$@" 4<&-`,
+  runc: `${WAIT}; ${BECOME} "$0" "$@" 4<&-`,
 };
 
 const ENVIRONMENT = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
@@ -71,7 +75,7 @@ export function createLauncher(prepared: Prepared): Launcher {
     close: async () => {
       const left = await next?.catch(() => undefined);
       next = undefined;
-      left?.child.kill();
+      if (left !== undefined) end(left);
       if (program.fd !== undefined) closeSync(program.fd);
     },
   };
@@ -82,6 +86,16 @@ interface Waiting {
   readonly bundle: string;
   readonly log: string;
   readonly child: StartedChild;
+  /** Resolves when it waits, or never will. */
+  readonly there: Promise<void>;
+}
+
+const CHANNEL = 4;
+
+/** Killed before it waits, it would not take its child along: that sees the end of the channel. */
+function end({ child }: Waiting): void {
+  child.kill();
+  if (child.pid !== undefined) child.channel(CHANNEL).destroy();
 }
 
 async function startWaiting(
@@ -102,26 +116,44 @@ async function startWaiting(
     env: ENVIRONMENT,
     more: [program.fd ?? 'pipe', 'pipe'],
   });
-  return { id, bundle, log, child };
+  return { id, bundle, log, child, there: isThere(child) };
 }
 
-function launchOf({ child, ...place }: Waiting): Launch {
-  mkdirSync(place.bundle);
+function isThere(child: StartedChild): Promise<void> {
+  if (child.pid === undefined) return Promise.resolve(); // It could not be started: its end says why.
+  const channel = child.channel(CHANNEL).on('error', () => undefined);
+  return new Promise((resolve) => {
+    for (const event of ['data', 'close'])
+      channel.once(event, () => {
+        resolve();
+      });
+  });
+}
+
+function launchOf(waiting: Waiting): Launch {
+  const { id, bundle, log, child, there } = waiting;
+  mkdirSync(bundle);
   return {
-    ...place,
-    go: ({ cgroups, onOutput, signal }) => {
-      const done = child.follow(onOutput, signal);
-      // It may have died meanwhile: then its end says more.
-      if (child.running())
-        child
-          .input(4)
-          .on('error', () => undefined)
-          .end(`${cgroups}\n`);
-      return done;
+    id,
+    bundle,
+    log,
+    go: async ({ cgroups, onOutput, signal }) => {
+      const stop = (): void => {
+        end(waiting);
+      };
+      signal.addEventListener('abort', stop, { once: true });
+      try {
+        const done = child.follow(onOutput, signal);
+        await there;
+        if (child.running() && !signal.aborted) child.channel(CHANNEL).end(`${cgroups}\n`);
+        return await done;
+      } finally {
+        signal.removeEventListener('abort', stop);
+      }
     },
     [Symbol.dispose]: () => {
-      child.kill();
-      rmSync(place.bundle, { recursive: true, force: true });
+      end(waiting);
+      rmSync(bundle, { recursive: true, force: true });
     },
   };
 }

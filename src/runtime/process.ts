@@ -1,4 +1,4 @@
-import type { Writable } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import type { Options } from 'execa';
 import type { OnOutput, Stdio } from '../model/process.js';
 import { outputPipes } from './output-pipes.js';
@@ -16,8 +16,10 @@ export interface StartOptions {
 }
 
 export interface StartedChild {
-  /** Input of its descriptor `fd`, asked for as a pipe. */
-  readonly input: (fd: number) => Writable;
+  /** Our end of its descriptor `fd`, asked for as a pipe: a socket, for both ways. */
+  readonly channel: (fd: number) => Duplex;
+  /** Undefined when it could not be started: following it tells why. */
+  readonly pid: number | undefined;
   readonly running: () => boolean;
   /** Its output goes to `onOutput` from now on, nothing of it is lost; aborting kills it at once. */
   readonly follow: (onOutput: OnOutput, signal: AbortSignal) => Promise<ChildExit>;
@@ -69,8 +71,9 @@ export async function startChild(
       stop();
       pipes?.close();
     },
+    pid: child.pid,
     running: () => child.pid !== undefined && child.exitCode === null && child.signalCode === null,
-    input: (fd) => child.stdio[fd] as unknown as Writable, // Asked for as a pipe.
+    channel: (fd) => child.stdio[fd] as unknown as Duplex, // Asked for as a pipe.
     follow: async (onOutput, signal) => {
       signal.addEventListener('abort', stop, { once: true });
       try {

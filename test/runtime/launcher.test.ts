@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { createLauncher, type Launcher } from '../../src/runtime/launcher.js';
+
+/** The runtime is `echo` here: what it is told is what it prints. */
+describe('a chain of processes that waits to become a runtime', () => {
+  let dir = '';
+  before(() => {
+    dir = mkdtempSync(join(tmpdir(), 'stave-launcher-'));
+  });
+  after(() => {
+    rmSync(dir, { recursive: true });
+  });
+
+  const launcher = (): Launcher => {
+    const seccomp = { kind: 'crun', cacheDir: dir, scratch: dir } as const;
+    return createLauncher({ kind: 'crun', program: '/bin/echo', seccomp, dir });
+  };
+  const never = new AbortController().signal;
+  const silent = { cgroups: 'disabled', onOutput: () => undefined } as const;
+
+  /** Resolves when no process has this test's directory on its command line. */
+  const allGone = async (): Promise<void> => {
+    const theirs = (pid: string): boolean => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(dir);
+      } catch {
+        return false; // It ended meanwhile.
+      }
+    };
+    const pids = (): string[] =>
+      readdirSync('/proc').filter((name) => /^\d+$/.test(name) && theirs(name));
+    const end = Date.now() + 60_000;
+    while (pids().length > 0) {
+      assert.ok(Date.now() < end, `still there: ${pids().join(' ')}`);
+      await delay(5);
+    }
+  };
+
+  test('it becomes what it was started for, the first and the next', async () => {
+    const own = launcher();
+    for (const cgroups of ['disabled', 'cgroupfs'] as const) {
+      using launch = await own.take();
+      own.warmUp();
+      let text = '';
+      const onOutput = (_: string, data: Uint8Array): void => {
+        text += Buffer.from(data).toString();
+      };
+      const { exitCode } = await launch.go({ cgroups, onOutput, signal: never });
+      assert.equal(exitCode, 0);
+      const place = `--root ${dir}/state --log ${launch.log} --log-format json`;
+      const line = `--cgroup-manager=${cgroups} ${place} run --bundle ${launch.bundle} ${launch.id}`;
+      assert.equal(text, `${line}\n`);
+    }
+    await own.close();
+    await allGone();
+  });
+
+  test('one that nobody needs ends, however early it is told', async () => {
+    // Between a fork and what is set after it there are some ten microseconds.
+    for (let i = 0; i < 300; i++) {
+      const own = launcher();
+      own.warmUp();
+      await delay(1);
+      for (const end = performance.now() + (i % 100) / 25; performance.now() < end;);
+      await own.close();
+    }
+    await allGone();
+  });
+
+  test('a launch that is given up ends, and so does one that is aborted at once', async () => {
+    const own = launcher();
+    for (let i = 0; i < 10; i++) {
+      using launch = await own.take();
+      if (i % 2 === 0) continue;
+      const aborted = new AbortController();
+      const done = launch.go({ ...silent, signal: aborted.signal });
+      aborted.abort(new Error('enough'));
+      const { exitCode } = await done;
+      assert.ok(exitCode !== 1, 'killed, or it was faster');
+    }
+    await own.close();
+    await allGone();
+  });
+});
