@@ -1,5 +1,13 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { busyboxContext } from '../helpers/busybox.js';
@@ -34,6 +42,8 @@ describe('store check', () => {
     readdirSync(join(world.root, directory), { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
       .map((entry) => join(entry.parentPath, entry.name));
+  const leadsToTree = (pointer: string): boolean =>
+    existsSync(join(world.root, 'trees', readFileSync(pointer, 'latin1'), 'fs'));
   const flip = (file: string, at: number): void => {
     const bytes = readFileSync(file);
     const place = at < 0 ? bytes.length + at : at;
@@ -87,7 +97,13 @@ describe('store check', () => {
         1,
         /^tree [0-9a-f]{32}: its files are not what they were/m,
       ],
-      ['a diffID', () => files('trees/by-diff')[0]!, 3, /^(tree|diffID) [0-9a-f]+: /m],
+      [
+        'a diffID',
+        // One of a tree that a test before this took out leads nowhere, as it may.
+        () => files('trees/by-diff').find((file) => leadsToTree(file))!,
+        3,
+        /^(tree|diffID) [0-9a-f]+: /m,
+      ],
       [
         'a record by definition',
         () => files('records/definition')[0]!,
