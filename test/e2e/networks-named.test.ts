@@ -262,7 +262,10 @@ describe('network commands', () => {
       [['--dns', 'x'], /IP address is not correctly formatted: x/],
       [['--dns-option', 'a\nnameserver 6.6.6.6'], /invalid --dns-option/],
       [['--mac-address', 'x'], /x is not a valid mac address/],
-      [['--link', 'x'], /--link is not supported: containers of one network find each other by name/],
+      [
+        ['--link', 'x'],
+        /--link is not supported: containers of one network find each other by name/,
+      ],
     ];
     for (const [args, message] of table) {
       const { status, stderr } = run('run', '--rm', ...args, 'bb', 'true');
