@@ -9,6 +9,7 @@ import {
   readSync,
   writeSync,
 } from 'node:fs';
+import { writeAll } from '../cache/durable.js';
 import { giveAccess } from '../cache/give-owner.js';
 import { changed, checkUnchanged, openSource } from '../cache/open-source.js';
 import type { SourceEntry } from '../cache/source-tree.js';
@@ -61,10 +62,6 @@ function withFile(copy: Copy, write: (fd: number) => void): void {
 function finish(fd: number, { to, access: { owner, mode }, mtimeNs, creationMode }: Copy): void {
   if (creationMode === undefined) giveAccess(fd, to, { uid: owner.uid, gid: owner.gid, mode });
   sys().futimens(fd, mtimeNs, mtimeNs);
-}
-
-function writeAll(fd: number, bytes: Buffer): void {
-  for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at);
 }
 
 function copyLarge(from: number, entry: SourceEntry, copy: Copy): void {

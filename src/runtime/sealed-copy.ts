@@ -1,4 +1,4 @@
-import { closeSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, readFileSync, writeFileSync } from 'node:fs';
 import { sys } from '../sys/sys.js';
 
 /** A program as it is executed: by its path, or by a descriptor of a copy. */
@@ -16,8 +16,7 @@ export function sealedCopy(path: string): Program {
   const fd = sys().createMemfd('runtime');
   if (fd === undefined) return { path };
   try {
-    const bytes = readFileSync(path);
-    for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at);
+    writeFileSync(fd, readFileSync(path));
     sys().sealMemfd(fd);
     return { path, fd };
   } catch (error) {

@@ -5,6 +5,7 @@ import { basename, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { busyboxContext } from '../helpers/busybox.js';
 import { ORDINARY_UID, ordinaryWorld, type OrdinaryWorld } from '../helpers/ordinary-user.js';
+import { runProgram } from '../helpers/run-program.js';
 import { staveWorld, type StaveWorld } from '../helpers/stave.js';
 
 const EPOCH = '1700000000';
@@ -73,7 +74,7 @@ function digests(world: StaveWorld | OrdinaryWorld, folder: string, name: string
   args.push(...(fixture.args ?? []));
   if (existsSync(join(dir, 'Dockerfile'))) args.push('-f', 'Dockerfile');
   args.push(feature ? context : '.');
-  if ('command' in world) run('chown', '-R', String(ORDINARY_UID), dir);
+  if ('command' in world) runProgram('chown', '-R', String(ORDINARY_UID), dir);
   const [program, argv] =
     'command' in world ? world.command(args) : [join(process.cwd(), 'bin/stave'), args];
   const outcome = spawnSync(program, argv, {
@@ -119,13 +120,7 @@ function archiveDigest(archive: string): string {
 }
 
 function indexOf(archive: string): Index {
-  return JSON.parse(run('tar', '-xOf', archive, 'index.json')) as Index;
-}
-
-function run(program: string, ...args: string[]): string {
-  const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8' });
-  assert.equal(status, 0, stderr);
-  return stdout;
+  return JSON.parse(runProgram('tar', '-xOf', archive, 'index.json')) as Index;
 }
 
 describe('SOURCE_DATE_EPOCH', () => {
@@ -136,7 +131,7 @@ describe('SOURCE_DATE_EPOCH', () => {
     mkdirSync(context);
     writeFileSync(join(context, 'new'), 'new');
     writeFileSync(join(context, 'old'), 'old');
-    run('touch', '-d', '@1000000000', join(context, 'old'));
+    runProgram('touch', '-d', '@1000000000', join(context, 'old'));
   });
   after(() => {
     world[Symbol.dispose]();
@@ -181,15 +176,15 @@ describe('SOURCE_DATE_EPOCH', () => {
   /** Seconds of each file of the last layer. */
   function layerTimes(archive: string): Record<string, string> {
     const layout = join(world.dir, 'layout');
-    run('rm', '-rf', layout);
+    runProgram('rm', '-rf', layout);
     mkdirSync(layout);
-    run('tar', '-xf', archive, '-C', layout);
+    runProgram('tar', '-xf', archive, '-C', layout);
     const blob = (digest: string): string => join(layout, 'blobs/sha256', digest.slice(7));
     const [entry] = indexOf(archive).manifests;
     const manifest = JSON.parse(readFileSync(blob(entry?.digest ?? ''), 'utf8')) as {
       layers: { digest: string }[];
     };
-    const listing = run(
+    const listing = runProgram(
       'tar',
       '--full-time',
       '--utc',
@@ -314,13 +309,15 @@ describe('SOURCE_DATE_EPOCH', () => {
   test('files that leave have it (testSourceDateEpochImageExporter)', () => {
     const [dir, tar] = [join(world.dir, 'out'), join(world.dir, 'out.tar')];
     build('FROM scratch\nCOPY . /d/\n', arg(EPOCH), '-o', dir, '-o', `type=tar,dest=${tar}`);
-    const times = run('find', dir, '-mindepth', '1', '-printf', '%T@ %P\n').trim().split('\n');
+    const times = runProgram('find', dir, '-mindepth', '1', '-printf', '%T@ %P\n')
+      .trim()
+      .split('\n');
     assert.deepEqual(times.map((line) => line.replace('.0000000000', '')).sort(), [
       `${EPOCH} d`,
       `${EPOCH} d/new`,
       `${EPOCH} d/old`,
     ]);
-    const listed = run('tar', '--full-time', '--utc', '-tvf', tar).trim().split('\n');
+    const listed = runProgram('tar', '--full-time', '--utc', '-tvf', tar).trim().split('\n');
     assert.ok(listed.every((line) => line.includes('2023-11-14 22:13:20')));
   });
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { busyboxContext } from '../helpers/busybox.js';
 import { until } from '../helpers/network-world.js';
-import { dockerPeer, type Peer } from '../helpers/peers.js';
+import { dockerBeside } from '../helpers/docker-beside.js';
 import { staveWorld } from '../helpers/stave.js';
 
 interface Message {
@@ -119,16 +119,7 @@ describe('events', () => {
 
 describe("events are docker's", () => {
   const world = staveWorld();
-  let docker: Peer;
-  before(async () => {
-    world.ok('build', '-q', '-t', 'bb', busyboxContext(world.dir));
-    docker = await dockerPeer(world.dir);
-    docker.run('build', '--network=host', '-q', '-t', 'bb', busyboxContext(world.dir));
-  });
-  after(async () => {
-    await docker[Symbol.asyncDispose]();
-    world[Symbol.dispose]();
-  });
+  const docker = dockerBeside(world);
 
   const STEPS: readonly (readonly string[])[] = [
     ['run', '--network', 'none', '--name', 'one', '-l', 'a=b', 'bb', 'true'],

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { busyboxContext } from '../helpers/busybox.js';
 import { until } from '../helpers/network-world.js';
-import { dockerPeer, type Peer } from '../helpers/peers.js';
+import { dockerBeside } from '../helpers/docker-beside.js';
+import { lineOf, processesOf } from '../helpers/processes.js';
 import { contextOf } from '../helpers/run-context.js';
 import { staveWorld } from '../helpers/stave.js';
 
@@ -144,34 +145,9 @@ function tryKill(pid: number): void {
 }
 
 /** Of processes of this machine whose command line holds something. */
-function processesOf(what: string): number[] {
-  return readdirSync('/proc').flatMap((pid) =>
-    /^\d+$/.test(pid) && lineOf(pid).includes(what) ? [Number(pid)] : [],
-  );
-}
-
-function lineOf(pid: string): string {
-  try {
-    return readFileSync(join('/proc', pid, 'cmdline'), 'latin1');
-  } catch {
-    return ''; // It ended meanwhile.
-  }
-}
-
 describe("health checks are docker's", () => {
   const world = staveWorld();
-  let docker: Peer;
-  before(async () => {
-    world.ok('build', '-q', '-t', 'bb', busyboxContext(world.dir));
-    docker = await dockerPeer(world.dir);
-    docker.run('build', '--network=host', '-q', '-t', 'bb', busyboxContext(world.dir));
-  });
-  after(async () => {
-    for (const id of world.ok('ps', '-aq').stdout.split('\n').filter(Boolean))
-      world.run('rm', '-f', id);
-    await docker[Symbol.asyncDispose]();
-    world[Symbol.dispose]();
-  });
+  const docker = dockerBeside(world);
 
   const CASES: readonly (readonly string[])[] = [
     ['--health-cmd', 'echo x; exit 3', '--health-retries', '1'],

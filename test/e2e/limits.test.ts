@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { busyboxContext } from '../helpers/busybox.js';
-import { type Peer, dockerPeer } from '../helpers/peers.js';
+import { dockerBeside } from '../helpers/docker-beside.js';
 import { type Outcome, staveWorld } from '../helpers/stave.js';
 
 describe('what a container may take of the machine and do to it', () => {
@@ -250,16 +250,7 @@ describe('what a container may take of the machine and do to it', () => {
 
 describe("HostConfig of inspect is docker's", () => {
   const world = staveWorld();
-  let docker: Peer;
-  before(async () => {
-    world.ok('build', '-q', '-t', 'bb', busyboxContext(world.dir));
-    docker = await dockerPeer(world.dir);
-    docker.run('build', '--network=host', '-q', '-t', 'bb', busyboxContext(world.dir));
-  });
-  after(async () => {
-    await docker[Symbol.asyncDispose]();
-    world[Symbol.dispose]();
-  });
+  const docker = dockerBeside(world);
 
   /** What newer dockers have no more, what depends on the engine, and networks. */
   const OTHER = [

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { busyboxContext } from '../helpers/busybox.js';
 import { startRegistry, type TestRegistry } from '../helpers/registry.js';
+import { runProgram } from '../helpers/run-program.js';
 import { staveWorld } from '../helpers/stave.js';
 import { validateLayout } from '../helpers/validate-image.js';
 
@@ -22,12 +23,6 @@ interface Index {
   readonly annotations?: Record<string, string>;
 }
 
-function run(program: string, ...args: string[]): string {
-  const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8' });
-  assert.equal(status, 0, stderr);
-  return stdout;
-}
-
 describe('platforms', () => {
   const world = staveWorld();
   const context = join(world.dir, 'context');
@@ -41,7 +36,7 @@ describe('platforms', () => {
     const base = 'FROM scratch\nARG TARGETARCH\nCOPY file /$TARGETARCH\n';
     succeed(base, BOTH, '-t', 'pushed:v1', '-o', `type=oci,dest=${archive}`);
     const to = `docker://${registry.host}/team/multi:v1`;
-    run('skopeo', 'copy', '--all', '--dest-tls-verify=false', `oci-archive:${archive}`, to);
+    runProgram('skopeo', 'copy', '--all', '--dest-tls-verify=false', `oci-archive:${archive}`, to);
   });
   after(async () => {
     await registry[Symbol.asyncDispose]();
@@ -89,7 +84,9 @@ describe('platforms', () => {
         ['arm', 'v6'],
       ],
     );
-    const raw = JSON.parse(run('skopeo', 'inspect', '--raw', `oci:${layout}:latest`)) as Index;
+    const raw = JSON.parse(
+      runProgram('skopeo', 'inspect', '--raw', `oci:${layout}:latest`),
+    ) as Index;
     assert.deepEqual(
       raw.manifests.map(({ platform }) => platform),
       index.manifests.map(({ platform }) => platform),
@@ -100,7 +97,7 @@ describe('platforms', () => {
         arch,
         ...(arch === 'arm' ? ['--override-variant=v6'] : []),
       ];
-      const seen = run('skopeo', ...override, 'inspect', `oci:${layout}:latest`);
+      const seen = runProgram('skopeo', ...override, 'inspect', `oci:${layout}:latest`);
       return (JSON.parse(seen) as { Labels: unknown }).Labels;
     });
     assert.deepEqual(labels, [
@@ -133,7 +130,7 @@ describe('platforms', () => {
     succeed(file, '--platform=arm64,arm', '-o', dir, '-o', `type=tar,dest=${tar}`);
     assert.deepEqual(readdirSync(dir).sort(), ['linux_arm64', 'linux_arm_v7']);
     assert.deepEqual(readdirSync(join(dir, 'linux_arm_v7/d')), ['file']);
-    const names = run('tar', '-tf', tar).trim().split('\n');
+    const names = runProgram('tar', '-tf', tar).trim().split('\n');
     assert.deepEqual(
       names,
       ['linux_arm64', 'linux_arm_v7'].flatMap((each) => [

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { busyboxContext } from '../helpers/busybox.js';
 import { until } from '../helpers/network-world.js';
-import { dockerPeer, type Peer } from '../helpers/peers.js';
+import { dockerBeside } from '../helpers/docker-beside.js';
+import { processesOf } from '../helpers/processes.js';
 import { type Outcome, staveWorld } from '../helpers/stave.js';
 
 /** Restart policies: without a daemon, a container's monitor sees to it. */
@@ -148,30 +149,9 @@ function isStarting(pid: number): boolean {
 }
 
 /** Of processes of this machine whose command line names something. */
-function processesOf(what: string): number[] {
-  return readdirSync('/proc').flatMap((pid) => {
-    if (!/^\d+$/.test(pid)) return [];
-    try {
-      const line = readFileSync(join('/proc', pid, 'cmdline'), 'latin1');
-      return line.includes(what) ? [Number(pid)] : [];
-    } catch {
-      return [];
-    }
-  });
-}
-
 describe("restart policies are docker's", () => {
   const world = staveWorld();
-  let docker: Peer;
-  before(async () => {
-    world.ok('build', '-q', '-t', 'bb', busyboxContext(world.dir));
-    docker = await dockerPeer(world.dir);
-    docker.run('build', '--network=host', '-q', '-t', 'bb', busyboxContext(world.dir));
-  });
-  after(async () => {
-    await docker[Symbol.asyncDispose]();
-    world[Symbol.dispose]();
-  });
+  const docker = dockerBeside(world);
 
   const POLICIES = ['no', 'always', 'unless-stopped', 'on-failure', 'on-failure:0'].concat([
     ...['on-failure:3', 'x', 'on-failure:-1', 'on-failure:x', 'always:3'],

@@ -15,6 +15,7 @@ import { after, before, describe, test } from 'node:test';
 import { busyboxContext } from '../helpers/busybox.js';
 import { lockedContainer, type LockedOptions } from '../helpers/locked-container.js';
 import { ordinaryWorld } from '../helpers/ordinary-user.js';
+import { runProgram } from '../helpers/run-program.js';
 import { staveWorld } from '../helpers/stave.js';
 
 /** Everything an image's file can be, and no RUN. */
@@ -114,7 +115,7 @@ function makeContext(at: string, dockerfile: string): void {
   symlinkSync('x', join(at, 'tree/l'));
   chmodSync(join(at, 'tree/x'), 0o640);
   archive(at);
-  run('chown', '-R', '4242', at);
+  runProgram('chown', '-R', '4242', at);
 }
 
 /** An archive with owners, devices, a pipe, a link of another user's, set-id bits, and what nobody may read or write. */
@@ -126,17 +127,12 @@ function archive(at: string): void {
   lchownSync(join(layer, 'opt/l'), 5, 6);
   lchownSync(join(layer, 'opt/f'), 1000, 2000);
   chmodSync(join(layer, 'opt/f'), 0o4711);
-  run('mknod', join(layer, 'dev/null'), 'c', '1', '3');
-  run('mknod', join(layer, 'dev/disk'), 'b', '8', '0');
-  run('mkfifo', join(layer, 'pipe'));
+  runProgram('mknod', join(layer, 'dev/null'), 'c', '1', '3');
+  runProgram('mknod', join(layer, 'dev/disk'), 'b', '8', '0');
+  runProgram('mkfifo', join(layer, 'pipe'));
   lchownSync(join(layer, 'pipe'), 7, 8);
   writeFileSync(join(layer, 'closed/f'), 'nobody reads this', { mode: 0 });
   chmodSync(join(layer, 'closed'), 0o555);
-  run('tar', '-C', layer, '-cf', join(at, 'layer.tar'), '.');
+  runProgram('tar', '-C', layer, '-cf', join(at, 'layer.tar'), '.');
   rmSync(layer, { recursive: true });
-}
-
-function run(program: string, ...args: string[]): void {
-  const { status, stderr } = spawnSync(program, args, { encoding: 'utf8' });
-  assert.equal(status, 0, stderr);
 }

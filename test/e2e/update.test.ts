@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { busyboxContext } from '../helpers/busybox.js';
-import { dockerPeer, type Peer } from '../helpers/peers.js';
+import { dockerBeside } from '../helpers/docker-beside.js';
 import { staveWorld } from '../helpers/stave.js';
 
 const ROOT = '/sys/fs/cgroup';
@@ -84,16 +84,7 @@ describe('update', () => {
 
 describe("update is docker's", () => {
   const world = staveWorld();
-  let docker: Peer;
-  before(async () => {
-    world.ok('build', '-q', '-t', 'bb', busyboxContext(world.dir));
-    docker = await dockerPeer(world.dir);
-    docker.run('build', '--network=host', '-q', '-t', 'bb', busyboxContext(world.dir));
-  });
-  after(async () => {
-    await docker[Symbol.asyncDispose]();
-    world[Symbol.dispose]();
-  });
+  const docker = dockerBeside(world);
 
   const RESULT =
     '{{with .HostConfig}}{{.Memory}} {{.MemorySwap}} {{.MemoryReservation}} {{.NanoCpus}} {{.CpuShares}} {{.CpuPeriod}} {{.CpuQuota}} {{.CpusetCpus}} {{.CpusetMems}} {{json .PidsLimit}}{{end}}';

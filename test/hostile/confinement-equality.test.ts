@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readFileSync, readlinkSync, symlinkSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { runProgram } from '../helpers/run-program.js';
+import { runcOnly } from '../helpers/runc-only.js';
 import { dockerPeer, type Peer } from '../helpers/peers.js';
 import { BUSYBOX_DOCKERFILE, staveWorld } from '../helpers/stave.js';
 
@@ -162,7 +163,14 @@ describe('confinement, item by item', () => {
   before(async () => {
     const context = join(world.dir, 'probe');
     mkdirSync(context);
-    run('gcc', '-static', '-O1', '-o', join(context, 'probe'), 'test/helpers/confinement-probe.c');
+    runProgram(
+      'gcc',
+      '-static',
+      '-O1',
+      '-o',
+      join(context, 'probe'),
+      'test/helpers/confinement-probe.c',
+    );
     copyFileSync('/bin/busybox', join(context, 'busybox'));
     const dockerfile = `${BUSYBOX_DOCKERFILE}COPY probe /\nRUN ["/bin/mkdir", "-p", "/tmp"]\n`;
     writeFileSync(join(context, 'Dockerfile'), dockerfile);
@@ -281,18 +289,4 @@ function explains(
   const fits = (pattern: RegExp | undefined, value: string | undefined): boolean =>
     pattern === undefined ? value === undefined : value !== undefined && pattern.test(value);
   return fits(docker, theirs) && fits(stave, ours);
-}
-
-function runcOnly(dir: string): string {
-  const bin = join(dir, 'runc-only');
-  mkdirSync(bin);
-  for (const name of ['runc', 'conmon', 'node', 'unshare', 'setpriv', 'readlink', 'sh'])
-    symlinkSync(run('sh', '-c', `command -v ${name}`).trim(), join(bin, name));
-  return bin;
-}
-
-function run(program: string, ...args: string[]): string {
-  const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8' });
-  assert.equal(status, 0, stderr);
-  return stdout;
 }

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, realpathSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -7,6 +6,7 @@ import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
 import { busyboxContext } from '../helpers/busybox.js';
 import { plantCanary } from '../helpers/canary.js';
 import { contextOf } from '../helpers/run-context.js';
+import { runProgram } from '../helpers/run-program.js';
 import { type Outcome, staveWorld } from '../helpers/stave.js';
 import { openTerminal } from '../helpers/terminal.js';
 
@@ -190,7 +190,7 @@ for (const runtime of ['crun', 'runc'])
 
     test('A22: a container that writes to what started it', () => {
       const programs = [runtime, 'conmon', 'sh'].map((name) =>
-        realpathSync(run('sh', '-c', `command -v ${name}`).trim()),
+        realpathSync(runProgram('sh', '-c', `command -v ${name}`).trim()),
       );
       const sums = (): string[] =>
         programs.map((path) => createHash('sha256').update(readFileSync(path)).digest('hex'));
@@ -211,7 +211,14 @@ for (const runtime of ['crun', 'runc'])
 
     test('A23: a process that is joining is not ptraced', () => {
       const context = contextOf(world, 'FROM bb\nCOPY probe /\n');
-      run('gcc', '-static', '-O1', '-o', join(context, 'probe'), 'test/helpers/ptrace-probe.c');
+      runProgram(
+        'gcc',
+        '-static',
+        '-O1',
+        '-o',
+        join(context, 'probe'),
+        'test/helpers/ptrace-probe.c',
+      );
       world.ok('build', '-q', '-t', 'tracer', context);
       stays('tracer', 'tracer', '/probe');
       for (let i = 0; i < 30; i++) checked(world.run('exec', 'tracer', 'true'));
@@ -321,8 +328,8 @@ for (const runtime of ['crun', 'runc'])
         const to = join(world.dir, `literal-${String(name.length)}`);
         mkdirSync(to);
         world.ok('cp', `literal:/d/${name}`, to);
-        assert.deepEqual(run('ls', to), `${name}\n`);
-        run('rm', '-r', to);
+        assert.deepEqual(runProgram('ls', to), `${name}\n`);
+        runProgram('rm', '-r', to);
       }
       ends('literal');
     });
@@ -335,13 +342,13 @@ for (const runtime of ['crun', 'runc'])
       const tag = image('tools', `RUN mkdir -p /usr/bin /usr/local/bin && ${fake.join(' && ')}`);
       stays('tools', tag);
       const context = contextOf(world, 'x', { f: 'f' });
-      run('tar', '-cJf', join(context, 'f.tar.xz'), '-C', context, 'f');
+      runProgram('tar', '-cJf', join(context, 'f.tar.xz'), '-C', context, 'f');
       world.ok('cp', join(context, 'f'), 'tools:/f');
       world.ok('cp', 'tools:/f', join(context, 'back'));
       world.ok('diff', 'tools');
       world.ok('commit', 'tools', 'with-tools');
       const add = contextOf(world, 'FROM with-tools\nADD f.tar.xz /to/\nRUN test ! -e /marker\n');
-      run('cp', join(context, 'f.tar.xz'), add);
+      runProgram('cp', join(context, 'f.tar.xz'), add);
       world.ok('build', '-q', add);
       assert.notEqual(world.run('exec', 'tools', 'ls', '/marker').status, 0);
       ends('tools');
@@ -358,9 +365,3 @@ for (const runtime of ['crun', 'runc'])
       assert.match(terminal.text(), /NO TERMINAL/);
     });
   });
-
-function run(program: string, ...args: string[]): string {
-  const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8' });
-  assert.equal(status, 0, stderr);
-  return stdout;
-}

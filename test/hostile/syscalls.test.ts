@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { runProgram } from '../helpers/run-program.js';
+import { runcOnly } from '../helpers/runc-only.js';
 import { dockerPeer } from '../helpers/peers.js';
 import { staveWorld } from '../helpers/stave.js';
 
@@ -22,7 +23,7 @@ describe('A32: seccomp verdicts of 382 system calls', () => {
   before(() => {
     const probe = join(world.dir, 'probe/probe');
     mkdirSync(join(world.dir, 'probe'));
-    run('gcc', '-static', '-O1', '-o', probe, 'test/helpers/syscall-probe.c');
+    runProgram('gcc', '-static', '-O1', '-o', probe, 'test/helpers/syscall-probe.c');
     writeFileSync(
       join(world.dir, 'probe/Dockerfile'),
       'FROM scratch\nCOPY probe /\nCMD ["/probe"]\n',
@@ -35,7 +36,7 @@ describe('A32: seccomp verdicts of 382 system calls', () => {
 
   test("crun's and runc's are docker's", async () => {
     await using docker = await dockerPeer(world.dir);
-    run('tar', '-C', join(world.dir, 'probe'), '-cf', join(world.dir, 'probe.tar'), 'probe');
+    runProgram('tar', '-C', join(world.dir, 'probe'), '-cf', join(world.dir, 'probe.tar'), 'probe');
     docker.run('import', join(world.dir, 'probe.tar'), 'probe');
     const wanted = verdicts(docker.run('run', '--rm', '--network', 'host', 'probe', '/probe'));
     assert.equal(wanted.size, 382);
@@ -64,18 +65,4 @@ function verdicts(text: string): Map<number, string> {
       verdict.replace(/^(\w+)\1$/, '$1'),
     ]),
   );
-}
-
-function runcOnly(dir: string): string {
-  const bin = join(dir, 'runc-only');
-  mkdirSync(bin);
-  for (const name of ['runc', 'conmon', 'node', 'unshare', 'setpriv', 'readlink', 'sh'])
-    symlinkSync(run('sh', '-c', `command -v ${name}`).trim(), join(bin, name));
-  return bin;
-}
-
-function run(program: string, ...args: string[]): string {
-  const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8' });
-  assert.equal(status, 0, stderr);
-  return stdout;
 }

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { processesOf } from '../helpers/processes.js';
 import { createLauncher, type Launcher } from '../../src/runtime/launcher.js';
 
 /** The runtime is `echo` here: what it is told is what it prints. */
@@ -25,18 +26,9 @@ describe('a chain of processes that waits to become a runtime', () => {
 
   /** Resolves when no process has this test's directory on its command line. */
   const allGone = async (): Promise<void> => {
-    const theirs = (pid: string): boolean => {
-      try {
-        return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(dir);
-      } catch {
-        return false; // It ended meanwhile.
-      }
-    };
-    const pids = (): string[] =>
-      readdirSync('/proc').filter((name) => /^\d+$/.test(name) && theirs(name));
     const end = Date.now() + 60_000;
-    while (pids().length > 0) {
-      assert.ok(Date.now() < end, `still there: ${pids().join(' ')}`);
+    while (processesOf(dir).length > 0) {
+      assert.ok(Date.now() < end, `still there: ${processesOf(dir).join(' ')}`);
       await delay(5);
     }
   };
