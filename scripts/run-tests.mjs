@@ -1,5 +1,6 @@
 // Transpiles src/ and test/ into build/ with esbuild (types are checked by `npm run types`, not here)
 // and runs node:test over the given test files, or over all of them; last line: `N passed, N failed`.
+// Those of test/faults are long: they run only when they are named (npm run test:faults).
 // usage: node scripts/run-tests.mjs [test/solver/solve.test.ts | test/solver ...] [-- node --test flags]
 import { build } from 'esbuild';
 import { spawnSync } from 'node:child_process';
@@ -24,10 +25,10 @@ await build({
   logLevel: 'warning',
 });
 
-const wanted = globSync('test', /\.test\.tsx?$/).filter(
-  (file) =>
-    names.length === 0 ||
-    names.some((name) => file === name || file.startsWith(`${name.replace(/\/$/, '')}/`)),
+const wanted = globSync('test', /\.test\.tsx?$/).filter((file) =>
+  names.length === 0
+    ? !file.startsWith('test/faults/')
+    : names.some((name) => file === name || file.startsWith(`${name.replace(/\/$/, '')}/`)),
 );
 if (wanted.length === 0) {
   process.stderr.write(`no test file matches ${names.join(' ')}\n`);

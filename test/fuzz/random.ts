@@ -14,6 +14,10 @@ export class Random {
     return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
   }
 
+  chance(percent: number): boolean {
+    return this.int(100) < percent;
+  }
+
   pick<T>(items: readonly T[]): T {
     const item = items[this.int(items.length)];
     if (item === undefined) throw new Error('nothing to pick from');
