@@ -5,6 +5,8 @@ import { join } from 'node:path';
 /** A builder under measurement. `build` returns argv and environment of one build of `dir`. */
 export interface Tool {
   readonly name: string;
+  /** Directory of all it keeps. */
+  readonly store: string;
   readonly build: (dir: string, tag: string) => Command;
   /** Build and write an OCI (docker: docker-save) archive of the result to `file`. */
   readonly exportTo: (dir: string, tag: string, file: string) => readonly Command[];
@@ -29,6 +31,7 @@ export function staveTool(work: string): Tool {
   });
   return {
     name: 'stave',
+    store: join(work, 'stave'),
     build,
     runTrue: (tag) => ({
       argv: [join(process.cwd(), 'bin/stave'), 'run', ...RUN_OPTIONS, tag, 'true'],
@@ -49,6 +52,7 @@ export function buildahTool(work: string): Tool {
   });
   return {
     name: 'buildah',
+    store: join(work, 'buildah'),
     build,
     runTrue: (tag) => ({
       argv: ['podman', ...store, '--storage-driver', 'overlay', '--cgroup-manager=cgroupfs'].concat(
@@ -84,6 +88,7 @@ export function dockerTool(work: string): Tool {
   });
   return {
     name: 'docker',
+    store: join(work, 'docker'),
     build,
     runTrue: (tag) => ({ argv: [docker, 'run', ...RUN_OPTIONS, tag, 'true'], env }),
     exportTo: (dir, tag, file) => [

@@ -14,6 +14,10 @@ export interface Workload {
   readonly archive?: boolean;
   /** A container of what was built, instead of the build. */
   readonly run?: boolean;
+  /** Builds of `dir/1` to `dir/<together>` at once, instead of one of `dir`. */
+  readonly together?: number;
+  /** Builders that would take many minutes; they are left out. */
+  readonly without?: readonly string[];
   /** The least any builder could do for the same work on this machine. */
   readonly limit?: (
     dir: string,
@@ -56,6 +60,32 @@ function smallApp(dir: string): void {
 function bigContext(dir: string): void {
   tree(join(dir, 'src'), 50_000);
   write(dir, 'Dockerfile', 'FROM bench-base\nCOPY . /app\n');
+}
+
+/** Stages of 100 steps each (docker's layers go no deeper than 125), the last of which has a file of every other. */
+function cachedSteps(count: number): Workload {
+  const stages = Math.ceil(count / 100);
+  const stage = (s: number): string => {
+    const runs = Array.from(
+      { length: Math.min(count, 100) - 1 },
+      (_, i) => `RUN true ${String(i)}`,
+    );
+    return `FROM bench-base AS s${String(s)}\nRUN echo ${String(s)} > /s${String(s)}\n${runs.join('\n')}\n`;
+  };
+  const all = Array.from({ length: stages }, (_, s) => s);
+  const copies = all.slice(1).map((s) => `COPY --from=s${String(s)} /s${String(s)} /\n`);
+  return {
+    name: `${count.toLocaleString('en')} cached steps`,
+    rounds: 5,
+    warm: true,
+    ...(count > 100 ? { without: ['buildah'] } : {}),
+    prepare: (dir) => {
+      const last = `FROM s0\n${copies.join('')}`;
+      write(dir, 'Dockerfile', `${all.map(stage).join('')}${last}`);
+    },
+    touch: nothing,
+    limit: bareNode,
+  };
 }
 
 export const workloads: readonly Workload[] = [
@@ -152,6 +182,24 @@ export const workloads: readonly Workload[] = [
       write(dir, 'Dockerfile', `${[0, 1, 2, 3].map(stage).join('')}FROM bench-base\n${copies}\n`);
     },
     limit: () => ({ name: 'sleep 1', run: sh('sleep 1') }),
+  },
+  cachedSteps(10),
+  cachedSteps(100),
+  cachedSteps(1000),
+  {
+    name: '8 builds at once',
+    rounds: 3,
+    warm: false,
+    together: 8,
+    prepare: (dir) => {
+      for (let i = 1; i <= 8; i++) tree(join(dir, String(i), 'src'), 500);
+    },
+    touch: (dir, round) => {
+      for (let i = 1; i <= 8; i++) {
+        const text = `FROM bench-base\nCOPY src /app\nRUN echo ${round} ${String(i)} > /round\n`;
+        write(join(dir, String(i)), 'Dockerfile', text);
+      }
+    },
   },
   {
     name: 'archive of 200 MB',
