@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { createEventQueue } from './event-queue.js';
 import { resolveOp } from './executor/resolve-op.js';
 import { guardSecrets } from './executor/secret-guard.js';
@@ -200,9 +201,17 @@ function solvePlans(
       parallel: PARALLEL,
       now: workshop.now,
       idle: () => new Promise((resolve) => setImmediate(resolve)),
+      anySignal,
     },
     scope,
   );
+}
+
+/** Eight steps at once, each with its container and mounts, are no leak of listeners. */
+function anySignal(signals: AbortSignal[]): AbortSignal {
+  const signal = AbortSignal.any(signals);
+  setMaxListeners(0, signal);
+  return signal;
 }
 
 /** A record's layers, if all are still there. */

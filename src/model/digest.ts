@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 
 declare const brand: unique symbol;
 /** A string that only a constructor of its own kind may produce. */
@@ -26,7 +26,12 @@ export function parseDigest(text: string): Digest {
 }
 
 export function digestOf(bytes: Uint8Array | string): Digest {
-  return digestFromHex(createHash('sha256').update(bytes).digest('hex'));
+  return digestOfHash(createHash('sha256').update(bytes));
+}
+
+/** Of a finished sha256: its text needs no check. */
+export function digestOfHash(hash: Hash): Digest {
+  return `sha256:${hash.digest('hex')}` as Digest;
 }
 
 export function digestFromHex(hex: string): Digest {

@@ -19,6 +19,8 @@ export interface SolveOptions<R extends Result> {
   readonly now: () => number;
   /** Resolves when the steps that could start have started: records are written while they run. */
   readonly idle?: () => Promise<void>;
+  /** Joins signals into one that many steps listen to. */
+  readonly anySignal?: (signals: AbortSignal[]) => AbortSignal;
 }
 
 /**
@@ -45,7 +47,8 @@ export async function solveAll<R extends Result>(
   scope: Scope,
 ): Promise<R[]> {
   const controller = new AbortController();
-  const signal = AbortSignal.any([scope.signal, controller.signal]);
+  const any = options.anySignal ?? ((signals) => AbortSignal.any(signals));
+  const signal = any([scope.signal, controller.signal]);
   const solver = new Solver(vertices, options, { signal, emit: scope.emit });
   try {
     await solver.prepare();
