@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readRegistryConfig } from './registry/config.js';
-import type { RegistryDeps } from './registry/registry.js';
+import type { RegistryDeps } from './registry/endpoint.js';
 import type { Workshop } from './workshop.js';
 
 /** What the user's configuration says of registries. */

@@ -17,6 +17,7 @@ const ROOMS = {
   runtime: ['model', 'sys'],
   executor: ['model', 'sys', 'cache', 'registry', 'runtime'],
   exporter: ['model', 'sys', 'cache', 'registry'],
+  'remote-cache': ['model', 'cache', 'registry', 'exporter'],
   network: ['model', 'sys', 'cache'],
   container: ['model', 'sys', 'cache', 'runtime', 'exporter'],
   ui: ['model'],
@@ -32,6 +33,7 @@ const ROOMS = {
     'exporter',
     'container',
     'network',
+    'remote-cache',
   ],
   cli: ['model', WIRING, 'ui'],
 } as const satisfies Record<string, readonly string[]>;
@@ -204,7 +206,7 @@ function ownImports({ file, specifiers }: Source): string[] {
 }
 
 function roomOf(file: string): string {
-  return /^src\/([a-z]+)\//.exec(file)?.[1] ?? WIRING;
+  return /^src\/([a-z-]+)\//.exec(file)?.[1] ?? WIRING;
 }
 
 function mayImport(from: string, to: string): boolean {

@@ -109,7 +109,8 @@ export function readIndex(value: unknown, what: string): ImageIndex {
   return value as ImageIndex; // Checked above.
 }
 
-function descriptor(value: unknown, what: string): Descriptor {
+/** What names a blob. Throws BuildError `archive`. */
+export function descriptor(value: unknown, what: string): Descriptor {
   const { mediaType, digest, size, annotations, platform } = record(value, what);
   if (typeof mediaType !== 'string') throw bad(what, 'has no media type');
   if (typeof digest !== 'string' || !isDigest(digest)) throw bad(what, 'has no sha256 digest');

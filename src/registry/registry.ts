@@ -4,12 +4,9 @@ import { type Descriptor, isIndexType, MediaType } from '../model/oci.js';
 import { canonicalName, type Reference } from '../model/reference.js';
 import type { Scope } from '../model/scope.js';
 import type { Bytes } from '../model/stores.js';
-import { isLoopback } from './address.js';
-import { authenticated } from './auth.js';
-import type { RegistryConfig } from './config.js';
-import { findCredentials } from './credentials.js';
+import { type Endpoint, endpointsOf, MAX_ERROR, refused, type RegistryDeps } from './endpoint.js';
 import { follow } from './follow.js';
-import { createHttp, type Http, type HttpResponse } from './http.js';
+import type { HttpResponse } from './http.js';
 import { parseStrictJson } from './strict-json.js';
 
 /** A manifest as it was served, its digest proven. */
@@ -28,14 +25,7 @@ export interface Repository {
   readonly blob: (blob: Descriptor, scope: Scope) => Bytes;
 }
 
-export interface RegistryDeps {
-  readonly env: NodeJS.ProcessEnv;
-  readonly home: string;
-  readonly config: RegistryConfig;
-}
-
 const MAX_MANIFEST = 4 << 20;
-const MAX_ERROR = 1 << 20;
 const ACCEPT = [
   MediaType.ociIndex,
   MediaType.ociManifest,
@@ -63,32 +53,6 @@ export function openRepository(reference: Reference, deps: RegistryDeps): Reposi
     },
     blob: (blob, scope) => fetchBlob(endpoints, blob, reference, scope),
   };
-}
-
-interface Endpoint {
-  /** `https://host/v2/repository`. */
-  readonly base: string;
-  readonly http: () => Promise<Http>;
-}
-
-function endpointsOf({ domain, path }: Reference, deps: RegistryDeps): readonly Endpoint[] {
-  const { mirrors, insecure, tokenServers } = deps.config.of(domain);
-  const host = domain === 'docker.io' ? 'registry-1.docker.io' : domain;
-  const plain = insecure || isLoopback(new URL(`http://${host}`).hostname);
-  const origins = [
-    ...mirrors.map((mirror) => mirror.replace(/\/+$/, '')),
-    `${plain ? 'http' : 'https'}://${host}`,
-  ];
-  return origins.map((origin) => {
-    const asked = new URL(origin).host === host ? domain : new URL(origin).host;
-    let http: Promise<Http> | undefined;
-    const make = async (): Promise<Http> => {
-      const plainHttp = await createHttp({ env: deps.env });
-      const realm = { domain: asked, origin: new URL(origin).origin, tokenServers };
-      return authenticated(plainHttp, () => findCredentials(asked, deps.env, deps.home), realm);
-    };
-    return { base: `${origin}/v2/${path}`, http: () => (http ??= make()) };
-  });
 }
 
 async function fetchManifest(
@@ -138,18 +102,6 @@ function mediaTypeOf({ headers }: HttpResponse, document: unknown, reference: Re
     'registry',
     `the manifest of ${canonicalName(reference)} is ambiguous: it is served as ${type}, says ${own ?? 'nothing'} of itself, and has ${index ? 'manifests' : 'no manifests'}${parts ? ' and layers' : ''}`,
   );
-}
-
-function refused(reference: Reference, status: number, body: string): BuildError {
-  const message = /"message"\s*:\s*"([^"]*)"/.exec(body)?.[1] ?? '';
-  if (status === 429) {
-    return new BuildError('registry', `${reference.domain} refuses for now: too many requests`, {
-      hint: 'wait, log in, or set a mirror in ~/.config/stave/config.json',
-    });
-  }
-  const why = message === '' ? `status ${String(status)}` : message;
-  const code = status === 401 || status === 403 ? 'auth' : 'registry';
-  return new BuildError(code, `${canonicalName(reference)}: ${why}`);
 }
 
 function wrongManifest(reference: Reference, expected: Digest, actual: Digest): BuildError {

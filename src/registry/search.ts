@@ -5,7 +5,7 @@ import { authenticated } from './auth.js';
 import { findCredentials } from './credentials.js';
 import { follow } from './follow.js';
 import { createHttp, type HttpResponse } from './http.js';
-import type { RegistryDeps } from './registry.js';
+import type { RegistryDeps } from './endpoint.js';
 
 /** One repository that a registry found. */
 export interface FoundImage {

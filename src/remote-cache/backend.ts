@@ -1,0 +1,36 @@
+import type { Descriptor } from '../model/oci.js';
+import type { Scope } from '../model/scope.js';
+import type { Bytes } from '../model/stores.js';
+
+/** A cache as one thing: BuildKit's cache config, and the blobs that are there for it. */
+export interface CacheDocument {
+  /** JSON of `application/vnd.buildkit.cacheconfig.v0` (`CacheConfig`); each layer in it has its own annotations. */
+  readonly config: Uint8Array;
+  /** What the config and stave's notes in it name, and the cache holds. */
+  readonly blobs: readonly Descriptor[];
+}
+
+/**
+ * One place where a cache lives: a name that means a document, and blobs by digest. What comes out is not trusted: who
+ * reads checks digests and sizes. Errors are BuildError; whether one fails the build is the caller's to say.
+ */
+export interface CacheBackend {
+  /** As BuildKit titles it: `registry HOST/NAME:TAG`, `client directory DIR`. */
+  readonly name: string;
+  /** Undefined when there is none yet. Reads documents only, never layers. */
+  readonly read: (scope: Scope) => Promise<CacheDocument | undefined>;
+  readonly blob: (blob: Descriptor, scope: Scope) => Bytes;
+}
+
+/** A backend that is written to. `write` comes last, and makes the document visible whole or not at all. */
+export interface WritableCacheBackend extends CacheBackend {
+  readonly has: (blob: Descriptor, scope: Scope) => Promise<boolean>;
+  /** Only called for what `has` denied; `bytes` may be called again for another try. */
+  readonly put: (blob: Descriptor, bytes: () => Bytes, scope: Scope) => Promise<void>;
+  readonly write: (document: CacheDocument, scope: Scope) => Promise<void>;
+  /** Exclusive for one export, where the place cannot do without. */
+  readonly lock?: (scope: Scope) => Promise<AsyncDisposable>;
+}
+
+/** Larger is no cache's document. BuildKit stops at 1 MiB. */
+export const MAX_CONFIG = 16 << 20;

@@ -1,0 +1,89 @@
+import { descriptor, list, record } from '../exporter/image-document.js';
+import { isDigest } from '../model/digest.js';
+import type { Descriptor } from '../model/oci.js';
+import { parseStrictJson } from '../registry/strict-json.js';
+import { type CacheDocument, MAX_CONFIG } from './backend.js';
+
+/** The field of an image's config that carries records; their layers are the image's, by position. */
+export const INLINE_FIELD = 'moby.buildkit.cache.v0';
+
+/** As they came. */
+export interface InlineImage {
+  readonly manifest: unknown;
+  readonly config: Uint8Array;
+}
+
+const MAX_LAYERS = 500;
+
+/** What images carry, as one cache; undefined when none carries any. Throws BuildError `archive` or `registry`. */
+export function inlineDocument(
+  images: readonly InlineImage[],
+  what: string,
+): CacheDocument | undefined {
+  const layers: object[] = [];
+  const records: object[] = [];
+  const blobs: Descriptor[] = [];
+  for (const { manifest, config } of images) {
+    const fields = record(parseStrictJson(Buffer.from(config).toString(), what), what);
+    const own = recordsOf(fields[INLINE_FIELD], what);
+    if (own.length === 0) continue;
+    const stack = layersOf(manifest, fields, what);
+    const below = layers.length;
+    records.push(...own.map((each) => shifted(each, below, what)));
+    layers.push(
+      ...stack.map(({ entry }, i) => ({ ...entry, parent: i === 0 ? -1 : below + i - 1 })),
+    );
+    blobs.push(...stack.map(({ blob }) => blob));
+  }
+  if (records.length === 0) return undefined;
+  return { config: Buffer.from(JSON.stringify({ layers, records })), blobs };
+}
+
+/** Go writes bytes as base64. */
+function recordsOf(value: unknown, what: string): readonly unknown[] {
+  if (typeof value !== 'string' || value.length > MAX_CONFIG) return [];
+  const text = Buffer.from(value, 'base64').toString();
+  return list(parseStrictJson(text, `the inline cache of ${what}`), `records of ${what}`, 100_000);
+}
+
+function layersOf(
+  manifest: unknown,
+  config: Readonly<Record<string, unknown>>,
+  what: string,
+): readonly { readonly blob: Descriptor; readonly entry: object }[] {
+  const layers = list(record(manifest, what)['layers'], `layers of ${what}`, MAX_LAYERS);
+  const { diff_ids: ids } = record(config['rootfs'], `rootfs of ${what}`);
+  const diffIDs = list(ids ?? [], `diff_ids of ${what}`, MAX_LAYERS);
+  return layers.map((layer, i) => {
+    const blob = descriptor(layer, `a layer of ${what}`);
+    const diffID = diffIDs[i];
+    const known = typeof diffID === 'string' && isDigest(diffID) ? { annotations: { diffID } } : {};
+    return { blob, entry: { blob: blob.digest, ...known } };
+  });
+}
+
+/** Its indexes count from the image's first layer. */
+function shifted(value: unknown, by: number, what: string): object {
+  const fields = record(value, `a record of ${what}`);
+  const more = (index: unknown): unknown => (typeof index === 'number' ? index + by : index);
+  const layers = entries(fields['layers'], what).map((each) => ({
+    ...each,
+    layer: more(each['layer'] ?? 0),
+  }));
+  const chains = entries(fields['chains'], what).map((each) => ({
+    ...each,
+    layers: list(each['layers'], `a chain of ${what}`, MAX_LAYERS).map(more),
+  }));
+  const { layers: _layers, chains: _chains, ...rest } = fields;
+  return {
+    ...rest,
+    ...(layers.length === 0 ? {} : { layers }),
+    ...(chains.length === 0 ? {} : { chains }),
+  };
+}
+
+function entries(value: unknown, what: string): readonly Readonly<Record<string, unknown>>[] {
+  return list(value ?? [], `layers of a record of ${what}`, MAX_LAYERS).map((each) =>
+    record(each, `a layer of a record of ${what}`),
+  );
+}

@@ -1,0 +1,33 @@
+import type { CacheFrom, CacheTo } from '../model/cache-options.js';
+import { unreachable } from '../model/error.js';
+import type { RegistryDeps } from '../registry/endpoint.js';
+import type { CacheBackend, WritableCacheBackend } from './backend.js';
+import { localBackend, localCache } from './local-backend.js';
+import { registryBackend } from './registry-backend.js';
+
+/** Where `--cache-from` points. Throws BuildError on a malformed name. */
+export function openCacheFrom(from: CacheFrom, registry: RegistryDeps): CacheBackend {
+  switch (from.type) {
+    case 'registry':
+      return registryBackend(from, registry);
+    case 'local':
+      return localCache(from);
+    default:
+      return unreachable(from);
+  }
+}
+
+/** Where `--cache-to` points; an inline cache travels in the image and has no place of its own. */
+export function openCacheTo(
+  to: Exclude<CacheTo, { readonly type: 'inline' }>,
+  registry: RegistryDeps,
+): WritableCacheBackend {
+  switch (to.type) {
+    case 'registry':
+      return registryBackend(to, registry);
+    case 'local':
+      return localBackend(to);
+    default:
+      return unreachable(to);
+  }
+}

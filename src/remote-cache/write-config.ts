@@ -1,0 +1,72 @@
+import type { CacheKey, Digest, TreeDigest } from '../model/digest.js';
+import type { CachedLayer } from './cache-contents.js';
+import type { CacheConfig, ConfigLayer, ConfigRecord, StaveNote } from './config-types.js';
+
+/** A step that leaves: its keys and its result's layers, bottom first. */
+export interface OutgoingStep {
+  readonly key: CacheKey;
+  readonly op: Digest;
+  readonly content?: CacheKey;
+  readonly tree: TreeDigest;
+  readonly created: string;
+  readonly name?: string;
+  readonly layers: readonly CachedLayer[];
+}
+
+/** The config of a cache: equal steps give equal bytes. Layers that several results share stand in it once. */
+export function cacheConfig(steps: readonly OutgoingStep[]): CacheConfig {
+  const layers: ConfigLayer[] = [];
+  const known = new Map<string, number>();
+  const place = (layer: CachedLayer, parent: number): number => {
+    const { blob, diffID, created } = layer;
+    const key = `${blob.digest} ${String(parent)}`;
+    const there = known.get(key);
+    if (there !== undefined) return there;
+    known.set(key, layers.length);
+    const { mediaType, size } = blob;
+    const annotations = { mediaType, diffID, size, createdAt: created };
+    return layers.push({ blob: blob.digest, parent, annotations }) - 1;
+  };
+  const records = steps.map((step): ConfigRecord => {
+    const top = step.layers.reduce((parent, layer) => place(layer, parent), -1);
+    const results = top === -1 ? {} : { layers: [{ layer: top, createdAt: step.created }] };
+    return { digest: step.key, ...results, stave: noteOf(step) };
+  });
+  return { layers, records };
+}
+
+/**
+ * Records for an image that carries them: its layers are named by position. Steps with layers that the image does not
+ * have are left out. `created` of an image with an epoch is the epoch, so that the same input gives the same image.
+ */
+export function inlineRecords(
+  steps: readonly OutgoingStep[],
+  diffIDs: readonly Digest[],
+  created?: string,
+): readonly ConfigRecord[] {
+  return steps.flatMap((step): ConfigRecord[] => {
+    const at = step.layers.map(({ diffID }) => diffIDs.indexOf(diffID));
+    if (at.includes(-1)) return [];
+    const createdAt = created ?? step.created;
+    const lowest = at.every((index, i) => index === i);
+    const top = at.at(-1);
+    const result =
+      top === undefined
+        ? {}
+        : lowest
+          ? { layers: [{ layer: top, createdAt }] }
+          : { chains: [{ layers: at, createdAt }] };
+    return [{ digest: step.key, ...result, stave: noteOf({ ...step, created: createdAt }) }];
+  });
+}
+
+function noteOf({ op, content, tree, layers, created, name }: OutgoingStep): StaveNote {
+  return {
+    op,
+    ...(content === undefined ? {} : { content }),
+    tree,
+    layers: layers.length,
+    created,
+    ...(name === undefined ? {} : { name }),
+  };
+}
