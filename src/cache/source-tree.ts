@@ -46,7 +46,7 @@ export function hostPath(root: string, path: string): string | Buffer {
 }
 
 /** latin1 bytes as Node and libc take a path. */
-export function asPath(bytes: string): string | Buffer {
+function asPath(bytes: string): string | Buffer {
   return /^[\x00-\x7f]*$/.test(bytes) ? bytes : Buffer.from(bytes, 'latin1');
 }
 

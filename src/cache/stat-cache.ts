@@ -24,7 +24,7 @@ export interface StatCache {
   readonly save: () => void;
 }
 
-const MAGIC = 'stave stat cache 4';
+const MAGIC = 'stave stat cache 5';
 /** Columns of doubles an entry: size, mtime, ctime, inode, mode. */
 const COLUMNS = 5;
 const HEX = 64;
@@ -32,7 +32,8 @@ const HEX = 64;
 const RACY_MS = 50;
 
 interface Table {
-  readonly index: ReadonlyMap<string, number>;
+  /** Paths in the order in which they were asked for. */
+  readonly names: readonly string[];
   readonly numbers: Float64Array;
   /** Of all entries, one after the other. */
   readonly hex: string;
@@ -47,14 +48,17 @@ interface Learned {
 /** `now`: nanoseconds since the epoch when the scan begins. */
 export function openStatCache(file: string, now: bigint): StatCache {
   const table = load(file);
-  const seen = new Uint8Array(table.index.size);
+  const find = finder(table.names);
+  const seen = new Uint8Array(table.names.length);
   const learned = new Map<string, Learned>();
+  const asked: string[] = [];
   const begin = Number(now / 1_000_000n);
   let { notes } = table;
   return {
     hasNotes: () => notes,
     get: (path, stat) => {
-      const at = table.index.get(path);
+      asked.push(path);
+      const at = find(path);
       if (at === undefined || !matches(table.numbers, at * COLUMNS, stat)) return undefined;
       seen[at] = 1;
       return table.hex.slice(at * HEX, at * HEX + HEX);
@@ -66,8 +70,23 @@ export function openStatCache(file: string, now: bigint): StatCache {
       notes ||= path.includes('\0');
     },
     save: () => {
-      if (learned.size > 0 || seen.includes(0)) store(file, merged(table, seen, learned));
+      if (learned.size === 0 && !seen.includes(0)) return;
+      const known = (path: string): Learned | undefined => knownOf(table, seen, find(path));
+      store(file, inOrder(asked, learned, known));
     },
+  };
+}
+
+/** A tree is walked in the same order each time: mostly the name after the last one is asked for. */
+function finder(names: readonly string[]): (path: string) => number | undefined {
+  let next = 0;
+  let index: ReadonlyMap<string, number> | undefined;
+  return (path) => {
+    if (names[next] === path) return next++;
+    index ??= new Map(names.map((name, i) => [name, i]));
+    const at = index.get(path);
+    if (at !== undefined) next = at + 1;
+    return at;
   };
 }
 
@@ -82,25 +101,29 @@ function matches(numbers: Float64Array, at: number, stat: StatFacts): boolean {
 }
 
 /** What was asked for in this build, old and new: the rest is of files that are gone. */
-function merged(
-  { index, numbers, hex }: Table,
-  seen: Uint8Array,
+function inOrder(
+  asked: readonly string[],
   learned: ReadonlyMap<string, Learned>,
+  known: (path: string) => Learned | undefined,
 ): Map<string, Learned> {
-  const all = new Map(learned);
-  for (const [path, at] of index) {
-    if (seen[at] !== 1 || all.has(path)) continue;
-    const [size = 0, mtimeMs = 0, ctimeMs = 0, ino = 0, mode = 0] = numbers.subarray(
-      at * COLUMNS,
-      at * COLUMNS + COLUMNS,
-    );
-    const stat = { size, mtimeMs, ctimeMs, ino, mode };
-    all.set(path, { stat, hex: hex.slice(at * HEX, at * HEX + HEX) });
+  const all = new Map<string, Learned>();
+  for (const path of asked) {
+    const entry = learned.get(path) ?? known(path);
+    if (entry !== undefined) all.set(path, entry);
   }
+  for (const [path, entry] of learned) all.set(path, entry);
   return all;
 }
 
-const EMPTY: Table = { index: new Map(), numbers: new Float64Array(), hex: '', notes: false };
+function knownOf({ numbers, hex }: Table, seen: Uint8Array, at = -1): Learned | undefined {
+  if (seen[at] !== 1) return undefined;
+  const row = numbers.subarray(at * COLUMNS, at * COLUMNS + COLUMNS);
+  const [size = 0, mtimeMs = 0, ctimeMs = 0, ino = 0, mode = 0] = row;
+  const stat = { size, mtimeMs, ctimeMs, ino, mode };
+  return { stat, hex: hex.slice(at * HEX, at * HEX + HEX) };
+}
+
+const EMPTY: Table = { names: [], numbers: new Float64Array(), hex: '', notes: false };
 
 /** False for one that is there and not as it was written: it counts as not there. */
 export function isWholeStatCache(file: string): boolean {
@@ -130,11 +153,10 @@ function load(file: string): Table {
   const numbers = new Float64Array(
     bytes.buffer.slice(bytes.byteOffset + start, bytes.byteOffset + numbersEnd),
   );
-  const names = bytes.toString('latin1', hashesEnd);
-  const index = new Map<string, number>();
-  if (count > 0) for (const [i, name] of names.split('\n').entries()) index.set(name, i);
-  const notes = names.includes('\0');
-  return { index, numbers, hex: bytes.toString('hex', numbersEnd, hashesEnd), notes };
+  const text = bytes.toString('latin1', hashesEnd);
+  const names = count > 0 ? text.split('\n') : [];
+  const hex = bytes.toString('hex', numbersEnd, hashesEnd);
+  return { names, numbers, hex, notes: text.includes('\0') };
 }
 
 function sumOf(bytes: Uint8Array): string {

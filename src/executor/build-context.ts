@@ -1,14 +1,8 @@
-import { closeSync, constants, openSync, readdirSync } from 'node:fs';
 import { readFile } from '../cache/file-hash.js';
-import {
-  asPath,
-  hostPath,
-  joinPath,
-  type SourceEntry,
-  type SourceTree,
-} from '../cache/source-tree.js';
+import { hostPath, joinPath, type SourceEntry, type SourceTree } from '../cache/source-tree.js';
 import { openStatCache, type StatCache } from '../cache/stat-cache.js';
 import { xattrDigest } from '../cache/xattrs.js';
+import { directoryStatuses } from '../sys/directory-status.js';
 import { fileStatus } from '../sys/file-status.js';
 import { ContextEntry, type FileFacts, isSame } from './context-entry.js';
 import type { IgnoreRules, Verdict } from './match.js';
@@ -52,9 +46,8 @@ export function openContext({ dir, ignore, statCacheFile, now }: ContextOptions)
     statCacheFile === undefined ? undefined : (cache ??= openStatCache(statCacheFile, now));
 
   const unfiltered = (path: string): ContextEntry | undefined => {
-    const file = hostPath(dir, path);
-    const stat = fileStatus(file);
-    return stat === undefined ? undefined : new ContextEntry(path, file, stat);
+    const stat = fileStatus(hostPath(dir, path));
+    return stat === undefined ? undefined : new ContextEntry(dir, path, stat);
   };
   const included = (entry: SourceEntry): boolean => {
     if (ignore.empty || !ignore.verdict(entry.path).ignored) return true;
@@ -89,25 +82,16 @@ export function openContext({ dir, ignore, statCacheFile, now }: ContextOptions)
     verdict: (path) => ignore.verdict(path),
     contentHash: (of) => factsOf(of).hash,
     takeContent: ({ file }) => contents.take(file),
-    xattrDigest: (of) => (of.type === 'file' ? factsOf(of).xattrs : xattrDigest(of.file)),
+    xattrDigest: (of) => factsOf(of).xattrs,
     save: () => cache?.save(),
   };
 }
 
 /** Sorted by bytes. */
 function listDirectory(dir: string, path: string): readonly ContextEntry[] {
-  const full = hostPath(dir, path);
-  const names = readdirSync(full, { encoding: 'latin1' }).sort();
-  const fd = openSync(full, constants.O_RDONLY | constants.O_DIRECTORY);
-  try {
-    return names.flatMap((name) => {
-      const stat = fileStatus(asPath(name), fd);
-      const child = joinPath(path, name);
-      return stat === undefined ? [] : [new ContextEntry(child, hostPath(dir, child), stat)];
-    });
-  } finally {
-    closeSync(fd);
-  }
+  return directoryStatuses(hostPath(dir, path)).map(
+    ({ name, status }) => new ContextEntry(dir, joinPath(path, name), status),
+  );
 }
 
 interface KeptContents {
@@ -135,7 +119,7 @@ function keptContents(): KeptContents {
   };
 }
 
-/** A file whose hash is known has had its attributes noted if it has any: setting one changes the ctime. */
+/** Of what is known the attributes were noted, if it has any: setting one changes the ctime. */
 function recall(cache: StatCache | undefined, { path, stat }: ContextEntry): FileFacts | undefined {
   const hash = cache?.get(path, stat);
   if (cache === undefined || hash === undefined) return undefined;
@@ -146,6 +130,9 @@ function recall(cache: StatCache | undefined, { path, stat }: ContextEntry): Fil
 function again(before: ContextEntry | undefined, entry: ContextEntry): FileFacts | undefined {
   return before !== undefined && isSame(before.stat, entry.stat) ? before.facts : undefined;
 }
+
+/** Only the attributes of a directory are known by what lstat says of it. */
+const NO_FILE = { hash: '0'.repeat(64), hasXattrs: true, content: undefined };
 
 interface Learning {
   readonly read: Map<string, ContextEntry>;
@@ -158,7 +145,8 @@ function learn(
   { read, contents }: Learning,
 ): FileFacts {
   const { path, file, stat } = entry;
-  const { hash, hasXattrs, content } = readFile(file, KEEP_FILE);
+  const isFile = entry.type === 'file';
+  const { hash, hasXattrs, content } = isFile ? readFile(file, KEEP_FILE) : NO_FILE;
   if (content !== undefined) contents.keep(file, content);
   const xattrs = hasXattrs ? xattrDigest(file) : '';
   cache?.set(path, stat, hash);

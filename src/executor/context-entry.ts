@@ -1,6 +1,6 @@
 import { readlinkSync } from 'node:fs';
 import { typeOf } from '../cache/merged-view.js';
-import type { SourceEntry } from '../cache/source-tree.js';
+import { hostPath, type SourceEntry } from '../cache/source-tree.js';
 import type { FileStatus } from '../sys/file-status.js';
 import { deviceNumber } from '../sys/sys.js';
 
@@ -21,25 +21,32 @@ export class ContextEntry implements SourceEntry {
   readonly uid = 0;
   readonly gid = 0;
   readonly size: number;
-  readonly file: string | Buffer;
   readonly live?: true;
   readonly link?: string;
   readonly inode?: string;
   /** Once it was read. */
   facts: FileFacts | undefined = undefined;
 
-  constructor(path: string, at: string | Buffer, stat: FileStatus) {
+  readonly #root: string;
+
+  /** `root`: the directory that `path` is below. */
+  constructor(root: string, path: string, stat: FileStatus) {
+    this.#root = root;
     this.path = path;
     this.stat = stat;
     const type = typeOf(stat);
-    // A socket travels as an empty file (BuildKit's fsutil).
     this.type = type === 'socket' ? 'file' : type;
     this.mode = stat.mode & 0o7777;
     this.size = type === 'file' ? stat.size : 0;
-    this.file = type === 'socket' ? '/dev/null' : at;
     if (type !== 'socket') this.live = true;
-    if (type === 'symlink') this.link = readlinkSync(at, { encoding: 'latin1' });
-    if (type === 'file' && stat.nlink > 1) this.inode = `${stat.dev.join(',')}:${String(stat.ino)}`;
+    if (type === 'symlink') this.link = readlinkSync(this.file, { encoding: 'latin1' });
+    if (type === 'file' && stat.nlink > 1)
+      this.inode = [stat.devMajor, stat.devMinor, stat.ino].join(':');
+  }
+
+  /** A socket travels as an empty file (BuildKit's fsutil). */
+  get file(): string | Buffer {
+    return this.live === true ? hostPath(this.#root, this.path) : '/dev/null';
   }
 
   get mtimeNs(): bigint {
@@ -47,7 +54,7 @@ export class ContextEntry implements SourceEntry {
   }
 
   get rdev(): number {
-    return Number(deviceNumber(...this.stat.rdev));
+    return Number(deviceNumber(this.stat.rdevMajor, this.stat.rdevMinor));
   }
 
   isStill(now: FileStatus): boolean {

@@ -9,6 +9,8 @@ export interface Libc {
   /** Declares `prototype`; calls throw an errno error on -1, naming the function and `args[pathAt]`. */
   readonly declare: (prototype: string) => Call;
   readonly errno: () => number;
+  /** Of a buffer's bytes, which stay where they are while it lives. */
+  readonly address: (buffer: Buffer) => number;
   readonly fail: (syscall: string, path?: string | Buffer) => never;
   readonly syscall: (
     name: SyscallName,
@@ -49,6 +51,7 @@ function load(): Libc {
   return {
     declare: (prototype) => library.func(prototype) as Call,
     errno: () => koffi.errno(),
+    address: (buffer) => Number(koffi.address(buffer)),
     fail: (syscall, path) => {
       throw errnoError(koffi.errno(), syscall, path);
     },
