@@ -81,6 +81,7 @@ async function runBuild(
   );
   await checkForeign(plans, workshop.platform);
   await checkRun(plans, workshop);
+  await checkRollback(options, plans);
   const settings = settingsOf(options);
   const lowered = { options, tags, plans, definition, settings };
   return await withClaims(workshop, () => solveAndExport(lowered, workshop, scope));
@@ -164,6 +165,16 @@ async function checkRun(plans: readonly BuildPlan[], { env }: Workshop): Promise
   if (!plans.some(({ vertices }) => vertices.some(({ op }) => op.kind === 'exec'))) return;
   const { cannotRun, whyNoNamespaces } = await import('./runtime/blocked.js');
   throw cannotRun(whyNoNamespaces());
+}
+
+/** An id that no step has would protect nothing. */
+async function checkRollback(
+  { cacheMountRollback = [] }: BuildOptions,
+  plans: readonly BuildPlan[],
+): Promise<void> {
+  if (cacheMountRollback.length === 0) return;
+  const { checkMountIds } = await import('./check-mount-ids.js');
+  checkMountIds('--cache-mount-rollback', cacheMountRollback, plans);
 }
 
 /** One graph of all platforms: what they have in common runs once. */

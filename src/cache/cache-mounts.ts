@@ -10,6 +10,7 @@ import {
   readFileSync,
   renameSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -21,6 +22,7 @@ import { sys } from '../sys/sys.js';
 import { noSpace } from './durable.js';
 import { giveOwner } from './give-owner.js';
 import { isNamed } from './lock-file.js';
+import { finishChanges, hasChanges, openChanges } from './mount-changes.js';
 import { removeTree } from './remove-tree.js';
 
 /** Which cache mount is wanted. An id is anything a person writes: it is hashed, never a path. */
@@ -36,12 +38,16 @@ export interface CacheMountRequest {
   readonly populate?: (directory: string) => Promise<void>;
   /** Begin with a new one, once for each key in this set's life (--no-cache). */
   readonly fresh?: Set<string>;
+  /** What is written counts only once `commit` was called. Nobody else has the mount meanwhile: shared is as locked. */
+  readonly rollback?: boolean;
 }
 
 /** A cache mount in use: its lock is held until disposed, so that nobody removes it. */
 export interface HeldCacheMount extends AsyncDisposable {
   /** The directory to mount. */
   readonly path: string;
+  /** What was written stays; nothing has the directory mounted any more. */
+  readonly commit: () => void;
 }
 
 /** What is known of a cache mount: `stave` lists and prunes by it. */
@@ -61,6 +67,13 @@ export interface CacheMountOptions {
   readonly trash: string;
   readonly temporary: () => Promise<string>;
   readonly now: () => Date;
+}
+
+export interface AdoptOptions {
+  /** True where what is here now stays; asked under its lock. */
+  readonly keeps: (local: CacheMountInfo) => boolean;
+  readonly onWait: () => void;
+  readonly signal: AbortSignal;
 }
 
 /** The directories of `RUN --mount=type=cache`. Sharing holds across processes: it is flock(2) on each one's lock file. */
@@ -84,7 +97,8 @@ export class CacheMounts {
       const name = copy === 0 ? key : `${key}.${String(copy)}`;
       await this.#ensure(name, request);
       const fresh = request.fresh?.has(name) === false;
-      const mode = request.sharing === 'shared' && !fresh ? 'shared' : 'exclusive';
+      const alone = request.sharing !== 'shared' || request.rollback === true;
+      const mode = alone || fresh || hasChanges(this.#at(name)) ? 'exclusive' : 'shared';
       const fd = this.#open(name);
       if (fd === undefined) continue;
       if (!sys().flock(fd, mode, false)) {
@@ -99,17 +113,69 @@ export class CacheMounts {
       }
       if (!isNamed(fd, this.#lock(name))) closeSync(fd);
       else if (fresh) this.#discard(name, fd, request);
-      else return this.#held(name, fd);
+      else if (mode === 'shared' && hasChanges(this.#at(name))) closeSync(fd);
+      else return await this.#held(name, fd, request);
+    }
+  }
+
+  /** One that is there, as a step with sharing=locked takes it; undefined when it is not, or no more. Not a use of it. */
+  async hold(
+    key: string,
+    signal: AbortSignal,
+    onWait: () => void,
+  ): Promise<HeldCacheMount | undefined> {
+    let waited = false;
+    for (;;) {
+      const fd = this.#open(key);
+      if (fd === undefined) return undefined;
+      if (!sys().flock(fd, 'exclusive', false)) {
+        if (!waited) onWait();
+        waited = true;
+        await waitFor(fd, 'exclusive', signal);
+      }
+      if (!isNamed(fd, this.#lock(key))) {
+        closeSync(fd);
+        continue;
+      }
+      try {
+        finishChanges(this.#at(key), this.#options.trash);
+      } catch (error) {
+        closeSync(fd);
+        throw error;
+      }
+      return heldBy(fd, { path: join(this.#at(key), 'fs'), commit: () => undefined });
+    }
+  }
+
+  /**
+   * Puts a mount made elsewhere on the store's filesystem (`made/fs`) at its place, at once. What was there is in `made`
+   * afterwards, as is what was to come when the local one stays.
+   */
+  async adopt(
+    made: string,
+    { key, namespace, id, created, lastUsed }: CacheMountInfo,
+    { keeps, onWait, signal }: AdoptOptions,
+  ): Promise<'imported' | 'replaced' | 'kept'> {
+    writeFacts(made, { namespace, id, created }, new Date(lastUsed));
+    for (;;) {
+      await using held = await this.hold(key, signal, onWait);
+      if (held === undefined) {
+        if (this.#place(made, key)) return 'imported';
+        continue;
+      }
+      const local = this.#info(key)[0];
+      if (local !== undefined && keeps(local)) return 'kept';
+      if (!sys().exchange(made, this.#at(key))) {
+        // A kill between the two leaves an empty cache: this filesystem knows nothing better.
+        this.#throwAway(key);
+        renameSync(made, this.#at(key));
+      }
+      return 'replaced';
     }
   }
 
   list(): readonly CacheMountInfo[] {
-    return readdirSync(this.#options.mounts).flatMap((key) => {
-      const meta = this.#meta(key);
-      const used = statSync(this.#lock(key), { throwIfNoEntry: false })?.mtime;
-      if (meta === undefined || used === undefined) return [];
-      return [{ key, ...meta, lastUsed: used.toISOString() }];
-    });
+    return readdirSync(this.#options.mounts).flatMap((key) => this.#info(key));
   }
 
   isInUse(key: string): boolean {
@@ -135,18 +201,19 @@ export class CacheMounts {
     }
   }
 
-  #held(name: string, fd: number): HeldCacheMount {
-    const now = this.#options.now();
-    futimesSync(fd, now, now);
-    let open = true;
-    return {
-      path: join(this.#options.mounts, name, 'fs'),
-      [Symbol.asyncDispose]: () => {
-        if (open) closeSync(fd);
-        open = false;
-        return Promise.resolve();
-      },
-    };
+  async #held(name: string, fd: number, { rollback }: CacheMountRequest): Promise<HeldCacheMount> {
+    try {
+      const now = this.#options.now();
+      futimesSync(fd, now, now);
+      finishChanges(this.#at(name), this.#options.trash);
+      if (rollback !== true)
+        return heldBy(fd, { path: join(this.#at(name), 'fs'), commit: () => undefined });
+      const temporary = await this.#options.temporary();
+      return heldBy(fd, openChanges(this.#at(name), temporary, this.#options.trash));
+    } catch (error) {
+      closeSync(fd);
+      throw error;
+    }
   }
 
   #discard(name: string, fd: number, request: CacheMountRequest): void {
@@ -158,11 +225,23 @@ export class CacheMounts {
   /** Under its lock. Its bytes go when the store is swept. */
   #throwAway(name: string): void {
     const trash = join(this.#options.trash, `mount-${randomBytes(10).toString('hex')}`);
-    renameSync(join(this.#options.mounts, name), trash);
+    renameSync(this.#at(name), trash);
+  }
+
+  #at(name: string): string {
+    return join(this.#options.mounts, name);
   }
 
   #lock(name: string): string {
-    return join(this.#options.mounts, name, 'lock');
+    return join(this.#at(name), 'lock');
+  }
+
+  #info(key: string): readonly CacheMountInfo[] {
+    const meta = this.#meta(key);
+    const used = statSync(this.#lock(key), { throwIfNoEntry: false })?.mtime;
+    return meta === undefined || used === undefined
+      ? []
+      : [{ key, ...meta, lastUsed: used.toISOString() }];
   }
 
   #open(name: string): number | undefined {
@@ -190,12 +269,23 @@ export class CacheMounts {
     const made = mkdtempSync(join(await this.#options.temporary(), 'mount-'));
     try {
       await this.#make(made, request);
-      mkdirSync(this.#options.mounts, { recursive: true, mode: 0o700 });
-      renameSync(made, join(this.#options.mounts, name));
+      // Another may be faster; theirs is as good.
+      if (!this.#place(made, name)) removeTree(made, () => false);
     } catch (error) {
       removeTree(made, () => false);
-      // Another was faster; theirs is as good.
-      if (!hasCode(error, 'ENOTEMPTY', 'EEXIST')) throw noSpace(error, made);
+      throw noSpace(error, made);
+    }
+  }
+
+  /** False when another has the name. */
+  #place(made: string, name: string): boolean {
+    mkdirSync(this.#options.mounts, { recursive: true, mode: 0o700 });
+    try {
+      renameSync(made, this.#at(name));
+      return true;
+    } catch (error) {
+      if (hasCode(error, 'ENOTEMPTY', 'EEXIST')) return false;
+      throw error;
     }
   }
 
@@ -209,10 +299,40 @@ export class CacheMounts {
       chmodSync(fs, owner.mode);
     }
     const { namespace, id } = request;
-    const meta = { namespace, id, created: this.#options.now().toISOString() };
-    writeFileSync(join(made, 'meta.json'), JSON.stringify(meta), { mode: 0o600 });
-    writeFileSync(join(made, 'lock'), '', { mode: 0o600 });
+    const now = this.#options.now();
+    writeFacts(made, { namespace, id, created: now.toISOString() }, now);
   }
+}
+
+function writeFacts(
+  made: string,
+  facts: Pick<CacheMountInfo, 'namespace' | 'id' | 'created'>,
+  lastUsed: Date,
+): void {
+  writeFileSync(join(made, 'meta.json'), JSON.stringify(facts), { mode: 0o600 });
+  writeFileSync(join(made, 'lock'), '', { mode: 0o600 });
+  utimesSync(join(made, 'lock'), lastUsed, lastUsed);
+}
+
+function heldBy(
+  fd: number,
+  changes: { readonly path: string; readonly commit: () => void; readonly discard?: () => void },
+): HeldCacheMount {
+  let open = true;
+  return {
+    path: changes.path,
+    commit: changes.commit,
+    [Symbol.asyncDispose]: () => {
+      if (!open) return Promise.resolve();
+      open = false;
+      try {
+        changes.discard?.();
+      } finally {
+        closeSync(fd);
+      }
+      return Promise.resolve();
+    },
+  };
 }
 
 async function waitFor(

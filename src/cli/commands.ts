@@ -1,6 +1,12 @@
 import type { Command } from './command.js';
 import { loadCommand, saveCommand } from './commands/archives.js';
 import { buildCommand } from './commands/build.js';
+import {
+  cacheExportCommand,
+  cacheImportCommand,
+  cacheListCommand,
+  cacheRemoveCommand,
+} from './commands/cache-mounts.js';
 import { commitCommand, diffCommand } from './commands/changes.js';
 import { contextListCommand, contextWhyCommand } from './commands/context.js';
 import { inspectCommand, inspectContainerCommand, rmCommand } from './commands/containers.js';
@@ -112,6 +118,10 @@ export const commands: readonly Command[] = [
   networkRemoveCommand,
   networkPruneCommand,
   pruneCacheCommand,
+  cacheListCommand,
+  cacheRemoveCommand,
+  cacheExportCommand,
+  cacheImportCommand,
   pruneSystemCommand,
   doctorCommand,
   storeCheckCommand,

@@ -1,5 +1,6 @@
 import { closeSync, lstatSync, mkdtempSync, openSync } from 'node:fs';
 import { join } from 'node:path';
+import type { HeldCacheMount } from '../cache/cache-mounts.js';
 import { hostPath, type SourceTree, toBytes } from '../cache/source-tree.js';
 import { BuildError } from '../model/error.js';
 import type { BindMountSpec, CacheMountSpec, MountSpec, TmpfsMountSpec } from '../model/graph.js';
@@ -38,6 +39,7 @@ export class MountSources {
   readonly #views = new Map<string, Promise<string>>();
   /** A step may mount one cache twice: waiting for itself would never end. */
   readonly #caches = new Map<string, Promise<string>>();
+  readonly #held: HeldCacheMount[] = [];
 
   constructor(
     job: MountJob,
@@ -56,6 +58,11 @@ export class MountSources {
     const ordered = caches.map((spec) => ({ spec, key: cacheKey(spec) }));
     ordered.sort((a, b) => (a.key < b.key ? -1 : 1));
     for (const { spec } of ordered) await this.#cacheRoot(spec);
+  }
+
+  /** The step succeeded and nothing of it is mounted any more: what it wrote to caches stays. */
+  commitCaches(): void {
+    for (const { commit } of this.#held) commit();
   }
 
   async bind(spec: BindMountSpec): Promise<MountSource> {
@@ -149,6 +156,7 @@ export class MountSources {
         base: base === undefined ? '' : `${digest} ${spec.source}`,
         ...(owner === undefined ? {} : { owner }),
         ...(base === undefined ? {} : { populate: (to) => this.#populate(spec, base, to) }),
+        rollback: this.#rollsBack(spec),
         ...(this.#job.fresh && owner !== undefined ? { fresh: this.#deps.freshMounts } : {}),
       },
       this.#scope.signal,
@@ -157,7 +165,18 @@ export class MountSources {
       },
     );
     this.#stack.use(held);
+    this.#held.push(held);
     return held.path;
+  }
+
+  /** One mount of a step may write where another only reads: the cache is one. */
+  #rollsBack(spec: CacheMountSpec): boolean {
+    const ids = this.#deps.settings.cacheMountRollback ?? [];
+    if (!ids.includes('all') && !ids.includes(spec.id)) return false;
+    const key = cacheKey(spec);
+    return this.#job.specs.some(
+      (each) => each.type === 'cache' && !each.readonly && cacheKey(each) === key,
+    );
   }
 
   async #populate(spec: CacheMountSpec, base: Snapshot, to: string): Promise<void> {

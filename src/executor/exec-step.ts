@@ -44,7 +44,7 @@ export async function runStep(job: StepJob, deps: ExecutorDeps, scope: Scope): P
   const writer = new UpperWriter(layer.upper, view);
   ensureWorkdir(writer, spec.cwd, user);
   ensureMountPoints(writer);
-  const { sources, variables } = await openMounts(
+  const { sources, variables, commitCaches } = await openMounts(
     { ...job, writer, directory, stack },
     deps,
     scope,
@@ -67,6 +67,7 @@ export async function runStep(job: StepJob, deps: ExecutorDeps, scope: Scope): P
   await runContainer(container, job, deps, scope);
   layer.unmount();
   stubs.remove();
+  commitCaches();
 }
 
 const NO_EDITS: DeviceEdits = { env: [], devices: [], mounts: [] };
@@ -83,12 +84,14 @@ interface Opening extends StepJob {
   readonly stack: CleanupStack;
 }
 
+interface OpenedMounts {
+  readonly sources: readonly MountSource[];
+  readonly variables: readonly string[];
+  readonly commitCaches: () => void;
+}
+
 /** Every mount's source, in the order they are mounted: the engine's own files first, then as written. */
-async function openMounts(
-  job: Opening,
-  deps: ExecutorDeps,
-  scope: Scope,
-): Promise<{ sources: readonly MountSource[]; variables: readonly string[] }> {
+async function openMounts(job: Opening, deps: ExecutorDeps, scope: Scope): Promise<OpenedMounts> {
   const { spec, vertex, inputs, directory, stack } = job;
   const opened = new MountSources(
     { specs: spec.mounts, inputs, fresh: vertex.ignoreCache, onWait: waiting(job, deps, scope) },
@@ -119,7 +122,10 @@ async function openMounts(
       if (socket !== undefined) sources.push(socket);
     }
   }
-  return { sources, variables };
+  const commitCaches = (): void => {
+    opened.commitCaches();
+  };
+  return { sources, variables, commitCaches };
 }
 
 /** An image may have /etc/hosts lead into /proc: then it does without ours. */

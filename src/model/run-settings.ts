@@ -74,4 +74,6 @@ export interface RunSettings {
   readonly resources?: RunResources;
   readonly secrets?: readonly SecretSource[];
   readonly ssh?: readonly SshSource[];
+  /** Ids of cache mounts, or `all`: what a step that fails wrote to them is taken back. */
+  readonly cacheMountRollback?: readonly string[];
 }

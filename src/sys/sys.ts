@@ -31,6 +31,8 @@ export interface Sys {
   readonly utimens: (path: Path, atimeNs: bigint, mtimeNs: bigint) => void;
   /** The same of an open file. */
   readonly futimens: (fd: number, atimeNs: bigint, mtimeNs: bigint) => void;
+  /** Two names of one filesystem trade places at once (renameat2(2)); false where the filesystem cannot. */
+  readonly exchange: (one: Path, other: Path) => boolean;
   /** Writes a whole filesystem's dirty pages to disk and waits. */
   readonly syncfs: (fd: number) => void;
   /** Offset of the next data or hole at or after `offset` (lseek(2)); undefined when there is none. */
@@ -62,7 +64,10 @@ const SEEK = { data: 3, hole: 4 } as const;
 const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 
-type FileCalls = 'flock' | 'flockAsync' | 'mknod' | 'utimens' | 'futimens' | 'syncfs' | 'seek';
+const RENAME_EXCHANGE = 2;
+
+type FileCalls =
+  'flock' | 'flockAsync' | 'mknod' | 'utimens' | 'futimens' | 'syncfs' | 'seek' | 'exchange';
 
 function fileCalls(): Pick<Sys, FileCalls> {
   const c = libc();
@@ -86,6 +91,16 @@ function fileCalls(): Pick<Sys, FileCalls> {
     flockAsync: (fd, mode, signal) => pollLock(() => flock(fd, mode, false), signal),
     mknod: (path, mode, major, minor) => {
       if (mknodCall(cstring(path), mode, deviceNumber(major, minor)) !== 0) c.fail('mknod', path);
+    },
+    exchange: (one, other) => {
+      const call = c.declare(
+        'int renameat2(int, const uint8_t *, int, const uint8_t *, unsigned int)',
+      );
+      const [a, b] = [cstring(one), cstring(other)];
+      if (call(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE) === 0) return true;
+      const error = errnoError(c.errno(), 'renameat2', one);
+      if (hasCode(error, 'EINVAL', 'ENOSYS')) return false;
+      throw error;
     },
     seek: (fd, offset, to) => {
       const found = lseek(fd, offset, SEEK[to]);

@@ -17,6 +17,12 @@ export const RUN_FLAGS: readonly FlagSpec[] = [
     value: 'ENTITLEMENT',
     help: 'Allow RUN network.host, security.insecure or device[=NAME]',
   },
+  {
+    name: 'cache-mount-rollback',
+    kind: 'list',
+    value: 'all|ID',
+    help: 'Take back what a failed RUN wrote to cache mounts',
+  },
   { name: 'cgroup-parent', kind: 'text', value: 'CGROUP', help: 'Parent cgroup of RUN' },
   {
     name: 'secret',
@@ -45,6 +51,7 @@ export function runSettings({ flags, env }: CommandContext): RunSettings {
   const [secrets, ssh] = [secretsOf(flags.list('secret'), env), sshOf(flags.list('ssh'), env)];
   const [shm, cgroupParent] = [flags.text('shm-size'), flags.text('cgroup-parent')];
   const resources = resourcesOf(flags);
+  const cacheMountRollback = flags.list('cache-mount-rollback');
   return {
     ...(addHosts.length === 0 ? {} : { addHosts }),
     ...(allow.length === 0 ? {} : { allow }),
@@ -53,6 +60,7 @@ export function runSettings({ flags, env }: CommandContext): RunSettings {
     ...(ssh.length === 0 ? {} : { ssh }),
     ...(shm === undefined ? {} : { shmSize: bytesOf('--shm-size', shm) }),
     ...(cgroupParent === undefined || cgroupParent === '' ? {} : { cgroupParent }),
+    ...(cacheMountRollback.length === 0 ? {} : { cacheMountRollback }),
     ...(Object.keys(resources).length === 0 ? {} : { resources }),
   };
 }
