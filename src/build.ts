@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import { buildFacts } from './build-facts.js';
 import { createEventQueue } from './event-queue.js';
 import { resolveOp } from './executor/resolve-op.js';
 import { guardSecrets } from './executor/secret-guard.js';
@@ -18,6 +19,7 @@ import type { RunSettings } from './model/run-settings.js';
 import type { Scope } from './model/scope.js';
 import type { Snapshot } from './model/stores.js';
 import { lower } from './parser/lower.js';
+import { type BuildRecorder, recordBuild } from './record-build.js';
 import { solveAll } from './solver/solve.js';
 import { privileges } from './sys/privileges.js';
 import { hasPrivateMounts, type Workshop } from './workshop.js';
@@ -36,10 +38,12 @@ export function startBuild(options: BuildOptions, workshop: Workshop): Build {
   const warnings: BuildWarning[] = [];
   const emit = (event: BuildEvent): void => {
     if (event.type === 'warning') warnings.push(warningOf(event));
+    recorder.event(event);
     queue.push(event);
   };
+  const recorder = recordBuild(options, workshop, emit);
   const scope: Scope = { signal: AbortSignal.any(signals), emit };
-  const result = runBuild(options, workshop, scope)
+  const result = recorded(recorder, scope.signal, runBuild(options, workshop, scope, recorder))
     .then((built) => ({ ...built, warnings }))
     .finally(queue.end);
   // Whoever only reads the events must not crash the process over a rejection it asks for later.
@@ -52,6 +56,21 @@ export function startBuild(options: BuildOptions, workshop: Workshop): Build {
       await result.catch(() => undefined);
     },
   };
+}
+
+async function recorded(
+  recorder: BuildRecorder,
+  signal: AbortSignal,
+  build: Promise<Omit<BuildResult, 'warnings'>>,
+): Promise<Omit<BuildResult, 'warnings'>> {
+  try {
+    const built = await build;
+    recorder.completed(built);
+    return built;
+  } catch (error) {
+    recorder.failed(error, signal.aborted);
+    throw error;
+  }
 }
 
 function warningOf({ message, detail, url, range }: WarningEvent): BuildWarning {
@@ -67,11 +86,15 @@ async function runBuild(
   options: BuildOptions,
   workshop: Workshop,
   scope: Scope,
+  recorder: BuildRecorder,
 ): Promise<Omit<BuildResult, 'warnings'>> {
+  const started = workshop.now();
   const tags = (options.tags ?? []).map(parseReference);
   warnOfLimits(options, scope);
   const definition = await loadDefinition(options, workshop, scope);
-  const { platforms } = definition;
+  const { platforms, origin, dockerfile } = definition;
+  const facts = buildFacts({ options, origin, platforms: platforms.list, started });
+  recorder.begin(facts, dockerfile.lines);
   const plans = await withWarnings(definition, scope, (lint) =>
     Promise.all(
       platforms.list.map((platform) =>

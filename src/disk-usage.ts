@@ -136,7 +136,26 @@ function cacheUsage(workshop: Workshop): CacheUsage[] {
     inUse: store.mounts.isInUse(key),
     description: `cache mount ${id}`,
   }));
-  return [...entries, ...mounts, memory(workshop)];
+  return [...entries, ...mounts, ...history(workshop), memory(workshop)];
+}
+
+/** Of builds; one entry, for `stave history` lists them. */
+function history({ store }: Workshop): CacheUsage[] {
+  const builds = store.builds.sizes();
+  const times = builds.map(({ used }) => used);
+  if (builds.length === 0) return [];
+  return [
+    {
+      id: 'builds',
+      type: 'internal',
+      size: builds.reduce((sum, { bytes }) => sum + bytes, 0),
+      created: Math.min(...times),
+      used: Math.max(...times),
+      uses: 1,
+      inUse: false,
+      description: `history of ${String(builds.length)} builds`,
+    },
+  ];
 }
 
 /** What is remembered of steps, contexts and layers: many small files, so the blocks they take are what counts. */

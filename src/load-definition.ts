@@ -37,6 +37,15 @@ export interface Definition {
   /** What the lint rules ask of the ignore file, which is read once. */
   readonly ignoreFacts: () => IgnoreFacts;
   readonly remote: RemoteSources;
+  readonly origin: Origin;
+}
+
+/** Where it came from, without credentials. */
+export interface Origin {
+  /** Absolute path of a directory, a URL, or `-`. */
+  readonly context: string;
+  readonly local: boolean;
+  readonly dockerfile: string;
 }
 
 export async function loadDefinition(
@@ -87,6 +96,11 @@ export async function loadDefinition(
     vertex,
     ignoreFacts: () => factsOf(ignore()),
     remote,
+    origin: {
+      context: source.local ? source.dir : source.shown,
+      local: source.local,
+      dockerfile: place,
+    },
   };
 }
 

@@ -14,7 +14,7 @@ export interface CachePruneOptions {
   /** As BuildKit writes them; all must hold. */
   readonly filters: readonly string[];
   readonly budget: CacheBudget;
-  /** Also the memory of why steps ran and what servers said, however young. */
+  /** Also the history of builds and the memory of why steps ran and what servers said, however young. */
   readonly all: boolean;
   readonly dryRun: boolean;
   /** What is needed, where that is not what images and containers have now. */
@@ -25,7 +25,7 @@ export interface CachePruneOptions {
 
 type Item = CacheFacts & {
   readonly bytes: number;
-  readonly kind: 'tree' | 'blob' | 'mount';
+  readonly kind: 'tree' | 'blob' | 'mount' | 'build';
   readonly created: number;
 };
 
@@ -42,7 +42,10 @@ export async function pruneCache(options: CachePruneOptions, workshop: Workshop)
   const goes = cacheFilter(options.filters, workshop.now());
   await using _turn = await lockFile(store.path('locks/prune'), never, () => undefined);
   const without = new Set(options.without);
-  const items = itemsOf(roots(), workshop).filter(({ id }) => !without.has(id));
+  const history = all ? buildItems(workshop) : [];
+  const items = [...itemsOf(roots(), workshop), ...history]
+    .filter(({ id }) => !without.has(id))
+    .sort((a, b) => a.used - b.used);
   const going = beyond(items, options.budget, store.root).filter(
     (item) => !item.inUse && goes(item),
   );
@@ -51,7 +54,11 @@ export async function pruneCache(options: CachePruneOptions, workshop: Workshop)
     going.some((item) => item.id === id),
   );
   const gone = new Set((await removeEntries(store, entries, roots)).map(({ id }) => id));
-  for (const { kind, id } of going) if (kind === 'mount' && store.mounts.remove(id)) gone.add(id);
+  for (const { kind, id } of going) {
+    if (kind === 'mount' && store.mounts.remove(id)) gone.add(id);
+    if (kind === 'build' && store.builds.remove(id)) gone.add(id);
+  }
+  store.builds.prune(workshop.now());
   const oldest = all ? Infinity : workshop.now() - MEMORY_MS;
   const forgets = (used: number): boolean =>
     used <= oldest && goes({ id: '', type: 'internal', description: '', used, inUse: false });
@@ -71,7 +78,13 @@ function summary(items: readonly Item[], more: number): Pruned {
   };
 }
 
-/** The longest unused first. */
+function buildItems({ store }: Workshop): readonly Item[] {
+  return store.builds.sizes().map(({ id, bytes, used }): Item => ({
+    ...{ kind: 'build', id, type: 'internal', bytes, created: used, used },
+    ...{ description: `history of build ${id}`, inUse: store.builds.isRunning(id) },
+  }));
+}
+
 function itemsOf(roots: Roots, { store }: Workshop): readonly Item[] {
   const entries = cacheEntries(store, roots).map((entry): Item => ({ ...entry, type: 'regular' }));
   const mounts = store.mounts.list().map(({ key, id, created, lastUsed }): Item => ({
@@ -84,7 +97,7 @@ function itemsOf(roots: Roots, { store }: Workshop): readonly Item[] {
     used: Date.parse(lastUsed),
     inUse: store.mounts.isInUse(key),
   }));
-  return [...entries, ...mounts].sort((a, b) => a.used - b.used);
+  return [...entries, ...mounts];
 }
 
 /** The oldest, until no more are left than the budget says. */

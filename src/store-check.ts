@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { checkBlobs } from './cache/check-blobs.js';
+import { checkBuilds } from './cache/check-builds.js';
 import { checkContexts, checkRecords } from './cache/check-memory.js';
 import {
   checkContainers,
@@ -48,6 +49,7 @@ export async function checkStore(
     () => checkImages(workshop),
     () => checkRecords(store),
     () => checkContexts(store),
+    () => checkBuilds(store, full),
     () => checkMounts(store),
     () => checkContainers(store),
     () => checkVolumes(store),

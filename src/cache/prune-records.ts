@@ -23,7 +23,7 @@ export async function pruneRecords(
   const records = store.path('records');
   let bytes = 0;
   const drop = (file: string): void => {
-    bytes += drop1(file);
+    if (!isInTheMaking(file)) bytes += drop1(file);
   };
   for (const { file } of recordFiles(records)) if (!isAlive(file, store, forgets)) drop(file);
   const has = (key: string): boolean =>
@@ -69,12 +69,17 @@ async function dropPointers(store: Store, drop: (file: string) => void): Promise
   const { dir } = await store.lease();
   for (const name of namesIn(store.path('trees/by-diff'))) {
     const file = store.path('trees/by-diff', name);
-    if (pointsSomewhere(file, store)) continue;
+    if (isInTheMaking(file) || pointsSomewhere(file, store)) continue;
     const aside = join(dir, 'pointer');
     renameSync(file, aside);
     if (pointsSomewhere(aside, store) && !existsSync(file)) renameSync(aside, file);
     else drop(aside);
   }
+}
+
+/** A file of another process, before it gets its name. */
+function isInTheMaking(file: string): boolean {
+  return file.endsWith('.tmp') && Date.now() - usedAt(file) < HOUR_MS;
 }
 
 function pointsSomewhere(file: string, store: Store): boolean {

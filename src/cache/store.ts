@@ -15,6 +15,7 @@ import type { DiffID } from '../model/digest.js';
 import type { Layer, LayerMeta, Snapshotter } from '../model/stores.js';
 import { hasCode } from '../model/has-code.js';
 import { createBlobStore, type DiskBlobStore } from './blob-store.js';
+import { type Builds, createBuilds } from './builds.js';
 import { CacheMounts } from './cache-mounts.js';
 import { noSpace, replaceDurably } from './durable.js';
 import { type Chores, createChores } from './chores.js';
@@ -40,6 +41,7 @@ export interface Store extends AsyncDisposable {
   readonly sources: SourceRecords;
   readonly snapshots: Snapshotter;
   readonly mounts: CacheMounts;
+  readonly builds: Builds;
   /** The tree a layer's tar can be written from, if there is one. */
   readonly treeOf: (diffID: DiffID) => Promise<WrittenLayer | undefined>;
   /** What is known of a layer that is unpacked or was built. */
@@ -60,7 +62,7 @@ export interface StoreOptions {
 
 const VERSION = 1;
 const OUR_NAMES =
-  /^(blobs|refs|trees|containers|records|contexts|networks|leases|locks|mounts|tmp|trash|userns|volumes|lost\+found|version\.[0-9a-f]+\.tmp)$/;
+  /^(blobs|builds|refs|trees|containers|records|contexts|networks|leases|locks|mounts|tmp|trash|userns|volumes|lost\+found|version\.[0-9a-f]+\.tmp)$/;
 const DIRECTORIES = ['blobs/sha256', 'refs', 'trees', 'containers', 'records', 'contexts'].concat([
   'leases',
   'locks',
@@ -115,6 +117,7 @@ export function openStore({ root, now }: StoreOptions): Store {
       unpackedBytes: ({ digest, size }) => unpackedBytes(blobs.path(digest), size),
     }),
     mounts: new CacheMounts({ mounts: path('mounts'), trash: path('trash'), temporary, now }),
+    builds: createBuilds(path),
     treeOf: (diffID) => trees.written(diffID),
     layerFacts: (diffID) => trees.facts(diffID),
     clamped: (layer, epoch, scope) => trees.clamped(layer, epoch, scope),

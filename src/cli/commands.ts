@@ -32,6 +32,9 @@ import {
   stopCommand,
   waitCommand,
 } from './commands/lifecycle.js';
+import { buildListCommand, buildRemoveCommand } from './commands/history.js';
+import { buildInspectCommand } from './commands/history-inspect.js';
+import { buildLogsCommand } from './commands/history-logs.js';
 import { infoCommand } from './commands/info.js';
 import { logsCommand } from './commands/logs.js';
 import {
@@ -66,6 +69,10 @@ import {
 /** Every command, in the order the help shows them. */
 export const commands: readonly Command[] = [
   buildCommand,
+  buildListCommand,
+  buildInspectCommand,
+  buildLogsCommand,
+  buildRemoveCommand,
   contextListCommand,
   contextWhyCommand,
   runCommand,

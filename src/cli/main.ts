@@ -41,9 +41,9 @@ interface Found {
   readonly rest: readonly string[];
 }
 
-/** Two words before one: `image ls`, then `images`. */
+/** More words before fewer: `buildx history ls`, `image ls`, then `images`. */
 function findCommand(args: readonly string[]): Found | undefined {
-  for (const words of [2, 1]) {
+  for (const words of [3, 2, 1]) {
     const name = args.slice(0, words).join(' ');
     const command = commands.find(({ names }) => names.includes(name));
     if (command !== undefined && args.length >= words)

@@ -2,6 +2,7 @@ import type { Canonical } from '../model/canonical.js';
 import type { ExecSpec, MountSpec } from '../model/graph.js';
 import type { KeyPart } from '../model/op.js';
 import type { RunSettings } from '../model/run-settings.js';
+import { isSecretName } from '../model/secret-name.js';
 import { inlineParts } from './inline-files.js';
 import { part } from './parts.js';
 
@@ -12,7 +13,9 @@ export function execParts(spec: ExecSpec, settings: RunSettings): KeyPart[] {
   return [
     part('instruction text', spec.args, spec.args.join(' ')),
     ...(spec.script === undefined ? [] : inlineParts([spec.script])),
-    ...kept.map(({ name, value, origin }) => part(`${origin} ${name}`, value, value)),
+    ...kept.map(({ name, value, origin }) =>
+      part(`${origin} ${name}`, value, isSecretName(name) ? undefined : value),
+    ),
     part(
       'order of variables',
       kept.map(({ name }) => name),

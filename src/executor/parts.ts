@@ -1,5 +1,6 @@
 import { canonicalDigest, type Canonical } from '../model/canonical.js';
 import type { KeyPart } from '../model/op.js';
+import { redactUrls } from '../model/redact-urls.js';
 
 const MAX_SHOWN = 60;
 
@@ -7,5 +8,5 @@ const MAX_SHOWN = 60;
 export function part(name: string, value: Canonical, shown?: string): KeyPart {
   const digest = canonicalDigest(value);
   if (shown === undefined || shown.length > MAX_SHOWN) return { name, digest };
-  return { name, digest, shown };
+  return { name, digest, shown: redactUrls(shown) };
 }

@@ -22,7 +22,7 @@ describe('store check', () => {
     writeFileSync(join(app, 'file'), 'file\n');
     writeFileSync(
       join(app, 'Dockerfile'),
-      'FROM bb\nCOPY file /file\nRUN --mount=type=cache,target=/c echo made > /made && echo c > /c/c\n',
+      'FROM bb\nCOPY file /file\nRUN --mount=type=cache,target=/c echo made > /made && echo c > /c/c && echo said\n',
     );
     build();
     world.ok('volume', 'create', '--label', 'a=b', 'vol1');
@@ -56,12 +56,12 @@ describe('store check', () => {
       const { stdout } = world.ok('store', 'check', ...args);
       assert.match(
         stdout,
-        /^blobs {7}\d+\ntrees {7}\d+\ndiffIDs {5}\d+\nimages {6}2\nrecords {5}\d+\ncontexts {4}2\n/,
+        /^blobs {7}\d+\ntrees {7}\d+\ndiffIDs {5}\d+\nimages {6}2\nrecords {5}\d+\ncontexts {4}2\nbuilds {6}2\n/,
       );
       assert.doesNotMatch(stdout, /bad/);
     }
     const found = JSON.parse(world.ok('store', 'check', '--format', 'json').stdout) as unknown[];
-    assert.equal(found.length, 11);
+    assert.equal(found.length, 12);
   });
 
   const KINDS: readonly (readonly [name: string, pick: () => string, at: number, what: RegExp])[] =
@@ -119,6 +119,24 @@ describe('store check', () => {
         () => files('contexts')[0]!,
         -40,
         /^what is known of context /m,
+      ],
+      [
+        'events of a build',
+        () => files('builds').find((file) => file.endsWith('events'))!,
+        100,
+        /^history of build [a-z0-9]{20}: its bytes are not those that were written/m,
+      ],
+      [
+        'the last byte of them',
+        () => files('builds').find((file) => file.endsWith('events'))!,
+        -1,
+        /^history of build [a-z0-9]{20}: its bytes are not those that were written/m,
+      ],
+      [
+        'what a step said',
+        () => files('builds').find((file) => file.endsWith('log'))!,
+        1,
+        /^history of build [a-z0-9]{20}: its log is not what the steps wrote/m,
       ],
       [
         'facts of a cache mount',

@@ -21,7 +21,7 @@ export interface OrdinaryOptions {
   readonly before?: string;
 }
 
-export interface OrdinaryWorld extends StaveWorld {
+export interface OrdinaryWorld extends Omit<StaveWorld, 'bytes'> {
   /** Program and arguments of a command line of the user's. */
   readonly command: (args: readonly string[]) => [string, string[]];
 }

@@ -17,6 +17,8 @@ export interface StaveWorld extends Disposable {
   readonly run: (...args: string[]) => Outcome;
   /** Like `run`, but fails the test when the command fails. */
   readonly ok: (...args: string[]) => Outcome;
+  /** What it writes to stdout, as bytes. */
+  readonly bytes: (...args: string[]) => Buffer;
   readonly start: (args: string[], more?: Readonly<Record<string, string>>) => Promise<Outcome>;
 }
 
@@ -53,6 +55,11 @@ export function staveWorld(): StaveWorld {
       const outcome = run(...args);
       if (outcome.status === 0) return outcome;
       throw new Error(`stave ${args.join(' ')}: ${String(outcome.status)}\n${outcome.stderr}`);
+    },
+    bytes: (...args) => {
+      const { status, stdout } = spawnSync(STAVE, args, { env, maxBuffer: 1 << 28, ...HUNG });
+      if (status !== 0) throw new Error(`stave ${args.join(' ')}: ${String(status)}`);
+      return stdout;
     },
     start: (args, more) => startStave(args, { ...env, ...more }),
     [Symbol.dispose]: () => {

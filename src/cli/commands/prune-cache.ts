@@ -19,7 +19,7 @@ export const pruneCacheCommand: Command = {
       name: 'all',
       short: 'a',
       kind: 'bool',
-      help: 'Also the memory of why steps ran and what servers said',
+      help: 'Also the history of builds, and the memory of why steps ran and what servers said',
     },
     DRY_RUN,
     {

@@ -1,4 +1,5 @@
 import type { SourceRange } from '../../model/error.js';
+import { isSecretName } from '../../model/secret-name.js';
 import type { CopyBody, Instruction } from '../instruction.js';
 import type { StageState } from '../stage-state.js';
 import { expandWord, expandWords, type Lookup } from '../words.js';
@@ -128,12 +129,8 @@ function namedValues({ instruction, lookup, escape }: LintedStep, linter: Linter
   }
 }
 
-// Whole words between underscores, as in API_KEY, DATABASE_PASSWORD, secret_message.
-const SECRET = /(?:_|^)(?:apikey|auth|credentials?|key|password|pword|passwd|secret|token)(?:_|$)/i;
-const HARMLESS = /(?:_|^)(?:public|file|version)(?:_|$)/i;
-
 function secretName(keyword: string, name: string, range: SourceRange, linter: Linter): void {
-  if (!SECRET.test(name) || HARMLESS.test(name)) return;
+  if (!isSecretName(name)) return;
   const detail = `Do not use ARG or ENV instructions for sensitive data (${keyword} ${JSON.stringify(name)})`;
   linter.report('SecretsUsedInArgOrEnv', range, detail);
 }
