@@ -84,6 +84,7 @@ function flagsOf(options: BuildOptions): readonly string[] {
   return [
     ...(noCache === true ? ['--no-cache'] : []),
     ...many('no-cache-filter', noCacheFilter),
+    ...many('rebuild', options.rebuild ?? []),
     ...(pull === true ? ['--pull'] : []),
     ...(network === undefined || network === 'default' ? [] : [`--network ${network}`]),
     ...many('output', outputs.map(outputText)),

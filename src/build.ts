@@ -11,6 +11,7 @@ import { withWarnings } from './lint-warnings.js';
 import { type Definition, loadDefinition } from './load-definition.js';
 import type { Build, BuildOptions, BuildResult, BuildWarning } from './model/build-options.js';
 import type { BuildEvent, WarningEvent } from './model/events.js';
+import type { Digest } from './model/digest.js';
 import { CancelledError } from './model/error.js';
 import type { BuildPlan } from './model/graph.js';
 import type { Platform } from './model/oci.js';
@@ -20,6 +21,7 @@ import type { Scope } from './model/scope.js';
 import type { Snapshot } from './model/stores.js';
 import { lower } from './parser/lower.js';
 import { type BuildRecorder, recordBuild } from './record-build.js';
+import { stepsToRebuild } from './steps-to-rebuild.js';
 import { solveAll } from './solver/solve.js';
 import { privileges } from './sys/privileges.js';
 import { hasPrivateMounts, type Workshop } from './workshop.js';
@@ -106,7 +108,11 @@ async function runBuild(
   await checkRun(plans, workshop);
   await checkRollback(options, plans);
   const settings = settingsOf(options);
-  const lowered = { options, tags, plans, definition, settings };
+  const rebuild = stepsToRebuild(
+    options.rebuild ?? [],
+    plans.flatMap(({ vertices }) => vertices),
+  );
+  const lowered = { options, tags, plans, definition, settings, rebuild };
   return await withClaims(workshop, () => solveAndExport(lowered, workshop, scope));
 }
 
@@ -133,15 +139,16 @@ interface Lowered {
   readonly plans: readonly BuildPlan[];
   readonly definition: Definition;
   readonly settings: RunSettings;
+  readonly rebuild: ReadonlySet<Digest>;
 }
 
 async function solveAndExport(
-  { options, tags, plans, definition, settings }: Lowered,
+  { options, tags, plans, definition, ...how }: Lowered,
   workshop: Workshop,
   scope: Scope,
 ): Promise<Omit<BuildResult, 'warnings'>> {
   const { platforms } = definition;
-  const snapshots = await solvePlans(plans, { definition, settings }, workshop, scope).catch(
+  const snapshots = await solvePlans(plans, { definition, ...how }, workshop, scope).catch(
     async (error: unknown) => {
       const { explainFailure } = await import('./parser/explain-failure.js');
       throw explainFailure(error, definition.dockerfile);
@@ -203,7 +210,7 @@ async function checkRollback(
 /** One graph of all platforms: what they have in common runs once. */
 function solvePlans(
   plans: readonly BuildPlan[],
-  { definition, settings }: { readonly definition: Definition; readonly settings: RunSettings },
+  { definition, settings, rebuild }: Pick<Lowered, 'definition' | 'settings' | 'rebuild'>,
   workshop: Workshop,
   scope: Scope,
 ): Promise<Snapshot[]> {
@@ -224,12 +231,14 @@ function solvePlans(
     now: workshop.now,
   };
   const vertices = plans.flatMap((plan) => plan.vertices);
+  const distinct = [...new Map(vertices.map((vertex) => [vertex.digest, vertex])).values()];
   return solveAll<Snapshot>(
     plans.map(({ target }) => target),
-    [...new Map(vertices.map((vertex) => [vertex.digest, vertex])).values()],
+    distinct,
     {
       resolveOp: (spec, vertex) => resolveOp(spec, vertex, deps),
       records: store.records,
+      rebuild,
       save: (snapshot) => JSON.stringify(snapshot.layers.map((layer) => layer.id)),
       load: (stored) => loadSnapshot(stored, workshop),
       parallel: PARALLEL,

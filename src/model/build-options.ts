@@ -66,6 +66,11 @@ export interface BuildOptions extends RunSettings {
   readonly noCache?: boolean;
   /** Names of stages whose steps run again. */
   readonly noCacheFilter?: readonly string[];
+  /**
+   * Steps that run again: what stands in the brackets of their titles (`2/5`, `builder 2/5`), or a part of their text. What
+   * follows is reused where it gives the same result.
+   */
+  readonly rebuild?: readonly string[];
   readonly annotations?: readonly Annotation[];
   /** Ask the registry again even when the image is in the store. */
   readonly pull?: boolean;

@@ -28,25 +28,22 @@ export interface BuildStep {
 
 /** A fold over a build's events. */
 export class BuildSteps {
-  readonly #steps = new Map<Digest, BuildStep>();
+  readonly #steps = new Map<Digest, Growing>();
   #numbered = 0;
 
   add(event: BuildEvent): void {
     if (event.type === 'vertex-queued') {
       const { vertex, name, inputs, range } = event;
       if (this.#steps.has(vertex)) return;
-      const placed = range === undefined ? {} : { range };
-      const step: BuildStep = {
-        ...{ number: 0, vertex, name, inputs, ...placed },
-        ...{ status: 'waiting', logBytes: 0 },
-      };
+      const step: Growing = { number: 0, vertex, name, inputs, status: 'waiting', logBytes: 0 };
+      if (range !== undefined) step.range = range;
       this.#steps.set(vertex, step);
       return;
     }
     const step = event.vertex === undefined ? undefined : this.#steps.get(event.vertex);
     if (step === undefined || event.type === 'warning') return;
-    const number = step.number === 0 ? ++this.#numbered : step.number;
-    this.#steps.set(step.vertex, { ...step, number, ...changeOf(step, event) });
+    if (step.number === 0) step.number = ++this.#numbered;
+    change(step, event);
   }
 
   /** In the order they were announced. */
@@ -55,30 +52,33 @@ export class BuildSteps {
   }
 }
 
-type Change = Partial<Pick<BuildStep, 'status' | 'by' | 'why' | 'started' | 'ended'>> & {
-  readonly error?: string;
-  readonly logBytes?: number;
-};
+/** Changed in place: a build of a thousand steps has thousands of events. */
+type Growing = { -readonly [Field in keyof BuildStep]: BuildStep[Field] };
 
-function changeOf(step: BuildStep, event: Exclude<BuildEvent, { type: 'vertex-queued' }>): Change {
+function change(step: Growing, event: Exclude<BuildEvent, { type: 'vertex-queued' }>): void {
   switch (event.type) {
-    case 'vertex-started': {
-      const why = event.why === undefined ? {} : { why: event.why };
-      return { status: 'running', started: event.time, ...why };
-    }
+    case 'vertex-started':
+      [step.status, step.started] = ['running', event.time];
+      if (event.why !== undefined) step.why = event.why;
+      return;
     case 'vertex-cached':
-      return { status: 'cached', by: event.by, started: event.time, ended: event.time };
+      [step.status, step.by] = ['cached', event.by];
+      [step.started, step.ended] = [event.time, event.time];
+      return;
     case 'vertex-completed':
-      return { status: 'completed', ended: event.time };
+      [step.status, step.ended] = ['completed', event.time];
+      return;
     case 'vertex-failed':
-      return { status: 'failed', ended: event.time, error: event.error };
+      [step.status, step.ended, step.error] = ['failed', event.time, event.error];
+      return;
     case 'vertex-cancelled':
-      return { status: 'canceled', ended: event.time };
+      [step.status, step.ended] = ['canceled', event.time];
+      return;
     case 'log':
-      return { logBytes: step.logBytes + event.data.length };
+      step.logBytes += event.data.length;
+      return;
     case 'status':
     case 'warning':
-      return {};
   }
 }
 

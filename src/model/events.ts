@@ -94,6 +94,8 @@ export interface WarningEvent {
 export type Why =
   | { readonly kind: 'never-built' }
   | { readonly kind: 'no-cache' }
+  /** It was named by `rebuild`. */
+  | { readonly kind: 'rebuild' }
   | { readonly kind: 'evicted' }
   /** An input step ran again with another result; `input` is that vertex's name. */
   | { readonly kind: 'input-changed'; readonly input: string }
@@ -107,6 +109,8 @@ export function describeWhy(why: Why): string {
       return 'never built';
     case 'no-cache':
       return '--no-cache';
+    case 'rebuild':
+      return '--rebuild';
     case 'evicted':
       return 'evicted: its layer is no longer in the store';
     case 'input-changed':

@@ -14,16 +14,19 @@ export function selectSteps<Step extends Named>(
   steps: readonly Step[],
 ): readonly Step[] {
   const number = /^#?(\d+)$/.exec(wanted)?.[1];
+  if (number !== undefined)
+    return steps.filter((step) => step.number !== 0 && step.number === Number(number));
   const brackets = wanted.replace(/^\[(.*)\]$/, '$1');
   const lower = wanted.toLowerCase();
-  const ways: ((step: Step) => boolean)[] = [
-    (step) => number !== undefined && step.number === Number(number) && step.number > 0,
-    ({ name }) => name === wanted,
-    ({ name }) => inBrackets(name) === brackets,
-    ({ name }) => inBrackets(name)?.endsWith(` ${brackets}`) === true,
-    ({ name }) => lower !== '' && name.toLowerCase().includes(lower),
+  const ways: ((name: string) => boolean)[] = [
+    (name) => name === wanted,
+    (name) => inBrackets(name) === brackets,
+    (name) => inBrackets(name)?.endsWith(` ${brackets}`) === true,
+    (name) => lower !== '' && name.toLowerCase().includes(lower),
   ];
-  return ways.map((way) => steps.filter(way)).find(({ length }) => length > 0) ?? [];
+  return (
+    ways.map((way) => steps.filter(({ name }) => way(name))).find(({ length }) => length > 0) ?? []
+  );
 }
 
 function inBrackets(name: string): string | undefined {

@@ -17,6 +17,8 @@ export interface SolveOptions<R extends Result> {
   /** Steps that may run at once. */
   readonly parallel: number;
   readonly now: () => number;
+  /** Steps that run again whatever is known of them; what follows is looked at by what they then gave. */
+  readonly rebuild?: ReadonlySet<Digest>;
   /** Resolves when the steps that could start have started: records are written while they run. */
   readonly idle?: () => Promise<void>;
   /** Joins signals into one that many steps listen to. */
@@ -70,7 +72,9 @@ interface Keyed<R extends Result> {
   readonly opDigest: Digest;
   readonly key: CacheKey;
   readonly inputs: readonly CacheKey[];
-  /** It or something below must run again (--no-cache): what its definition once gave stands on the old layers. */
+  /** Why it runs again whatever is known of it. */
+  readonly forced: 'no-cache' | 'rebuild' | undefined;
+  /** It or something below is forced: what its definition once gave stands on the old layers. */
   readonly renewed: boolean;
 }
 
@@ -109,9 +113,17 @@ class Solver<R extends Result> {
       const inputs = vertex.inputs.map((input) => this.#of(input).key);
       const digest = opDigest(own.parts);
       const key = definitionKey(digest, inputs);
-      const renewed = vertex.ignoreCache || vertex.inputs.some((input) => this.#of(input).renewed);
-      this.#keyed.set(vertex.digest, { vertex, ...own, opDigest: digest, key, inputs, renewed });
+      const forced = this.#forced(vertex);
+      const renewed =
+        forced !== undefined || vertex.inputs.some((input) => this.#of(input).renewed);
+      const keyed = { vertex, ...own, opDigest: digest, key, inputs, forced, renewed };
+      this.#keyed.set(vertex.digest, keyed);
     }
+  }
+
+  #forced({ ignoreCache, digest }: Vertex): Keyed<R>['forced'] {
+    if (this.#options.rebuild?.has(digest) === true) return 'rebuild';
+    return ignoreCache ? 'no-cache' : undefined;
   }
 
   /** What a build has is in use, also what it never looks at because a later step is cached. */
@@ -166,7 +178,7 @@ class Solver<R extends Result> {
   /** Early cutoff: an input ran again or moved, and holds what it held. */
   async #byContent(keyed: Keyed<R>, inputs: readonly R[]): Promise<R | undefined> {
     const { records } = this.#options;
-    if (keyed.vertex.ignoreCache || !(await records.hasContent(keyed.opDigest))) return undefined;
+    if (keyed.forced !== undefined || !(await records.hasContent(keyed.opDigest))) return undefined;
     const key = await this.#contentKey(keyed, inputs);
     const record = await records.byContent(keyed.opDigest, key);
     const result = record === undefined ? undefined : await this.#options.load(record.result);

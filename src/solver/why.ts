@@ -9,13 +9,14 @@ export interface Missed {
   readonly parts: readonly KeyPart[];
   readonly key: CacheKey;
   readonly inputs: readonly CacheKey[];
+  readonly forced: 'no-cache' | 'rebuild' | undefined;
   /** For each input, whether it was made to run again. */
   readonly renewed: readonly boolean[];
 }
 
 /** Says why a step must run: the first thing that differs from its last run, by name. */
 export async function explain(missed: Missed, records: Records): Promise<Why> {
-  if (missed.vertex.ignoreCache) return { kind: 'no-cache' };
+  if (missed.forced !== undefined) return { kind: missed.forced };
   const last = await records.lastAt(placeKeys(missed.vertex.place));
   if (last === undefined) return { kind: 'never-built' };
   const changes = await changedParts(missed.parts, last, records);
