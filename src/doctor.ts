@@ -1,12 +1,4 @@
-import {
-  accessSync,
-  constants,
-  mkdirSync,
-  readFileSync,
-  rmSync,
-  statfsSync,
-  writeFileSync,
-} from 'node:fs';
+import { accessSync, constants, readFileSync, statfsSync, writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { hasCode } from './model/has-code.js';
@@ -20,6 +12,7 @@ import {
   programFacts,
 } from './runtime/machine-facts.js';
 import { privileges } from './sys/privileges.js';
+import { overlayProblem } from './sys/overlay-problem.js';
 import { sys } from './sys/sys.js';
 import { hasPrivateMounts, type Workshop } from './workshop.js';
 
@@ -108,26 +101,11 @@ function tryAttributes(directory: string): Pick<StoreFacts, 'problem' | 'remedy'
 }
 
 function tryOverlay(directory: string): Blocked | 'works' {
-  const [lower, upper, work, target] = ['lower', 'upper', 'work', 'root'].map((name) => {
-    const path = join(directory, `overlay-${name}`);
-    mkdirSync(path);
-    return path;
-  });
-  if (lower === undefined || target === undefined) throw new Error('no paths');
-  try {
-    sys().mountOverlay({ lowers: [lower], target, ...(upper && work ? { upper, work } : {}) });
-    sys().umount(target);
-    return 'works';
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error)) throw error;
-    const what = `overlayfs cannot be mounted: ${error.message}`;
-    return {
-      what,
-      remedy: 'Linux 6.5 or later, and a store that is not on overlayfs or NFS: set STAVE_ROOT',
-    };
-  } finally {
-    rmSync(target, { recursive: true, force: true });
-  }
+  const problem = overlayProblem(directory);
+  if (problem === undefined) return 'works';
+  const what = `overlayfs cannot be mounted: ${problem}`;
+  const remedy = 'Linux 6.5 or later, and a store that is not on overlayfs or NFS: set STAVE_ROOT';
+  return { what, remedy };
 }
 
 /** proc(5), mountinfo: the mount point is the fifth field, the type the first after ` - `. */

@@ -22,6 +22,7 @@ import { giveAccess, giveMode, giveOwner, makeNode } from './give-owner.js';
 import { giveXattr } from './inode-record.js';
 import { bytesUnder, OPAQUE_MARKER, WHITEOUT_PREFIX } from './layer-walk.js';
 import { type TarEntry, tarEntries, type TarHeader } from './tar.js';
+import { makeWhiteout } from './whiteout.js';
 
 /** How `.wh.` names are read: as marks of a layer, or as plain files of an archive. */
 export interface ApplyOptions {
@@ -166,7 +167,7 @@ function applyWhiteout(state: State, parent: string, name: string, header: TarHe
     throw hostile(header, 'a bad whiteout name');
   const full = bytesUnder(state.root, parent === '' ? hidden : `${parent}/${hidden}`);
   // A layer that hides and adds the same name means the addition.
-  if (lstatSync(full, { throwIfNoEntry: false }) === undefined) sys().mknod(full, S_IFCHR, 0, 0);
+  if (lstatSync(full, { throwIfNoEntry: false }) === undefined) makeWhiteout(full);
 }
 
 /** moby's NoOverwriteDirNonDir, and its words. */

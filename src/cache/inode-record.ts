@@ -46,9 +46,10 @@ type Path = string | Buffer;
 /** What a file of a tree is, whoever owns it on disk. */
 export function inodeOf(path: Path, stat: AnyStats): Inode {
   const own = { uid: Number(stat.uid), gid: Number(stat.gid), mode: Number(stat.mode) & 0o7777 };
-  const { ids, makesDevices } = privileges();
+  const { ids } = privileges();
   const nobodys = ids === 'own' ? { ...own, uid: 0, gid: 0 } : own;
-  const recorded = ids === 'own' || (!makesDevices && stat.isFile() && Number(stat.size) === 0);
+  // A device that could not be made; on overlayfs not even root makes a whiteout.
+  const recorded = ids === 'own' || (stat.isFile() && Number(stat.size) === 0);
   return recorded ? { ...nobodys, ...readRecord(path, stat) } : own;
 }
 

@@ -4,6 +4,7 @@ import { sys } from '../sys/sys.js';
 import { deviceNumbers } from './device-number.js';
 import { imageXattrs, type Inode, inodeOf } from './inode-record.js';
 import type { TarHeader, TarType } from './tar.js';
+import { isWhiteout } from './whiteout.js';
 
 /** One entry of a layer directory, in tar terms. Names are latin1: a character a byte. */
 export interface LayerEntry {
@@ -47,7 +48,7 @@ function* walkDirectory(walk: Walk, directory: string): Generator<LayerEntry> {
     const full = bytesUnder(walk.root, path);
     const stat = lstatSync(full);
     if (stat.isSocket()) continue;
-    if (stat.isCharacterDevice() && stat.rdev === 0) {
+    if (isWhiteout(full, stat)) {
       yield { header: whiteout(walk, path, stat) };
       continue;
     }

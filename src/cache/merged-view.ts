@@ -4,6 +4,7 @@ import { hashFile } from './file-hash.js';
 import { inodeOf } from './inode-record.js';
 import { bytesUnder, OPAQUE_XATTRS } from './layer-walk.js';
 import { xattrDigest } from './xattrs.js';
+import { isWhiteout } from './whiteout.js';
 import { hostPath, joinPath, type SourceEntry, type SourceTree } from './source-tree.js';
 
 /**
@@ -90,7 +91,7 @@ function findEntry(roots: readonly string[], path: string): SourceEntry | undefi
     const file = hostPath(root, path);
     const stat = lstatSync(file, { bigint: true, throwIfNoEntry: false });
     if (stat === undefined) continue;
-    return stat.isCharacterDevice() && stat.rdev === 0n ? undefined : describe(path, file, stat);
+    return isWhiteout(file, stat) ? undefined : describe(path, file, stat);
   }
   return undefined;
 }

@@ -11,11 +11,9 @@ import type {
   BlobSource,
   Layer,
   LayerMeta,
-  MountedTree,
   Snapshot,
   Snapshotter,
 } from '../model/stores.js';
-import { sys } from '../sys/sys.js';
 import type { Chores } from './chores.js';
 import { ensureLayers } from './ensure-layers.js';
 import { applyTar, hashing } from './apply.js';
@@ -23,6 +21,7 @@ import { decompress } from './decompress.js';
 import { createLayerLog } from './layer-log.js';
 import { removeTree } from './remove-tree.js';
 import { checkRoom } from './room.js';
+import { Roots, type StepRoot } from './roots.js';
 import type { TreeStore } from './tree-store.js';
 
 /** Gives a private directory on the store's filesystem that goes with the process. */
@@ -30,9 +29,6 @@ type Temporary = () => Promise<string>;
 
 /** A file from this size on is asked room for before it is written. */
 const LARGE = 4 << 20;
-
-/** The kernel takes 500 layers; one is the upper directory. */
-const MAX_LAYERS = 490;
 
 export interface SnapshotterOptions {
   readonly temporary: Temporary;
@@ -45,6 +41,7 @@ export interface SnapshotterOptions {
 
 export function createSnapshotter(trees: TreeStore, options: SnapshotterOptions): Snapshotter {
   const { temporary, claim, later } = options;
+  const roots = new Roots({ temporary, later });
   const unpacking = new Map<DiffID, Promise<Layer>>();
   const unpackOnce = (blob: LazyBlob, scope: Scope): Promise<Layer> => {
     const running = unpacking.get(blob.diffID);
@@ -61,8 +58,8 @@ export function createSnapshotter(trees: TreeStore, options: SnapshotterOptions)
       return (await trees.byDiff(diffID)) ?? lazyLayer({ descriptor, diffID, source }, unpackOnce);
     },
     snapshot: (layers) => ({ layers, digest: (scope) => treeDigest(layers, scope) }),
-    prepare: (parent, scope) => prepare(parent, { trees, temporary, later }, scope),
-    view: (snapshot, scope) => view(snapshot, temporary, scope),
+    prepare: (parent, scope) => prepare(parent, { trees, temporary, later, roots }, scope),
+    view: (snapshot, scope) => roots.view(snapshot, scope),
   };
 }
 
@@ -148,99 +145,48 @@ interface Workplace {
   readonly trees: TreeStore;
   readonly temporary: Temporary;
   readonly later: Chores['add'];
+  readonly roots: Roots;
 }
 
 async function prepare(
   parent: Snapshot,
-  { trees, temporary, later }: Workplace,
+  { trees, temporary, later, roots }: Workplace,
   scope: Scope,
 ): Promise<ActiveLayer> {
-  checkDepth(parent);
   await ensureLayers(parent.layers, scope);
   const directory = mkdtempSync(join(await temporary(), 'step-'));
-  const [upper, work, root] = ['upper', 'work', 'root'].map((name) => join(directory, name));
-  if (upper === undefined || work === undefined || root === undefined) throw new Error('no paths');
+  const upper = join(directory, 'upper');
   mkdirSync(upper, { mode: 0o755 });
   const known = new Map<string, string>();
   const log = createLayerLog(upper, known);
   let committed = false;
-  let mounted = false;
-  const unmount = (): void => {
-    if (mounted) sys().umount(root);
-    mounted = false;
-  };
+  let root: StepRoot | undefined;
   return {
     upper,
     known,
     log,
-    unmount,
-    mount: (_scope, options) => {
-      if (!mounted) {
-        mkdirSync(work);
-        mkdirSync(root);
-        const lowers = lowersOf(parent, directory);
-        sys().mountOverlay({ lowers, upper, work, target: root, ...options });
-        mounted = true;
-      }
-      return Promise.resolve(root);
+    unmount: () => {
+      root?.unmount();
     },
+    mount: async (_scope, options) => {
+      root ??= await roots.open({ parent, directory, upper, ...options }, scope);
+      return root.path;
+    },
+    collect: async () => root?.collect(scope),
     commit: () => {
-      unmount();
+      root?.unmount();
       committed = true;
-      return Promise.resolve(trees.adopt(upper, known, { facts: log.facts() }));
+      const layer = trees.adopt(upper, known, { facts: log.facts() });
+      root?.committed(layer);
+      return Promise.resolve(layer);
     },
     [Symbol.asyncDispose]: () => {
-      unmount();
+      root?.unmount();
+      root?.discard();
       log.close();
       // What was not committed may be large: it goes with the lease.
       if (committed) later(() => removeTree(directory, () => false));
       return Promise.resolve();
     },
   };
-}
-
-async function view(snapshot: Snapshot, temporary: Temporary, scope: Scope): Promise<MountedTree> {
-  checkDepth(snapshot);
-  await ensureLayers(snapshot.layers, scope);
-  const directory = mkdtempSync(join(await temporary(), 'view-'));
-  const root = join(directory, 'root');
-  mkdirSync(root);
-  const lowers = lowersOf(snapshot, directory);
-  const empty = snapshot.layers.length === 0;
-  // Without an upper directory overlay wants two lowers.
-  if (!empty) sys().mountOverlay({ lowers: [...lowers, emptyDirectory(directory)], target: root });
-  return {
-    root,
-    [Symbol.asyncDispose]: () => {
-      if (!empty) sys().umount(root);
-      removeTree(directory, () => false);
-      return Promise.resolve();
-    },
-  };
-}
-
-/**
- * Top first; overlay wants at least one, also on scratch. It refuses the same directory twice (images repeat layers, and
- * so do linked copies): what the lower one holds is seen in the upper one.
- */
-function lowersOf(snapshot: Snapshot, directory: string): string[] {
-  if (snapshot.layers.length === 0) return [emptyDirectory(directory)];
-  return [...new Set(snapshot.layers.map((layer) => layer.path).reverse())];
-}
-
-function emptyDirectory(directory: string): string {
-  const empty = join(directory, 'empty');
-  mkdirSync(empty, { recursive: true });
-  return empty;
-}
-
-function checkDepth(snapshot: Snapshot): void {
-  if (snapshot.layers.length <= MAX_LAYERS) return;
-  throw new BuildError(
-    'runtime',
-    `an image of ${String(snapshot.layers.length)} layers is too deep`,
-    {
-      hint: `join RUN and COPY instructions: at most ${String(MAX_LAYERS)} layers can be mounted`,
-    },
-  );
 }

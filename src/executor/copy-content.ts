@@ -1,14 +1,5 @@
-import {
-  type BigIntStats,
-  closeSync,
-  constants,
-  copyFileSync,
-  fstatSync,
-  ftruncateSync,
-  openSync,
-  readSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, constants, copyFileSync, fstatSync, openSync } from 'node:fs';
+import { copyExtents } from '../cache/copy-extents.js';
 import { writeAll } from '../cache/durable.js';
 import { giveAccess } from '../cache/give-owner.js';
 import { changed, checkUnchanged, openSource } from '../cache/open-source.js';
@@ -17,7 +8,6 @@ import { sys } from '../sys/sys.js';
 import type { Access } from './access.js';
 
 const EXCLUSIVE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
-const buffer = Buffer.allocUnsafe(1 << 20);
 
 /**
  * A new file with a source's bytes and time: those of a small one as they were read before, large ones by the kernel
@@ -82,20 +72,4 @@ function copyLarge(from: number, entry: SourceEntry, copy: Copy): void {
     }
   }
   checkUnchanged(from, entry);
-}
-
-/** Holes stay holes. */
-function copyExtents(from: number, to: number, { size }: BigIntStats): void {
-  const end = Number(size);
-  for (let at = sys().seek(from, 0, 'data'); at !== undefined; at = sys().seek(from, at, 'data')) {
-    const hole = sys().seek(from, at, 'hole') ?? end;
-    while (at < hole) {
-      const read = readSync(from, buffer, 0, Math.min(buffer.length, hole - at), at);
-      if (read === 0) break;
-      for (let done = 0; done < read;) done += writeSync(to, buffer, done, read - done, at + done);
-      at += read;
-    }
-    if (at < hole) break;
-  }
-  ftruncateSync(to, end);
 }

@@ -65,7 +65,7 @@ export async function runStep(job: StepJob, deps: ExecutorDeps, scope: Scope): P
   attachAll(root, all);
   const container = containerOf(job, { root, directory, variables, edits }, deps);
   await runContainer(container, job, deps, scope);
-  layer.unmount();
+  await layer.collect();
   stubs.remove();
   commitCaches();
 }

@@ -110,6 +110,18 @@ export interface LayerLog {
   drop(): void;
 }
 
+export interface MountOptions {
+  /** Device nodes of it can be opened. */
+  readonly devices?: boolean;
+  /** Nothing can be mounted: the root is a copy. */
+  readonly chroot?: {
+    /** Directories of the root that stay empty. */
+    readonly hidden: readonly string[];
+    /** Puts what is none of the layer's into the root, and tells its paths (latin1). */
+    readonly furnish: (root: string) => readonly string[];
+  };
+}
+
 /** A layer in the making on top of a parent. Not committed = rolled back on dispose. */
 export interface ActiveLayer extends AsyncDisposable {
   /** The fresh upper directory. */
@@ -118,10 +130,12 @@ export interface ActiveLayer extends AsyncDisposable {
   readonly known: Map<string, string>;
   /** For a step that writes `upper` itself and in order; only what is told here counts, once anything is. */
   readonly log: LayerLog;
-  /** Overlay of parent and upper, writable; mounted once, at first call. */
-  mount(scope: Scope, options?: { readonly devices?: boolean }): Promise<string>;
-  /** Takes the overlay away, and everything mounted in it: from then on `upper` may be changed again. */
+  /** Parent and upper as one, writable: an overlay, or a copy where none can be had. Made once, at first call. */
+  mount(scope: Scope, options?: MountOptions): Promise<string>;
+  /** Takes it away, and everything mounted in it. */
   unmount(): void;
+  /** The step is over: unmounts, and `upper` holds what it changed. From then on it may be changed again. */
+  collect(): Promise<void>;
   /** Unmounts, moves the upper directory into the store, starts the hashing pass. */
   commit(scope: Scope): Promise<Layer>;
 }

@@ -21,8 +21,6 @@ export interface Privileges {
   readonly overrides: boolean;
   /** Bits that files are made without. */
   readonly umask: number;
-  /** CAP_MKNOD on the machine. */
-  readonly makesDevices: boolean;
 }
 
 let found: Privileges | undefined;
@@ -36,7 +34,6 @@ const CAP_CHOWN = 0n;
 const CAP_DAC_OVERRIDE = 1n;
 const CAP_NET_ADMIN = 12n;
 const CAP_SYS_ADMIN = 21n;
-const CAP_MKNOD = 27n;
 
 function read(): Privileges {
   const map = readFileSync('/proc/self/uid_map', 'utf8').trim().split(/\s+/).map(Number);
@@ -53,7 +50,6 @@ function read(): Privileges {
     userNamespace,
     admin: has(CAP_SYS_ADMIN),
     overrides: has(CAP_DAC_OVERRIDE),
-    makesDevices: has(CAP_MKNOD) && !userNamespace,
     umask: parseInt(/^Umask:\s*([0-7]+)$/m.exec(status)?.[1] ?? '777', 8),
     network: has(CAP_NET_ADMIN) && !userNamespace,
   };
