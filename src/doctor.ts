@@ -3,7 +3,7 @@ import { release } from 'node:os';
 import { join } from 'node:path';
 import { hasCode } from './model/has-code.js';
 import type { Blocked } from './runtime/blocked.js';
-import { ladderOf, type Rung, standsOn } from './runtime/ladder.js';
+import { ladderOf, type Rung, runs } from './runtime/ladder.js';
 import {
   type CgroupFacts,
   cgroupFacts,
@@ -53,13 +53,13 @@ export async function diagnose(workshop: Workshop): Promise<Diagnosis> {
   const overlay = !privateMounts || directory === undefined ? 'untried' : tryOverlay(directory);
   const failed = typeof overlay === 'object' ? overlay : undefined;
   const facts = ladderFacts({ path, privateMounts, overlay: failed });
-  const rung = standsOn(facts);
+  const ladder = ladderOf(facts);
   const builds = store.problem === undefined;
   return {
-    rung,
-    ladder: ladderOf(facts),
+    rung: ladder.find(({ here }) => here)?.rung ?? 4,
+    ladder,
     builds,
-    runs: builds && rung < 4,
+    runs: builds && runs(facts),
     kernel: release(),
     programs: programFacts(path),
     overlay: overlay === 'untried' ? 'not tried' : failed === undefined ? 'works' : 'fails',

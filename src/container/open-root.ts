@@ -16,6 +16,7 @@ import { sys } from '../sys/sys.js';
 import { attachVolumes } from './attach-volumes.js';
 import type { ContainerStore } from './container-store.js';
 import { startOf } from './half-started.js';
+import { mountContainer } from './mount-container.js';
 
 /** A container's filesystem, held by a descriptor: what is looked up in it cannot lead out of it. */ import type { VolumeStore } from './volume-store.js';
 
@@ -109,8 +110,8 @@ async function mountStopped(
   for (const made of [root, work, empty]) mkdirSync(made);
   const upper = containers.path(state.id, 'upper');
   const lowers = [...snapshot.layers.map((layer) => layer.path).reverse(), empty];
-  if (lock === undefined) sys().mountOverlay({ lowers: [upper, ...lowers], target: root });
-  else sys().mountOverlay({ lowers, upper, work, target: root });
+  if (lock === undefined) mountContainer({ lowers: [upper, ...lowers], target: root });
+  else mountContainer({ lowers, upper, work, target: root });
   const opened = held(openDirectory(root, state));
   return {
     ...opened,

@@ -15,7 +15,6 @@ import { cgroupPath, needsCgroup } from '../runtime/oci-cgroup.js';
 import { findProgram } from '../runtime/prepare.js';
 import { removeCgroup } from '../runtime/remove-cgroup.js';
 import { resolveGroup, resolveUser, type UserFiles } from '../runtime/users.js';
-import { sys } from '../sys/sys.js';
 import { atEnd, setAtEnd } from './at-end.js';
 import { attachFiles } from './attach-files.js';
 import { attachVolumes } from './attach-volumes.js';
@@ -28,6 +27,7 @@ import { mergeEnv } from './create-container.js';
 import { deliver } from './deliver.js';
 import { startOf } from './half-started.js';
 import { startChecker } from './health-checker.js';
+import { mountContainer } from './mount-container.js';
 import { refusePaused } from './pause-container.js';
 import type { VolumeStore } from './volume-store.js';
 
@@ -248,7 +248,7 @@ function mountRoot(
   mkdirSync(work);
   const upper = containers.path(id, 'upper');
   const bottom = lowers.length === 0 ? [empty] : lowers;
-  sys().mountOverlay({ lowers: bottom, upper, work, target: root, devices });
+  mountContainer({ lowers: bottom, upper, work, target: root, devices });
   return root;
 }
 

@@ -20,6 +20,8 @@ export interface LadderFacts {
   readonly namespaces?: Blocked;
   readonly proc?: Blocked;
   readonly overlay?: Blocked;
+  /** Asked where there are no namespaces. */
+  readonly chroot?: Blocked;
 }
 
 /** One way to run a step, the best first (DESIGN 5). */
@@ -29,6 +31,8 @@ export interface Rung {
   /** What works on it. */
   readonly gives: string;
   readonly available: boolean;
+  /** The best of those that are available: what this process stands on. */
+  readonly here: boolean;
   /** What keeps this process from it, if it is higher than what it has. */
   readonly blocked?: string;
   readonly remedy?: string;
@@ -36,32 +40,46 @@ export interface Rung {
 
 type Part = Pick<Rung, 'rung' | 'name' | 'gives'>;
 
+const NO_OVERLAY = 3;
+const CHROOT = 4;
+const NOTHING = 5;
+
 const RUNGS: readonly Part[] = [
   { rung: 1, name: 'root', gives: 'everything' },
   { rung: 2, name: 'rootless, subordinate ids', gives: 'everything but limits and device nodes' },
   { rung: 3, name: 'rootless, one id', gives: 'RUN and run as root only, without chown to others' },
+  { rung: 3, name: 'no overlay', gives: 'RUN on copies of its root, slower; no containers' },
+  { rung: 4, name: 'chroot', gives: 'RUN without /proc, /sys and limits, for root of a container' },
   { rung: 4, name: 'no namespaces', gives: 'builds without RUN' },
 ];
 
 /** The ladder from the top down to what this process stands on; below that nothing is blocked. */
 export function ladderOf(facts: LadderFacts): readonly Rung[] {
-  const stands = standsOn(facts);
-  return RUNGS.map((part) => {
-    if (part.rung >= stands) return { ...part, available: true };
-    const { what, remedy } = blockerOf(part.rung, facts);
-    return { ...part, available: false, blocked: what, remedy };
+  const stands = placeOf(facts);
+  return RUNGS.map((part, place) => {
+    const here = place === stands;
+    if (place >= stands) return { ...part, available: true, here };
+    const { what, remedy } = blockerOf(place, facts);
+    return { ...part, available: false, here, blocked: what, remedy };
   });
 }
 
-export function standsOn(facts: LadderFacts): Rung['rung'] {
-  if (!facts.privateMounts || common(facts) !== undefined) return 4;
-  if (!facts.userNamespace) return 1;
-  return facts.idCount > 1 ? 2 : 3;
+export function runs(facts: LadderFacts): boolean {
+  return placeOf(facts) < NOTHING;
 }
 
-function blockerOf(rung: Rung['rung'], facts: LadderFacts): Blocked {
-  const own = rung === 1 ? aboveRoot(facts) : rung === 2 ? aboveRanges(facts) : undefined;
-  return own ?? facts.namespaces ?? common(facts) ?? UNKNOWN;
+function placeOf(facts: LadderFacts): number {
+  const { privateMounts, userNamespace, idCount, chroot, overlay } = facts;
+  if (!privateMounts || common(facts) !== undefined) return chroot === undefined ? CHROOT : NOTHING;
+  if (overlay !== undefined) return NO_OVERLAY;
+  if (!userNamespace) return 0;
+  return idCount > 1 ? 1 : 2;
+}
+
+function blockerOf(place: number, facts: LadderFacts): Blocked {
+  if (place === CHROOT) return facts.chroot ?? UNKNOWN;
+  const own = place === 0 ? aboveRoot(facts) : place === 1 ? aboveRanges(facts) : undefined;
+  return own ?? facts.namespaces ?? common(facts) ?? facts.overlay ?? UNKNOWN;
 }
 
 const UNKNOWN: Blocked = { what: 'it was not tried', remedy: 'start stave by bin/stave' };
@@ -77,7 +95,7 @@ function aboveRanges(facts: LadderFacts): Blocked | undefined {
   if (facts.uid === 0) {
     const what = 'root of a container has no subordinate ids';
     const remedy = 'run the container with --privileged, or as an ordinary user';
-    return facts.namespaces ?? common(facts) ?? { what, remedy };
+    return facts.namespaces ?? common(facts) ?? facts.overlay ?? { what, remedy };
   }
   if (facts.namespaces !== undefined) return undefined;
   if (!facts.newuidmap)
@@ -89,8 +107,8 @@ function aboveRanges(facts: LadderFacts): Blocked | undefined {
   return undefined;
 }
 
-function common({ runtime, overlay, proc }: LadderFacts): Blocked | undefined {
+function common({ runtime, proc }: LadderFacts): Blocked | undefined {
   if (!runtime)
     return { what: 'neither crun nor runc is installed', remedy: 'sudo apt-get install crun' };
-  return overlay ?? proc;
+  return proc;
 }

@@ -31,8 +31,14 @@ export function ladderFacts({ path, privateMounts, overlay }: MachineOptions): L
     ...(privateMounts ? {} : { namespaces: whyNoNamespaces() }),
     ...(privateMounts && userNamespace && !mountsProc() ? { proc: whyNoProc() } : {}),
     ...(overlay === undefined ? {} : { overlay }),
+    chroot: NO_CHROOT,
   };
 }
+
+const NO_CHROOT: Blocked = {
+  what: 'RUN needs namespaces',
+  remedy: 'see above',
+};
 
 /** Of who called bin/stave: in a namespace it made, that is root. */
 function outerUid(): number {

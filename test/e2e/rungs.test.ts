@@ -10,13 +10,14 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { busyboxContext } from '../helpers/busybox.js';
 import { lockedContainer, type LockedOptions } from '../helpers/locked-container.js';
-import { ordinaryWorld } from '../helpers/ordinary-user.js';
+import { ORDINARY_UID, ordinaryWorld } from '../helpers/ordinary-user.js';
+import { overlayOn } from '../helpers/overlay-store.js';
 import { runProgram } from '../helpers/run-program.js';
-import { staveWorld } from '../helpers/stave.js';
+import { type StaveWorld, staveWorld } from '../helpers/stave.js';
 
 /** Everything an image's file can be, and no RUN. */
 const WITHOUT_RUN = [
@@ -39,7 +40,25 @@ const WITH_RUN = [
   'COPY tree /tree',
   'RUN touch /f && chmod 4755 /f && ln /f /g && ln -s f /s && mkfifo /p && mkdir -m 1777 /t',
   'RUN rm /tree/x && rm -rf /tree/sub && mkdir /tree/sub && touch /tree/sub/new && chmod 600 /a',
+  'COPY a /b/c',
+  'RUN echo more >>/tree/sub/new && ln /f /h && rm /tree/l && echo file >/tree/l && mkdir -p /x/y && rm -r /b',
+  'RUN --mount=type=tmpfs,target=/m/t --mount=type=bind,target=/m/b cp /m/b/tree/x /m/t && ls /m/t',
 ].join('\n');
+
+const NO_OVERLAY = 'overlayfs cannot be mounted (the store is on overlayfs)';
+
+const WITHOUT_OVERLAY = {
+  root: storeApart,
+  'subordinate ids': ordinaryWorld,
+  'one id': () => ordinaryWorld({ subordinateIds: 0 }),
+};
+
+function storeApart(): StaveWorld {
+  const world = staveWorld();
+  const root = join(world.dir, 'apart/store');
+  world.env['STAVE_ROOT'] = root;
+  return { ...world, root };
+}
 
 describe('the same image on every rung', () => {
   const dir = mkdtempSync(join(process.env['STAVE_TEST_DIR'] ?? tmpdir(), 'stave-rungs-'));
@@ -69,6 +88,23 @@ describe('the same image on every rung', () => {
       assert.equal(single.ok('build', '-q', join(dir, name)).stdout, wanted[name]);
     });
   }
+
+  for (const [who, make] of Object.entries(WITHOUT_OVERLAY))
+    test(`rung 3, no overlay: ${who}`, () => {
+      using world = make();
+      using _overlay = overlayOn(dirname(world.root), who === 'root' ? 0 : ORDINARY_UID);
+      world.env['SOURCE_DATE_EPOCH'] = '1700000000';
+      world.ok('build', '-q', '-t', 'bb', busyboxContext(world.dir));
+      for (const name of Object.keys(contexts)) {
+        const { stderr } = world.ok('build', join(dir, name));
+        assert.equal(stderr.includes(NO_OVERLAY), name === 'with-run', stderr);
+        assert.equal(world.ok('build', '-q', join(dir, name)).stdout, wanted[name]);
+      }
+      const refused = world.run('run', '--rm', 'bb', 'true');
+      assert.equal(refused.status, 125);
+      assert.match(refused.stderr, /containers need overlayfs.*\n[^]*hint: .*STAVE_ROOT/);
+      assert.match(world.ok('doctor').stdout, /^> 3 {2}no overlay +here: /m);
+    });
 
   test('rung 3: what needs other ids is refused by name, with the remedy', () => {
     const context = join(dir, 'ids');

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { whyNoNamespaces } from '../../src/runtime/blocked.js';
-import { type LadderFacts, ladderOf, standsOn } from '../../src/runtime/ladder.js';
+import { type LadderFacts, ladderOf } from '../../src/runtime/ladder.js';
 
 const ROOT: LadderFacts = {
   uid: 0,
@@ -12,6 +12,7 @@ const ROOT: LadderFacts = {
   newuidmap: true,
   mapsRanges: true,
   subordinateIds: 65_536,
+  chroot: { what: 'chroot(2) is refused', remedy: 'permit that' },
 };
 const RANGES: LadderFacts = { ...ROOT, uid: 1000, userNamespace: true, idCount: 65_536 };
 const ONE: LadderFacts = { ...RANGES, idCount: 1 };
@@ -22,72 +23,92 @@ const NONE: LadderFacts = {
   namespaces: { what: 'unshare(2) is refused', remedy: 'permit it' },
 };
 
+const ORDINARY = 'uid 1000 is an ordinary user';
+const NO_CHROOT = 'chroot(2) is refused';
+const fill = (what: string, count: number): string[] => Array<string>(count).fill(what);
+
 const CASES: readonly (readonly [
   name: string,
   facts: LadderFacts,
-  rung: number,
+  stands: string,
   blocked: readonly string[],
 ])[] = [
-  ['root', ROOT, 1, []],
-  ['subordinate ids', RANGES, 2, ['uid 1000 is an ordinary user']],
+  ['root', ROOT, 'root', []],
+  ['subordinate ids', RANGES, 'rootless, subordinate ids', [ORDINARY]],
   [
     'no newuidmap',
     { ...ONE, newuidmap: false },
-    3,
-    ['uid 1000 is an ordinary user', 'newuidmap is not installed'],
+    'rootless, one id',
+    [ORDINARY, 'newuidmap is not installed'],
   ],
   [
     'no line',
     { ...ONE, subordinateIds: 0 },
-    3,
-    ['uid 1000 is an ordinary user', 'the user has no line in /etc/subuid and /etc/subgid'],
+    'rootless, one id',
+    [ORDINARY, 'the user has no line in /etc/subuid and /etc/subgid'],
   ],
   [
     'an old unshare',
     { ...ONE, mapsRanges: false },
-    3,
-    ['uid 1000 is an ordinary user', 'unshare(1) has no --map-auto'],
+    'rootless, one id',
+    [ORDINARY, 'unshare(1) has no --map-auto'],
+  ],
+  [
+    'no overlay',
+    { ...ROOT, overlay: { what: 'overlayfs cannot be mounted', remedy: 'mount it' } },
+    'no overlay',
+    fill('overlayfs cannot be mounted', 3),
   ],
   [
     'no namespaces',
     NONE,
-    4,
-    ['uid 1000 is an ordinary user', 'unshare(2) is refused', 'unshare(2) is refused'],
+    'no namespaces',
+    [ORDINARY, ...fill('unshare(2) is refused', 3), NO_CHROOT],
   ],
   [
-    'root of a container',
+    'root of a container without privileges',
     { ...NONE, uid: 0 },
-    4,
-    ['unshare(2) is refused', 'unshare(2) is refused', 'unshare(2) is refused'],
+    'no namespaces',
+    [...fill('unshare(2) is refused', 4), NO_CHROOT],
+  ],
+  [
+    'root of a container that may use chroot',
+    withoutChrootBlock({ ...NONE, uid: 0 }),
+    'chroot',
+    fill('unshare(2) is refused', 4),
   ],
   [
     "a container's root with its own user namespace",
     { ...RANGES, uid: 0 },
-    2,
+    'rootless, subordinate ids',
     ["root here is not the machine's root"],
   ],
   [
     'no runtime',
     { ...ROOT, runtime: false },
-    4,
-    [
-      'neither crun nor runc is installed',
-      'neither crun nor runc is installed',
-      'neither crun nor runc is installed',
-    ],
+    'no namespaces',
+    [...fill('neither crun nor runc is installed', 4), NO_CHROOT],
   ],
 ];
-for (const [name, facts, rung, blocked] of CASES) {
-  test(`the ladder of ${name}: rung ${String(rung)}`, () => {
-    assert.equal(standsOn(facts), rung);
+for (const [name, facts, stands, blocked] of CASES) {
+  test(`the ladder of ${name}: ${stands}`, () => {
     const ladder = ladderOf(facts);
+    assert.deepEqual(
+      ladder.filter(({ here }) => here).map((each) => each.name),
+      [stands],
+    );
     assert.deepEqual(
       ladder.flatMap((each) => each.blocked ?? []),
       blocked,
     );
-    for (const each of ladder) assert.equal(each.available, each.rung >= rung);
+    const place = ladder.findIndex(({ here }) => here);
+    for (const [i, each] of ladder.entries()) assert.equal(each.available, i >= place);
     for (const each of ladder) assert.equal(each.remedy === undefined, each.available);
   });
+}
+
+function withoutChrootBlock({ chroot: _chroot, ...facts }: LadderFacts): LadderFacts {
+  return facts;
 }
 
 const SYSCTLS: readonly (readonly [file: string, value: string, remedy: RegExp])[] = [

@@ -48,11 +48,10 @@ function text(diagnosis: Diagnosis): string {
   ].join('\n');
 }
 
-function ladder({ rung, ladder: rungs }: Diagnosis): string[] {
-  return rungs.flatMap(({ rung: number, name, gives, available, blocked, remedy }) => {
-    const mark = number === rung ? '>' : ' ';
-    const title = `${mark} ${String(number)}  ${name.padEnd(WIDTH - 5)}`;
-    if (available) return [`${title}${number === rung ? 'here: ' : ''}${gives}`];
+function ladder({ ladder: rungs }: Diagnosis): string[] {
+  return rungs.flatMap(({ rung, name, gives, available, here, blocked, remedy }) => {
+    const title = `${here ? '>' : ' '} ${String(rung)}  ${name.padEnd(WIDTH - 5)}`;
+    if (available) return [`${title}${here ? 'here: ' : ''}${gives}`];
     return [`${title}no: ${blocked ?? ''}`, `${' '.repeat(WIDTH)}remedy: ${remedy ?? ''}`];
   });
 }
