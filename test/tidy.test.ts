@@ -57,6 +57,7 @@ const DOORS: Readonly<Record<string, string>> = {
   yaml: 'src/runtime/cdi.ts',
   'xxhash-wasm': 'src/cache/decompress.ts',
   '@hpcc-js/wasm-zstd': 'src/exporter/zstd.ts',
+  aws4: 'src/remote-cache/sign-aws.ts',
 };
 
 interface Source {

@@ -7,7 +7,8 @@ export interface CacheImportSettings {
 }
 
 /** `--cache-from`: where steps are looked for that this machine has not. */
-export type CacheFrom = CacheImportSettings & (RegistryCacheFrom | LocalCacheFrom);
+export type CacheFrom = CacheImportSettings &
+  (RegistryCacheFrom | LocalCacheFrom | S3Cache | GhaCache);
 
 /** A cache in a registry, or an image that carries one (`type=inline`). */
 export interface RegistryCacheFrom {
@@ -46,7 +47,8 @@ export interface CacheExportSettings {
 /** `--cache-to`: where steps go when the image is complete. */
 export type CacheTo =
   | { readonly type: 'inline' }
-  | (CacheExportSettings & CacheDocumentForm & (RegistryCacheTo | LocalCacheTo));
+  | (CacheExportSettings & CacheDocumentForm & (RegistryCacheTo | LocalCacheTo))
+  | (CacheExportSettings & (S3Cache | GhaCache));
 
 /** How a cache is written where manifests are: by default an OCI image manifest, as BuildKit writes it now. */
 export interface CacheDocumentForm {
@@ -69,4 +71,51 @@ export interface LocalCacheTo {
   readonly dest: string;
   /** Default `latest`. */
   readonly tag?: string;
+}
+
+/** A bucket of S3, or of what speaks its language. What is not said comes from the environment, as in the AWS SDKs. */
+export interface S3Cache {
+  readonly type: 's3';
+  /** Default `AWS_BUCKET`. */
+  readonly bucket?: string;
+  /** Default `AWS_REGION`. */
+  readonly region?: string;
+  readonly endpointUrl?: string;
+  /** With an endpoint: the bucket is the first part of the path, not of the host. */
+  readonly usePathStyle?: boolean;
+  /** Before all keys. */
+  readonly prefix?: string;
+  /** Default `manifests/`. */
+  readonly manifestsPrefix?: string;
+  /** Default `blobs/`. */
+  readonly blobsPrefix?: string;
+  /** Of manifests: all are written, the first is read. Default `buildkit`. */
+  readonly names?: readonly string[];
+  readonly accessKeyId?: string;
+  readonly secretAccessKey?: string;
+  readonly sessionToken?: string;
+  /** Milliseconds after which an object that is used is made new. Default a day. */
+  readonly touchRefreshMs?: number;
+  /** Default 4. */
+  readonly uploadParallelism?: number;
+  /** How often a request is sent at most. Default 5. */
+  readonly retryMaxAttempts?: number;
+}
+
+/** The cache of GitHub Actions. What is not said comes from the runner's environment. */
+export interface GhaCache {
+  readonly type: 'gha';
+  /** Of version 1 of the service: default `ACTIONS_CACHE_URL`. */
+  readonly url?: string;
+  /** Of version 2: default `ACTIONS_RESULTS_URL`. */
+  readonly urlV2?: string;
+  /** Default `ACTIONS_RUNTIME_TOKEN`. */
+  readonly token?: string;
+  /** Of the service: 1 or 2; default 2 where there is an address of it. */
+  readonly version?: 1 | 2;
+  /** Which cache, where a repository has several. Default `buildkit`. */
+  readonly scope?: string;
+  /** With `ghtoken`: asks GitHub's API once which blobs are there. Default `GITHUB_REPOSITORY` where there is a ghtoken. */
+  readonly repository?: string;
+  readonly ghtoken?: string;
 }

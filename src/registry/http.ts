@@ -8,7 +8,7 @@ import { isLoopback, shownUrl } from './address.js';
 import { proxyFor } from './proxy.js';
 
 export interface HttpRequest {
-  readonly method: 'GET' | 'HEAD' | 'PUT' | 'POST';
+  readonly method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE' | 'PATCH';
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Uint8Array | Bytes | string;
@@ -34,6 +34,8 @@ export interface HttpOptions {
   /** How long a connection or a tunnel may take to come, and an answer to go on. */
   readonly connectMs?: number;
   readonly stallMs?: number;
+  /** How often a request is sent at most. */
+  readonly tries?: number;
 }
 
 export type Http = (request: HttpRequest) => Promise<HttpResponse>;
@@ -48,13 +50,13 @@ const RETRIED = new Set([408, 429, 500, 502, 503, 504]);
 
 /** Requests with proxies from the environment, the user's extra CA, time limits and retries with growing delays. */
 export async function createHttp(options: HttpOptions): Promise<Http> {
-  const { peer = 'registry', connectMs = CONNECT_MS, stallMs = STALL_MS } = options;
+  const { peer = 'registry', connectMs = CONNECT_MS, stallMs = STALL_MS, tries = TRIES } = options;
   const undici = await import('undici');
   const via = await dispatchers(undici, options.env, connectMs);
   return async (request) => {
     for (let attempt = 1; ; attempt++) {
       request.signal.throwIfAborted();
-      const last = attempt === TRIES || !isRepeatable(request);
+      const last = attempt === tries || !isRepeatable(request);
       try {
         const response = await send(undici, via(request.url), request, stallMs);
         if (last || !RETRIED.has(response.status)) return response;

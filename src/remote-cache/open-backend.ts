@@ -2,8 +2,10 @@ import type { CacheFrom, CacheTo } from '../model/cache-options.js';
 import { unreachable } from '../model/error.js';
 import type { RegistryDeps } from '../registry/endpoint.js';
 import type { CacheBackend, WritableCacheBackend } from './backend.js';
+import { ghaBackend } from './gha-backend.js';
 import { localBackend, localCache } from './local-backend.js';
 import { registryBackend } from './registry-backend.js';
+import { s3Backend } from './s3-backend.js';
 
 /** Where `--cache-from` points. Throws BuildError on a malformed name. */
 export function openCacheFrom(from: CacheFrom, registry: RegistryDeps): CacheBackend {
@@ -12,6 +14,10 @@ export function openCacheFrom(from: CacheFrom, registry: RegistryDeps): CacheBac
       return registryBackend(from, registry);
     case 'local':
       return localCache(from);
+    case 's3':
+      return s3Backend(from, registry);
+    case 'gha':
+      return ghaBackend(from, registry.env);
     default:
       return unreachable(from);
   }
@@ -27,6 +33,10 @@ export function openCacheTo(
       return registryBackend(to, registry);
     case 'local':
       return localBackend(to);
+    case 's3':
+      return s3Backend(to, registry);
+    case 'gha':
+      return ghaBackend(to, registry.env);
     default:
       return unreachable(to);
   }
