@@ -4,19 +4,24 @@ import { directorySize } from './cache/directory-size.js';
 import type { CacheMountInfo } from './cache/cache-mounts.js';
 import { BuildError } from './model/error.js';
 import { nearest } from './model/nearest.js';
+import { familiarName, type Reference } from './model/reference.js';
 import type { Scope } from './model/scope.js';
+import { registrySettings } from './registry-settings.js';
 import { stdoutPlace, unpackLayout } from './travel/archive-place.js';
 import { type ExportedMounts, exportMounts } from './travel/export-mounts.js';
 import { type ImportedMount, importMounts } from './travel/import-mounts.js';
 import { openLayout } from './travel/layout-place.js';
-import type { MountIndex, TravelMount } from './travel/mount-index.js';
+import type { TravelMount } from './travel/mount-index.js';
 import { readExport } from './travel/mount-manifest.js';
 import type { Place, WritablePlace } from './travel/place.js';
+import { registryPlace } from './travel/registry-place.js';
 import type { Workshop } from './workshop.js';
 
 /** Where cache mounts travel to or come from. */
 export type TravelPlace =
-  { readonly type: 'stdio' } | { readonly type: 'local'; readonly path: string };
+  | { readonly type: 'stdio' }
+  | { readonly type: 'local'; readonly path: string }
+  | { readonly type: 'registry'; readonly reference: Reference };
 
 export interface CacheMountUsage extends CacheMountInfo {
   readonly bytes: number;
@@ -75,9 +80,10 @@ export interface TravelOptions {
 export async function exportCacheMounts(
   to: TravelPlace,
   { names, onWait }: TravelOptions,
-  { store }: Workshop,
+  workshop: Workshop,
   scope: Scope,
 ): Promise<ExportedMounts> {
+  const { store } = workshop;
   const all = store.mounts.list();
   const wanted = names.length === 0 ? all : names.flatMap((name) => findCacheMounts(all, name));
   if (wanted.length === 0) {
@@ -89,6 +95,8 @@ export async function exportCacheMounts(
   const send = (place: WritablePlace): Promise<ExportedMounts> =>
     exportMounts({ mounts: store.mounts, keys, onWait }, place, scope);
   if (to.type === 'stdio') return send(stdoutPlace(scope));
+  if (to.type === 'registry')
+    return send(registryPlace(taggable(to.reference), registrySettings(workshop)));
   await using place = await openLayout(to.path, 'write', scope);
   return await send(place);
 }
@@ -106,16 +114,24 @@ export async function importCacheMounts(
   workshop: Workshop,
   scope: Scope,
 ): Promise<readonly ImportedMount[]> {
+  if (from.type === 'registry')
+    return bringIn(
+      registryPlace(from.reference, registrySettings(workshop)),
+      options,
+      workshop,
+      scope,
+    );
   const directory =
     from.type === 'local' ? from.path : await received(options.stdin, workshop, scope);
   await using place = await openLayout(directory, 'read', scope);
-  const index = await readExport(place, scope);
-  if (index === undefined) {
-    throw new BuildError('not-found', `no cache mounts were exported to ${place.name}`, {
-      hint: 'stave cache export --mounts DEST does it',
-    });
-  }
-  return await bringIn({ index, place }, options, workshop, scope);
+  return await bringIn(place, options, workshop, scope);
+}
+
+function taggable(reference: Reference): Reference {
+  if (reference.digest === undefined) return reference;
+  throw new BuildError('usage', `${familiarName(reference)} names one export for ever`, {
+    hint: 'write to a tag: leave @sha256:... out',
+  });
 }
 
 async function received(
@@ -129,12 +145,18 @@ async function received(
   return directory;
 }
 
-function bringIn(
-  { index, place }: { readonly index: MountIndex; readonly place: Place },
+async function bringIn(
+  place: Place,
   { names, overwrite, onWait }: Omit<MountImportOptions, 'stdin'>,
   { store }: Workshop,
   scope: Scope,
 ): Promise<readonly ImportedMount[]> {
+  const index = await readExport(place, scope);
+  if (index === undefined) {
+    throw new BuildError('not-found', `no cache mounts were exported to ${place.name}`, {
+      hint: 'stave cache export --mounts DEST does it',
+    });
+  }
   const infos = index.mounts.map((mount): CacheMountInfo => mount);
   const keys = new Set(names.flatMap((name) => findCacheMounts(infos, name)).map(({ key }) => key));
   return importMounts(

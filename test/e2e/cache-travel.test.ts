@@ -17,7 +17,9 @@ import {
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { busyboxContext } from '../helpers/busybox.js';
+import { countingProxy } from '../helpers/counting-proxy.js';
 import { mountOf, noise, setXattr, treeLines } from '../helpers/cache-mount.js';
+import { startRegistry } from '../helpers/registry.js';
 import { contextOf } from '../helpers/run-context.js';
 import { type StaveWorld, staveWorld } from '../helpers/stave.js';
 
@@ -135,6 +137,31 @@ describe('cache mounts travel', () => {
     assert.ok(bytes <= total(all) / 20, `${String(bytes)} of ${String(total(all))} bytes moved`);
     there.ok('cache', 'import', '--mounts', dest);
     assert.deepEqual(treeLines(mountOf(there, 'moving')), treeLines(mount));
+  });
+
+  test('to a registry the same: counted in requests and bytes', async () => {
+    await using registry = await startRegistry(here.dir);
+    await using counting = await countingProxy(registry.host);
+    const ref = `${counting.host}/caches/mounts:ci`;
+    const mount = make(here, 'pushed');
+    for (let i = 0; i < 300; i++) writeFileSync(join(mount, `f${String(i)}`), noise(i, 20_000));
+    const push = async () => {
+      counting.reset();
+      const { status, stderr } = await here.start(['cache', 'export', '--mounts', 'pushed', ref]);
+      assert.equal(status, 0, stderr);
+      return counting.sent();
+    };
+    const first = await push();
+    assert.ok(first > 6_000_000, String(first));
+    assert.ok((await push()) < first / 100, 'nothing changed');
+    for (let i = 0; i < 300; i += 100)
+      writeFileSync(join(mount, `f${String(i)}`), noise(-i - 1, 20_000));
+    const second = await push();
+    assert.ok(second <= first / 20, `${String(second)} of ${String(first)} bytes moved`);
+    const { status, stderr } = await there.start(['cache', 'import', '--mounts', ref]);
+    assert.equal(status, 0, stderr);
+    assert.match(stderr, /^imported pushed$/m);
+    assert.deepEqual(treeLines(mountOf(there, 'pushed')), treeLines(mount));
   });
 
   test('a directory does not grow with what is gone, and an image beside it stays', () => {

@@ -8,6 +8,7 @@ import {
   type TravelPlace,
 } from '../../cache-mounts.js';
 import { BuildError } from '../../model/error.js';
+import { parseReference } from '../../model/reference.js';
 import { openWorkshop } from '../../workshop.js';
 import { type Command, type CommandContext, say } from '../command.js';
 import type { FlagSpec } from '../flags.js';
@@ -91,11 +92,11 @@ const MOUNTS: FlagSpec = { name: 'mounts', kind: 'bool', help: 'Cache mounts (mu
 
 export const cacheExportCommand: Command = {
   names: ['cache export'],
-  usage: '--mounts [ID...] DIR|-',
+  usage: '--mounts [ID...] DIR|REF|-',
   summary: 'Write cache mounts to where another machine can fetch them',
   flags: [MOUNTS],
   run: async (context) => {
-    const { place, names } = argumentsOf(context, 'stave cache export --mounts [ID...] DIR|-');
+    const { place, names } = argumentsOf(context, 'stave cache export --mounts [ID...] DIR|REF|-');
     if (place.type === 'stdio' && context.stdout.isTTY)
       throw new BuildError('usage', 'refusing to write an archive to a terminal', {
         hint: 'redirect stdout, or name a directory',
@@ -112,14 +113,14 @@ export const cacheExportCommand: Command = {
 
 export const cacheImportCommand: Command = {
   names: ['cache import'],
-  usage: '--mounts [OPTIONS] [ID...] DIR|-',
+  usage: '--mounts [OPTIONS] [ID...] DIR|REF|-',
   summary: 'Bring in cache mounts; those used here later than they were exported stay',
   flags: [
     MOUNTS,
     { name: 'overwrite', kind: 'bool', help: 'Also in the place of those used here later' },
   ],
   run: async (context) => {
-    const { place, names } = argumentsOf(context, 'stave cache import --mounts [ID...] DIR|-');
+    const { place, names } = argumentsOf(context, 'stave cache import --mounts [ID...] DIR|REF|-');
     if (place.type === 'stdio' && process.stdin.isTTY)
       throw new BuildError('usage', 'stdin is a terminal', { hint: 'pipe an export in' });
     await using workshop = openWorkshop(undefined, context.env);
@@ -160,12 +161,14 @@ function argumentsOf(
   return { place: placeOf(last), names: flags.rest.slice(0, -1) };
 }
 
-/** A directory says that it is one: a bare word may be a mistyped id. */
+/** A directory says that it is one, a reference names its registry: a bare word may be a mistyped id. */
 function placeOf(text: string): TravelPlace {
   if (text === '-') return { type: 'stdio' };
   if (/^\.{0,2}\//.test(text) || text === '.' || text === '..' || existsSync(text))
     return { type: 'local', path: text };
+  if (/^(localhost|[^/]*[.:][^/]*)\/./.test(text))
+    return { type: 'registry', reference: parseReference(text) };
   throw new BuildError('usage', `${JSON.stringify(text)} is no directory`, {
-    hint: `for a new directory write ./${text}`,
+    hint: `for a new directory write ./${text}, for a registry its name: registry.example.com/${text}`,
   });
 }
