@@ -10,6 +10,7 @@ import { internalVertex } from './internal-vertex.js';
 import { withWarnings } from './lint-warnings.js';
 import { type Definition, loadDefinition } from './load-definition.js';
 import type { Build, BuildOptions, BuildResult, BuildWarning } from './model/build-options.js';
+import type { BuildFacts } from './model/build-record.js';
 import type { BuildEvent, WarningEvent } from './model/events.js';
 import type { Digest } from './model/digest.js';
 import { CancelledError } from './model/error.js';
@@ -29,11 +30,17 @@ import { hasPrivateMounts, type Workshop } from './workshop.js';
 /** Steps of one build that may run at once. */
 const PARALLEL = 8;
 
+/** A build of this process. */
+export interface RunningBuild extends Build {
+  /** What its record says of it; undefined before the Dockerfile was read. */
+  readonly facts: () => BuildFacts | undefined;
+}
+
 /**
  * Wires the rooms for one build: parse, lower, solve, assemble, export. Runs in this process, which must be in a mount
  * namespace of its own if a step has to run (bin/stave sees to it).
  */
-export function startBuild(options: BuildOptions, workshop: Workshop): Build {
+export function startBuild(options: BuildOptions, workshop: Workshop): RunningBuild {
   const queue = createEventQueue();
   const controller = new AbortController();
   const signals = options.signal ? [controller.signal, options.signal] : [controller.signal];
@@ -53,6 +60,7 @@ export function startBuild(options: BuildOptions, workshop: Workshop): Build {
   return {
     events: queue.events,
     result,
+    facts: recorder.facts,
     async [Symbol.asyncDispose]() {
       controller.abort(new CancelledError('the build was disposed'));
       await result.catch(() => undefined);

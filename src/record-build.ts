@@ -14,6 +14,7 @@ export interface BuildRecorder {
   /** It is known what is built: from now on there is a record. */
   readonly begin: (facts: BuildFacts, source: readonly string[]) => void;
   readonly event: (event: BuildEvent) => void;
+  readonly facts: () => BuildFacts | undefined;
   readonly completed: (result: Omit<BuildResult, 'warnings'>) => void;
   /** `canceled`: somebody stopped it, for whatever reason. */
   readonly failed: (error: unknown, canceled: boolean) => void;
@@ -76,6 +77,8 @@ class Recorder implements BuildRecorder {
       });
     else if (this.#journal !== undefined) this.#flushLater();
   }
+
+  readonly facts = (): BuildFacts | undefined => this.#facts;
 
   completed({ imageId, manifest, names }: Omit<BuildResult, 'warnings'>): void {
     this.#end({ status: 'completed', result: { imageId, manifest, names } });

@@ -35,6 +35,7 @@ import {
 import { buildListCommand, buildRemoveCommand } from './commands/history.js';
 import { buildInspectCommand } from './commands/history-inspect.js';
 import { buildLogsCommand } from './commands/history-logs.js';
+import { buildTraceCommand } from './commands/history-trace.js';
 import { infoCommand } from './commands/info.js';
 import { logsCommand } from './commands/logs.js';
 import {
@@ -57,6 +58,7 @@ import { searchCommand } from './commands/search.js';
 import { statsCommand } from './commands/stats.js';
 import { topCommand } from './commands/top.js';
 import { updateCommand } from './commands/update.js';
+import { whyCommand } from './commands/why.js';
 import { versionCommand, versionLineCommand } from './commands/version.js';
 import {
   volumeCreateCommand,
@@ -69,9 +71,11 @@ import {
 /** Every command, in the order the help shows them. */
 export const commands: readonly Command[] = [
   buildCommand,
+  whyCommand,
   buildListCommand,
   buildInspectCommand,
   buildLogsCommand,
+  buildTraceCommand,
   buildRemoveCommand,
   contextListCommand,
   contextWhyCommand,

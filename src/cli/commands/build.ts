@@ -1,10 +1,9 @@
-import { accessSync, constants, rmSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
 import { startBuild } from '../../build.js';
 import type { BuildOptions, BuildResult } from '../../model/build-options.js';
-import { BuildError } from '../../model/error.js';
+import { BuildError, CancelledError } from '../../model/error.js';
 import type { NetworkMode } from '../../model/graph.js';
 import { nearest } from '../../model/nearest.js';
+import { type Closing, closingLines } from '../../ui/closing.js';
 import { printEvents, type ProgressMode } from '../../ui/print-events.js';
 import { openWorkshop } from '../../workshop.js';
 import { RUN_FLAGS, runSettings } from '../build-flags/run-flags.js';
@@ -12,7 +11,9 @@ import { CALL_FLAGS, readCall } from '../call/call-flag.js';
 import { buildContextFlag, contextOptions } from '../build-flags/contexts.js';
 import { type Command, type CommandContext, say } from '../command.js';
 import type { FlagSpec } from '../flags.js';
+import { errorText } from '../print-error.js';
 import { parseAnnotation, parseOutput } from '../output-flag.js';
+import { prepareReports, writeReports, writeTrace } from '../report-files.js';
 
 const LATER = ['attest', 'builder', 'cache-from', 'cache-to']
   .concat(['policy', 'provenance', 'push', 'sbom'])
@@ -66,6 +67,12 @@ const FLAGS: readonly FlagSpec[] = [
   },
   { name: 'tag', short: 't', kind: 'list', value: 'NAME[:TAG]', help: 'Name of the image' },
   { name: 'target', kind: 'text', value: 'STAGE', help: 'Stage to build' },
+  {
+    name: 'trace',
+    kind: 'text',
+    value: 'FILE',
+    help: 'Write a trace for ui.perfetto.dev or chrome://tracing',
+  },
   ...CALL_FLAGS,
   ...RUN_FLAGS,
   ...LATER,
@@ -92,13 +99,29 @@ async function run(context: CommandContext): Promise<number> {
   }
   prepareReports(context);
   await using workshop = openWorkshop(undefined, env);
+  const started = workshop.now();
   await using build = startBuild(options, workshop);
-  await printEvents(build.events, { mode, stream: stderr, env });
-  const result = await build.result;
+  const steps = await printEvents(build.events, { mode, stream: stderr, env });
+  const close = (status: Closing['status']): void => {
+    const columns = mode !== 'plain' && stderr.isTTY ? stderr.columns : 0;
+    const width = columns > 0 ? columns : Infinity;
+    const lines = closingLines(steps, { status, started, ended: workshop.now(), width });
+    if (mode !== 'quiet' && mode !== 'rawjson') say(stderr, `${lines.join('\n')}\n`);
+    writeTrace(context, steps, { started, ended: workshop.now(), status, facts: build.facts() });
+  };
+  const result = await build.result.catch((error: unknown) => {
+    try {
+      close(error instanceof CancelledError ? 'canceled' : 'failed');
+    } catch (second) {
+      say(stderr, errorText(second)); // The build's error is the one that counts.
+    }
+    throw error;
+  });
   writeReports(context, result);
   const toStdout = options.outputs?.some((output) => output.dest === '-') === true;
   if (mode === 'quiet' && !toStdout) say(stdout, `${result.imageId}\n`);
   if (!flags.bool('quiet') && mode !== 'rawjson') announce(stderr, result);
+  close('completed');
   return 0;
 }
 
@@ -207,50 +230,4 @@ function noName(flag: string, item: string): BuildError {
     `invalid argument ${JSON.stringify(item)} for "--${flag}" flag: it has no name before the =`,
     { hint: `write --${flag} NAME=VALUE` },
   );
-}
-
-/** The keys of buildx's metadata file that a local build has. */
-function writeReports({ flags }: CommandContext, result: BuildResult): void {
-  const iidfile = flags.text('iidfile');
-  if (iidfile !== undefined) writeReport('iidfile', iidfile, result.imageId);
-  const metadata = flags.text('metadata-file');
-  if (metadata === undefined) return;
-  const { manifest: digest, manifestSize: size, manifestMediaType: mediaType } = result;
-  const report = {
-    'containerimage.config.digest': result.imageId,
-    'containerimage.digest': digest,
-    'containerimage.descriptor': { mediaType, digest, size },
-    ...(result.names.length === 0 ? {} : { 'image.name': result.names.join(',') }),
-  };
-  writeReport('metadata-file', metadata, `${JSON.stringify(report, null, 2)}\n`);
-}
-
-function writeReport(flag: string, file: string, text: string): void {
-  try {
-    writeFileSync(file, text);
-  } catch (error) {
-    throw cannotWrite(flag, file, error);
-  }
-}
-
-/** Before the build, not after ten minutes of it: an ID of an earlier build goes too, as docker has it. */
-function prepareReports({ flags }: CommandContext): void {
-  for (const flag of ['iidfile', 'metadata-file']) {
-    const file = flags.text(flag);
-    if (file === undefined) continue;
-    try {
-      if (statSync(file, { throwIfNoEntry: false })?.isFile() === true) rmSync(file);
-      accessSync(dirname(resolve(file)), constants.W_OK);
-    } catch (error) {
-      throw cannotWrite(flag, file, error);
-    }
-  }
-}
-
-function cannotWrite(flag: string, file: string, error: unknown): BuildError {
-  const why = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-  return new BuildError('usage', `--${flag}: cannot write ${file}: ${why}`, {
-    hint: 'its directory must exist, be writable and have space',
-    cause: error,
-  });
 }
