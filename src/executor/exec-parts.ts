@@ -1,6 +1,7 @@
 import type { Canonical } from '../model/canonical.js';
 import type { ExecSpec, MountSpec } from '../model/graph.js';
 import type { KeyPart } from '../model/op.js';
+import { formatPlatform } from '../model/platform.js';
 import type { RunSettings } from '../model/run-settings.js';
 import { isSecretName } from '../model/secret-name.js';
 import { inlineParts } from './inline-files.js';
@@ -23,7 +24,7 @@ export function execParts(spec: ExecSpec, settings: RunSettings): KeyPart[] {
     part('working directory', spec.cwd, spec.cwd),
     part('user', spec.user, spec.user === '' ? 'root' : spec.user),
     part('network', spec.network, spec.network),
-    part('platform', [os, architecture, variant], `${os}/${architecture}`),
+    part('platform', [os, architecture, variant], formatPlatform(spec.platform)),
     ...unusual(spec, settings),
     ...spec.mounts.map(mountPart),
   ];
@@ -48,7 +49,31 @@ function unusual(spec: ExecSpec, settings: RunSettings): KeyPart[] {
 function mountPart(mount: MountSpec, index: number): KeyPart {
   const where = mount.target ?? (mount.type === 'secret' ? `env ${mount.env ?? ''}` : '');
   const value = keyed(mount);
-  return part(`--mount ${where}`, [index, value], `${mount.type} ${where}`);
+  return part(`--mount ${where}`, [index, value], shownMount(mount));
+}
+
+/** The options that are in the key; what is bound is told by its files. */
+function shownMount(mount: MountSpec): string {
+  const { type } = mount;
+  switch (type) {
+    case 'bind':
+      return `${type} ${access(mount)}`;
+    case 'cache':
+      return `${type} ${access(mount)}${mount.source === '/' ? '' : ` source=${mount.source}`}`;
+    case 'tmpfs':
+      return `${type} ${access(mount)}${mount.size === 0 ? '' : ` size=${String(mount.size)}`}`;
+    case 'secret':
+    case 'ssh': {
+      const env = type === 'secret' && mount.env !== undefined ? ` env=${mount.env}` : '';
+      const { uid, gid, mode } = mount.owner;
+      const owned = `${String(uid)}:${String(gid)} ${mode.toString(8)}`;
+      return `${type} id=${mount.id}${env}${mount.required ? ' required' : ''} ${owned}`;
+    }
+  }
+}
+
+function access({ readonly }: { readonly readonly: boolean }): string {
+  return readonly ? 'ro' : 'rw';
 }
 
 /**

@@ -52,7 +52,9 @@ async function changesOf(part: KeyPart, old: RecordedPart, records: Records): Pr
     const differing = diffLists(list, part.list());
     if (differing.length > 0) return differing;
   }
-  if (old.shown === undefined || part.shown === undefined) return [part.name];
+  // What differs is not always in what is shown: a place in an order, a very long text.
+  if (old.shown === undefined || part.shown === undefined || old.shown === part.shown)
+    return [part.name];
   return [`${part.name} (${old.shown} -> ${part.shown})`];
 }
 
