@@ -2,7 +2,8 @@ import { closeSync, openSync } from 'node:fs';
 import { applyChanges } from './config-changes.js';
 import { type Change, type ChangedTree, containerChanges } from './container/changes.js';
 import { writeChangeLayer } from './container/change-layer.js';
-import { frozen } from './container/freeze.js';
+import { standStill } from './container/stand-still.js';
+import { companions } from './companions.js';
 import type { ContainerState } from './model/container.js';
 import type { Digest } from './model/digest.js';
 import { BuildError } from './model/error.js';
@@ -35,7 +36,7 @@ const HIDDEN = new Set(['dev', 'proc', 'sys', 'etc/hosts', 'etc/hostname', 'etc/
 export async function diffContainer(name: string, workshop: Workshop): Promise<readonly Change[]> {
   const state = workshop.containers.find(name);
   const snapshot = await openLayers(state, workshop);
-  using _frozen = runs(state, workshop) ? await frozen(state) : undefined;
+  await using _still = await standStill(state, { ...workshop, ...companions(workshop) });
   return containerChanges(treeOf(state, snapshot, workshop));
 }
 
@@ -83,11 +84,6 @@ function treeOf(state: ContainerState, snapshot: Snapshot, { containers }: Works
   };
 }
 
-/** One that is paused stands still already. */
-function runs({ id, status }: ContainerState, { containers }: Workshop): boolean {
-  return status === 'running' && containers.isRunning(id);
-}
-
 interface Source {
   readonly state: ContainerState;
   readonly snapshot: Snapshot;
@@ -104,7 +100,8 @@ async function writeLayer(
   await using layer = await store.snapshots.prepare(snapshot, scope);
   const tree = treeOf(state, snapshot, workshop);
   {
-    using _frozen = pause && runs(state, workshop) ? await frozen(state) : undefined;
+    const deps = { ...workshop, ...companions(workshop) };
+    await using _still = pause ? await standStill(state, deps) : undefined;
     const changes = containerChanges(tree);
     if (changes.length === 0) return undefined;
     writeChangeLayer(changes, tree, layer.upper);

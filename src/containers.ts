@@ -70,7 +70,7 @@ export async function createFromImage(
   const state = await createContainer(
     { ...options, host },
     { ...from, config: image.config.config ?? {} },
-    { ...workshop, endpoints },
+    { ...workshop, endpoints, temporary: workshop.store.leaseDir },
     forever,
   );
   workshop.containers.tell(state, 'create');
@@ -233,12 +233,12 @@ export async function restart(
 }
 
 /** Stops a container's processes where they are. Throws BuildError `conflict` in docker's words. */
-export function pause(name: string, { containers }: Workshop): Promise<void> {
-  return pauseContainer(containers.find(name), containers);
+export function pause(name: string, workshop: Workshop): Promise<void> {
+  return pauseContainer(workshop.containers.find(name), { ...workshop, ...companions(workshop) });
 }
 
-export function unpause(name: string, { containers }: Workshop): void {
-  unpauseContainer(containers.find(name), containers);
+export function unpause(name: string, workshop: Workshop): Promise<void> {
+  return unpauseContainer(workshop.containers.find(name), { ...workshop, ...companions(workshop) });
 }
 
 export async function kill(name: string, signal: string, { containers }: Workshop): Promise<void> {

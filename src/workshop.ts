@@ -108,8 +108,11 @@ function objectRooms(
     tell(containerHappenings(state, { action, more }, named), timeMs);
   };
   const openVolumes = (): VolumeStore =>
-    createVolumeStore(store().path('volumes'), now, (id, action) => {
-      tell([{ type: 'volume', action, id, attributes: { driver: 'local' } }]);
+    createVolumeStore(store().path('volumes'), now, {
+      temporary: store().leaseDir,
+      tell: (id, action) => {
+        tell([{ type: 'volume', action, id, attributes: { driver: 'local' } }]);
+      },
     });
   const openContainers = (): ContainerStore =>
     (containers ??= createContainerStore(store().path('containers'), {
@@ -121,6 +124,7 @@ function objectRooms(
       root: store().root,
       path,
       now,
+      temporary: store().leaseDir,
       isRunning: (id) => openContainers().isRunning(id),
     }));
   return {

@@ -10,7 +10,7 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { BuildError } from '../model/error.js';
 import { hasCode } from '../model/has-code.js';
 
@@ -34,15 +34,18 @@ export function syncDirectory(path: string): void {
   }
 }
 
-/** Replaces a small file so that it is durable when this returns: temp, fsync, rename, fsync of the directory. */
-export function replaceDurably(path: string, text: string): void {
+/**
+ * Replaces a small file so that it is durable when this returns: temp, fsync, rename, fsync of the directory. The temporary
+ * one is beside it, or in `temporary`, from where it is swept when we are killed.
+ */
+export function replaceDurably(path: string, text: string, temporary = dirname(path)): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  rewriteDurably(path, text);
+  rewriteDurably(path, text, temporary);
 }
 
 /** The same in a directory that is there: ENOENT when it is not, or goes meanwhile. */
-export function rewriteDurably(path: string, text: string): void {
-  const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
+export function rewriteDurably(path: string, text: string, place = dirname(path)): void {
+  const temporary = besides(path, place);
   const fd = openNew(temporary);
   try {
     writeAll(fd, Buffer.from(text));
@@ -58,8 +61,8 @@ export function rewriteDurably(path: string, text: string): void {
 }
 
 /** Replaces a small file of derived data: readers see old or new; a power cut may lose it. */
-export function replaceFile(path: string, text: string): void {
-  const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
+export function replaceFile(path: string, text: string, place = dirname(path)): void {
+  const temporary = besides(path, place);
   const write = (): void => {
     writeFileSync(temporary, text, { mode: 0o600, flag: 'wx' });
   };
@@ -71,6 +74,10 @@ export function replaceFile(path: string, text: string): void {
     write();
   }
   renameSync(temporary, path);
+}
+
+function besides(path: string, place: string): string {
+  return join(place, `${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
 }
 
 /** The same error, or BuildError `no-space` when a disk or quota is full. */

@@ -50,10 +50,17 @@ export interface ImageStore {
   readonly find: (text: string) => StoredImage;
 }
 
+export interface ImageStoreDeps {
+  readonly now: () => Date;
+  readonly platform: Platform;
+  /** On the same file system, and swept when we are killed. */
+  readonly temporary: () => string;
+}
+
 export function createImageStore(
   directory: string,
   blobs: DiskBlobStore,
-  { now, platform }: { now: () => Date; platform: Platform },
+  { now, platform, temporary }: ImageStoreDeps,
 ): ImageStore {
   const fileOf = (key: string): string => join(directory, hexOf(digestOf(key)));
   const refs = (): ImageRef[] =>
@@ -62,7 +69,8 @@ export function createImageStore(
       .map((name) => readRef(join(directory, name)))
       .filter((ref) => ref !== undefined);
   const write = (key: string, ref: Omit<ImageRef, 'tagged'>): void => {
-    replaceDurably(fileOf(key), JSON.stringify({ ...ref, tagged: now().toISOString() }));
+    const text = JSON.stringify({ ...ref, tagged: now().toISOString() });
+    replaceDurably(fileOf(key), text, temporary());
   };
   const keep = ({ mediaType, digest, size }: Descriptor): void => {
     if (refs().some((ref) => ref.manifest.digest === digest)) return;

@@ -53,6 +53,8 @@ export interface Store extends AsyncDisposable {
   readonly claims: Claims;
   /** This process' lease, taken at first need. */
   readonly lease: () => Promise<Lease>;
+  /** Its directory: on the store's file system, and swept when we are killed. */
+  readonly leaseDir: () => string;
 }
 
 export interface StoreOptions {
@@ -99,7 +101,8 @@ export function openStore({ root, now }: StoreOptions): Store {
   const claims = createClaims(take, (id) =>
     existsSync(id.length === 32 ? path('trees', id) : path('blobs/sha256', id)),
   );
-  const temporary = async (): Promise<string> => (await lease()).dir;
+  const leaseDir = (): string => take().dir;
+  const temporary = (): Promise<string> => Promise.resolve(leaseDir());
   const { claim } = claims;
   const blobs = createBlobStore(path('blobs/sha256'), temporary, claim);
   const trees = new TreeStore({ trees: path('trees'), bootId: bootId(), now, claim });
@@ -107,7 +110,9 @@ export function openStore({ root, now }: StoreOptions): Store {
     root,
     path,
     blobs,
-    images: createImageStore(path('refs'), blobs, { now, platform: hostPlatform() }),
+    images: createImageStore(path('refs'), blobs, {
+      ...{ now, platform: hostPlatform(), temporary: leaseDir },
+    }),
     records: createRecords(path('records'), path('locks')),
     sources: createSourceRecords(path('records')),
     snapshots: createSnapshotter(trees, {
@@ -122,6 +127,7 @@ export function openStore({ root, now }: StoreOptions): Store {
     layerFacts: (diffID) => trees.facts(diffID),
     clamped: (layer, epoch, scope) => trees.clamped(layer, epoch, scope),
     lease,
+    leaseDir,
     claims,
     chores,
     async [Symbol.asyncDispose]() {

@@ -31,7 +31,7 @@ export async function killContainer(
   const state = ends ? await callOffRestart(given, containers) : given;
   if (state === undefined) return;
   if (!containers.isRunning(state.id)) throw notRunning(state.id);
-  signalContainer(state, signal, containers);
+  await signalContainer(state, signal, containers);
 }
 
 /**
@@ -55,12 +55,25 @@ async function callOffRestart(
 }
 
 /** A paused container goes on with what ends it, as docker's: else it would never see it. */
-function signalContainer(state: ContainerState, signal: number, containers: ContainerStore): void {
+async function signalContainer(
+  state: ContainerState,
+  signal: number,
+  containers: ContainerStore,
+): Promise<void> {
   containers.tell(state, 'kill', { signal: String(signal) });
   deliver(state.pid, signal);
   const { StopSignal } = state.config;
   const ends = StopSignal === undefined || signal === KILL || signal === signalNumber(StopSignal);
-  if (state.status === 'paused' && ends) unpauseContainer(state, containers);
+  if (state.status === 'paused' && ends) await letGoOn(state, containers);
+}
+
+/** Somebody else may just have done it. */
+async function letGoOn(state: ContainerState, containers: ContainerStore): Promise<void> {
+  try {
+    await unpauseContainer(state, { containers });
+  } catch (error) {
+    if (!(error instanceof BuildError) || error.code !== 'conflict') throw error;
+  }
 }
 
 export function notRunning(id: string): BuildError {
@@ -85,14 +98,18 @@ export async function stopContainer(
   if ((await callOffRestart(given, containers)) === undefined) return;
   const state = await begun(id, containers);
   if (state === undefined) return;
-  signalContainer(state, signal ?? signalNumber(state.config.StopSignal ?? 'SIGTERM'), containers);
+  await signalContainer(
+    state,
+    signal ?? signalNumber(state.config.StopSignal ?? 'SIGTERM'),
+    containers,
+  );
   try {
     // There is nothing to wait for in vain after SIGKILL.
     const patience = signal === KILL ? NEVER : AbortSignal.timeout(Math.max(1, timeoutMs));
     await containers.waitForEnd(id, patience);
   } catch (error) {
     if (!(error instanceof Error) || error.name !== 'TimeoutError') throw error;
-    signalContainer(state, KILL, containers);
+    await signalContainer(state, KILL, containers);
     await containers.waitForEnd(id, NEVER);
   }
 }

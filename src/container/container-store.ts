@@ -13,6 +13,7 @@ import { removeCgroup } from '../runtime/remove-cgroup.js';
 import { deliver } from './deliver.js';
 import { discardContainer } from './discard-container.js';
 import { hasMonitor, isUnbegun, killHalfStarted, startOf } from './half-started.js';
+import { settleFreeze } from './settle-freeze.js';
 import { readState, saveState } from './state-file.js';
 import {
   claimEnd,
@@ -151,6 +152,7 @@ function exitOf(file: string): Exit | undefined {
 
 /** A running container as it is; whoever started it may have been killed before its process began. */
 function endHalfStarted(state: ContainerState, dir: string): ContainerState | undefined {
+  settleFreeze(state, dir);
   if (isAlive(state) && !isUnbegun(dir, state.id)) return state;
   using starting = takeLock(join(dir, 'starting'), 'exclusive');
   if (starting === undefined) return state; // Somebody is about to let it begin.

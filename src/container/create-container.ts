@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, renameSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { syncDirectory } from '../cache/durable.js';
 import { ensureLayers } from '../cache/ensure-layers.js';
 import type { ContainerState } from '../model/container.js';
 import type { Digest } from '../model/digest.js';
@@ -14,6 +16,7 @@ import type { Snapshot } from '../model/stores.js';
 import { containerMounts } from './container-mounts.js';
 import type { ContainerStore } from './container-store.js';
 import { randomName } from './names.js';
+import { saveState } from './state-file.js';
 import type { VolumeStore } from './volume-store.js';
 
 export interface RunImage {
@@ -28,13 +31,15 @@ export interface CreateDeps {
   readonly now: () => number;
   readonly endpoints: readonly EndpointConfig[];
   readonly volumes: () => VolumeStore;
+  /** Swept when we are killed. */
+  readonly temporary: () => string;
 }
 
 /** Writes a container that has not started. Throws BuildError `conflict` when its name is taken, in docker's words. */
 export async function createContainer(
   options: RunOptions,
   image: RunImage,
-  { containers, now, endpoints, volumes }: CreateDeps,
+  { containers, now, endpoints, volumes, temporary }: CreateDeps,
   scope: Scope,
 ): Promise<ContainerState> {
   const id = randomBytes(32).toString('hex');
@@ -71,9 +76,13 @@ export async function createContainer(
     pid: 0,
     created: new Date(now()).toISOString(),
   };
+  const place = join(temporary(), id);
   for (const part of ['upper', 'work', 'root'])
-    mkdirSync(containers.path(id, part), { recursive: true, mode: 0o755 });
-  containers.save(state);
+    mkdirSync(join(place, part), { recursive: true, mode: 0o755 });
+  saveState(join(place, 'state.json'), state);
+  // Whole or not at all.
+  renameSync(place, containers.path(id));
+  syncDirectory(dirname(containers.path(id)));
   return state;
 }
 

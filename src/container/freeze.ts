@@ -30,16 +30,6 @@ export function thaw(container: RunningContainer): void {
   else for (const pid of processesOf(container.pid)) signal(pid, 'SIGCONT');
 }
 
-/** Frozen until disposed. */
-export async function frozen(container: RunningContainer): Promise<Disposable> {
-  await freeze(container);
-  return {
-    [Symbol.dispose]: () => {
-      thaw(container);
-    },
-  };
-}
-
 interface Freezer {
   readonly file: string;
   readonly freeze: string;

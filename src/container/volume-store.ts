@@ -23,10 +23,16 @@ export interface VolumeStore {
 
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
 
+export interface VolumeStoreDeps {
+  /** On the same file system, and swept when we are killed. */
+  readonly temporary: () => string;
+  readonly tell: (name: string, action: 'create' | 'destroy') => void;
+}
+
 export function createVolumeStore(
   directory: string,
   now: () => number,
-  tell: (name: string, action: 'create' | 'destroy') => void = () => undefined,
+  { temporary, tell }: VolumeStoreDeps,
 ): VolumeStore {
   const at = (...parts: string[]): string => join(directory, ...parts);
   const read = (name: string): Volume | undefined => readVolume(at(name, 'meta.json'));
@@ -37,8 +43,8 @@ export function createVolumeStore(
     if (known !== undefined) return known;
     const created = new Date(now()).toISOString();
     const volume: Volume = { name, created, labels, anonymous: wanted === undefined };
-    // Whole or not at all: what a kill leaves begins with a dot, which no name does.
-    const fresh = at(`.new-${randomBytes(8).toString('hex')}`);
+    // Whole or not at all.
+    const fresh = join(temporary(), `volume-${randomBytes(8).toString('hex')}`);
     mkdirSync(join(fresh, '_data'), { recursive: true, mode: 0o755 });
     replaceDurably(join(fresh, 'meta.json'), JSON.stringify(volume));
     renameSync(fresh, at(name));

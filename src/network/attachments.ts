@@ -17,7 +17,8 @@ export interface Attachments {
   readonly remove: (container: string) => void;
 }
 
-export function createAttachments(directory: string): Attachments {
+/** `temporary`: on the same file system, and swept when we are killed. */
+export function createAttachments(directory: string, temporary: () => string): Attachments {
   const path = (container: string): string => join(directory, `${container}.json`);
   const ids = (): readonly string[] =>
     namesIn(directory).flatMap((name) => /^([0-9a-f]{64})\.json$/.exec(name)?.[1] ?? []);
@@ -36,7 +37,7 @@ export function createAttachments(directory: string): Attachments {
     list: () => ids().flatMap((id) => read(id) ?? []),
     write: (attachment) => {
       mkdirSync(directory, { recursive: true, mode: 0o700 });
-      replaceFile(path(attachment.container), JSON.stringify(attachment));
+      replaceFile(path(attachment.container), JSON.stringify(attachment), temporary());
     },
     remove,
   };

@@ -21,7 +21,10 @@ export const DEFAULT_NETWORK = 'bridge';
 /** Where a store of the whole machine is: the bridge there has a name that firewalls can count on. */
 const MACHINE_STORE = '/var/lib/stave';
 
-export function createNetworkFiles(directory: string, root: string): NetworkFiles {
+export function createNetworkFiles(
+  directory: string,
+  { root, temporary }: { readonly root: string; readonly temporary: () => string },
+): NetworkFiles {
   const path = (id: string): string => join(directory, `${id}.json`);
   const list = (): readonly Network[] => {
     const written = namesIn(directory).flatMap((name) => readNetwork(join(directory, name)));
@@ -33,7 +36,7 @@ export function createNetworkFiles(directory: string, root: string): NetworkFile
     list,
     find: (text) => find(text, list()),
     write: (network) => {
-      replaceDurably(path(network.id), JSON.stringify(network));
+      replaceDurably(path(network.id), JSON.stringify(network), temporary());
     },
     remove: (id) => {
       rmSync(path(id), { force: true });

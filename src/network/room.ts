@@ -14,6 +14,8 @@ export interface NetworksOptions {
   /** Whether a container's monitor, or who starts it, lives. */
   readonly isRunning: (container: string) => boolean;
   readonly now: () => number;
+  /** On the store's file system, and swept when we are killed. */
+  readonly temporary: () => string;
 }
 
 /** What the operations on networks share. */
@@ -39,8 +41,8 @@ export function openRoom(options: NetworksOptions): Room {
   return {
     ...options,
     runDir,
-    files: createNetworkFiles(join(root, 'networks'), root),
-    attachments: createAttachments(join(root, 'networks/attached')),
+    files: createNetworkFiles(join(root, 'networks'), options),
+    attachments: createAttachments(join(root, 'networks/attached'), options.temporary),
     netavark: createNetavark({ path, root, runDir }),
     lock: (signal) => {
       mkdirSync(lockDir(root), { recursive: true, mode: 0o700 });

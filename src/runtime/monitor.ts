@@ -169,6 +169,12 @@ async function control(prepared: Prepared, dir: string, command: readonly string
   throw new BuildError('runtime', `${command.join(' ')} failed`);
 }
 
+function execStdio({ detach, onOutput, stdin, terminal }: ExecSpec) {
+  if (detach) return { kind: 'none' } as const;
+  if (onOutput !== undefined) return { kind: 'pipe', onOutput } as const;
+  return { kind: 'inherit', stdin, terminal } as const;
+}
+
 interface ExecPlace {
   readonly dir: string;
   readonly scope: Scope;
@@ -195,10 +201,7 @@ async function exec(
   ].concat(['--process', file, spec.id]);
   using _following = sized && pidIn !== undefined ? followSize(pidIn, process.stdout) : undefined;
   const exit = await runChild(argv, {
-    stdio:
-      spec.detach || spec.onOutput !== undefined
-        ? { kind: 'pipe', onOutput: spec.onOutput ?? (() => undefined) }
-        : { kind: 'inherit', stdin: spec.stdin, terminal: spec.terminal },
+    stdio: execStdio(spec),
     env: ENVIRONMENT,
     signal: scope.signal,
   });

@@ -9,7 +9,7 @@ export interface ChildExit {
 }
 
 export interface StartOptions {
-  readonly stdio: 'pipe' | { readonly stdin: boolean };
+  readonly stdio: 'pipe' | 'none' | { readonly stdin: boolean };
   readonly env: Readonly<Record<string, string>>;
   /** Descriptors it gets beside 0, 1 and 2: one of ours, or a pipe to it. */
   readonly more?: readonly (number | 'pipe')[];
@@ -27,7 +27,8 @@ export interface StartedChild {
 }
 
 export interface ChildOptions {
-  readonly stdio: Stdio;
+  /** `none`: of what lives on when the program has ended, and would hold our end of a pipe. */
+  readonly stdio: Stdio | { readonly kind: 'none' };
   readonly env: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
 }
@@ -36,7 +37,8 @@ export interface ChildOptions {
 export async function runChild(argv: readonly string[], options: ChildOptions): Promise<ChildExit> {
   const { stdio, env, signal } = options;
   if (stdio.kind === 'monitor') throw new Error('a monitor has its own streams');
-  const child = await startChild(argv, { stdio: stdio.kind === 'pipe' ? 'pipe' : stdio, env });
+  const plain = stdio.kind === 'inherit' ? stdio : stdio.kind;
+  const child = await startChild(argv, { stdio: plain, env });
   return child.follow(stdio.kind === 'pipe' ? stdio.onOutput : () => undefined, signal);
 }
 
@@ -47,8 +49,9 @@ export async function startChild(
   const { execa } = await import('execa');
   const [file = '', ...args] = argv;
   const pipes = stdio === 'pipe' ? outputPipes() : undefined;
-  const [out, err] = [pipes?.stdout ?? 'inherit', pipes?.stderr ?? 'inherit'];
-  const input = stdio !== 'pipe' && stdio.stdin ? 'inherit' : 'ignore';
+  const ours = stdio === 'none' ? 'ignore' : 'inherit';
+  const [out, err] = [pipes?.stdout ?? ours, pipes?.stderr ?? ours];
+  const input = typeof stdio === 'object' && stdio.stdin ? 'inherit' : 'ignore';
   const options: Options = {
     // Any descriptor of ours, of which execa's types know the lowest.
     stdio: [input, out as 3, err as 3, ...(more as readonly (3 | 'pipe')[])],

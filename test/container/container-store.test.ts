@@ -9,7 +9,10 @@ import { createVolumeStore } from '../../src/container/volume-store.js';
 import { DEFAULT_HOST_CONFIG } from '../../src/model/host-config.js';
 
 function storeAt(directory: string): ContainerStore {
-  const volumes = createVolumeStore(join(directory, 'volumes'), Date.now);
+  const volumes = createVolumeStore(join(directory, 'volumes'), Date.now, {
+    temporary: () => directory,
+    tell: () => undefined,
+  });
   return createContainerStore(directory, { now: Date.now, volumes, tell: () => undefined });
 }
 

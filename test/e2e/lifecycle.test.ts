@@ -18,6 +18,14 @@ describe('containers in the background', () => {
   const status = (name: string): string =>
     world.ok('inspect', '-f', '{{.State.Status}} {{.State.ExitCode}}', name).stdout.trim();
 
+  test('exec -d does not wait for what it starts', () => {
+    world.ok('run', '-d', '--name', 'apart', 'bb', 'sleep', '1000');
+    for (const more of [[], ['-i'], ['-t']])
+      assert.equal(world.ok('exec', '-d', ...more, 'apart', 'sleep', '2000').stdout, '');
+    assert.equal(world.ok('top', 'apart').stdout.match(/sleep 2000/g)?.length, 3);
+    world.ok('rm', '-f', 'apart');
+  });
+
   test('run -d prints the id; exec, logs, stop, start, wait, rm', () => {
     const script =
       'trap "echo stopping; exit 3" TERM; echo out; echo err >&2; while :; do sleep 0.05; done';

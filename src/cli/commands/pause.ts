@@ -20,8 +20,8 @@ export const unpauseCommand: Command = {
   summary: 'Let the processes of paused containers go on',
   flags: [],
   run: (context) =>
-    each(context, 'stave unpause CONTAINER...', (name, workshop) => {
-      unpause(name, workshop);
+    each(context, 'stave unpause CONTAINER...', async (name, workshop) => {
+      await unpause(name, workshop);
       return Promise.resolve(undefined);
     }),
 };
