@@ -4,7 +4,8 @@ import { createEventQueue } from './event-queue.js';
 import { resolveOp } from './executor/resolve-op.js';
 import { guardSecrets } from './executor/secret-guard.js';
 import { Secrets } from './executor/secrets.js';
-import { exportBuild, type ExportInput } from './export-build.js';
+import type { BuildCaches } from './build-caches.js';
+import { exportBuild, type ExportInput, type Finished } from './export-build.js';
 import { openImage } from './image-source.js';
 import { internalVertex } from './internal-vertex.js';
 import { withWarnings } from './lint-warnings.js';
@@ -25,6 +26,7 @@ import { type BuildRecorder, recordBuild } from './record-build.js';
 import { stepsToRebuild } from './steps-to-rebuild.js';
 import { solveAll } from './solver/solve.js';
 import { privileges } from './sys/privileges.js';
+import { wantsCaches } from './wants-caches.js';
 import { hasPrivateMounts, type Workshop } from './workshop.js';
 
 /** Steps of one build that may run at once. */
@@ -101,27 +103,69 @@ async function runBuild(
   const started = workshop.now();
   const tags = (options.tags ?? []).map(parseReference);
   warnOfLimits(options, scope);
-  const definition = await loadDefinition(options, workshop, scope);
-  const { platforms, origin, dockerfile } = definition;
-  const facts = buildFacts({ options, origin, platforms: platforms.list, started });
-  recorder.begin(facts, dockerfile.lines);
-  const plans = await withWarnings(definition, scope, (lint) =>
-    Promise.all(
-      platforms.list.map((platform) =>
-        lower(definition.dockerfile, { ...definition.lowering(platform), lint }),
+  return withCaches({ options, workshop }, scope, async (opening) => {
+    const definition = await loadDefinition(options, workshop, scope);
+    const { platforms, origin, dockerfile } = definition;
+    const facts = buildFacts({ options, origin, platforms: platforms.list, started });
+    recorder.begin(facts, dockerfile.lines);
+    const plans = await withWarnings(definition, scope, (lint) =>
+      Promise.all(
+        platforms.list.map((platform) =>
+          lower(definition.dockerfile, { ...definition.lowering(platform), lint }),
+        ),
       ),
-    ),
-  );
-  await checkForeign(plans, workshop.platform);
-  await checkRun(plans, workshop);
-  await checkRollback(options, plans);
-  const settings = settingsOf(options);
-  const rebuild = stepsToRebuild(
-    options.rebuild ?? [],
-    plans.flatMap(({ vertices }) => vertices),
-  );
-  const lowered = { options, tags, plans, definition, settings, rebuild };
-  return await withClaims(workshop, () => solveAndExport(lowered, workshop, scope));
+    );
+    await checkForeign(plans, workshop.platform);
+    await checkRun(plans, workshop);
+    await checkRollback(options, plans);
+    const settings = settingsOf(options);
+    const rebuild = stepsToRebuild(
+      options.rebuild ?? [],
+      plans.flatMap(({ vertices }) => vertices),
+    );
+    const caches = await opening;
+    const lowered = { options, tags, plans, definition, settings, rebuild, caches };
+    const { built, finished } = await withClaims(workshop, () =>
+      withoutBroken(caches, scope, () => solveAndExport(lowered, workshop, scope)),
+    );
+    await caches?.finish(finished, scope);
+    return built;
+  });
+}
+
+/** Caches are asked what they have while the build is prepared; what still asks when it ends is stopped. */
+async function withCaches<T>(
+  { options, workshop }: { readonly options: BuildOptions; readonly workshop: Workshop },
+  scope: Scope,
+  build: (opening: Promise<BuildCaches | undefined>) => Promise<T>,
+): Promise<T> {
+  if (!wantsCaches(options)) return build(Promise.resolve(undefined));
+  const { openCaches } = await import('./build-caches.js');
+  const controller = new AbortController();
+  const signal = AbortSignal.any([scope.signal, controller.signal]);
+  const opening = openCaches(options, workshop, { ...scope, signal });
+  opening.catch(() => undefined);
+  try {
+    return await build(opening);
+  } finally {
+    controller.abort(new CancelledError('the build has ended'));
+    await opening.catch(() => undefined);
+  }
+}
+
+/** A cache that breaks off while it is used is left out, and the build is done again with what it has by now. */
+async function withoutBroken<T>(
+  caches: BuildCaches | undefined,
+  scope: Scope,
+  build: () => Promise<T>,
+): Promise<T> {
+  for (;;) {
+    try {
+      return await build();
+    } catch (error) {
+      if (caches?.survives(error, scope) !== true) throw error;
+    }
+  }
 }
 
 /**
@@ -148,20 +192,20 @@ interface Lowered {
   readonly definition: Definition;
   readonly settings: RunSettings;
   readonly rebuild: ReadonlySet<Digest>;
+  readonly caches: BuildCaches | undefined;
 }
 
 async function solveAndExport(
-  { options, tags, plans, definition, ...how }: Lowered,
+  lowered: Lowered,
   workshop: Workshop,
   scope: Scope,
-): Promise<Omit<BuildResult, 'warnings'>> {
+): Promise<{ readonly built: Omit<BuildResult, 'warnings'>; readonly finished: Finished[] }> {
+  const { options, tags, plans, definition, caches } = lowered;
   const { platforms } = definition;
-  const snapshots = await solvePlans(plans, { definition, ...how }, workshop, scope).catch(
-    async (error: unknown) => {
-      const { explainFailure } = await import('./parser/explain-failure.js');
-      throw explainFailure(error, definition.dockerfile);
-    },
-  );
+  const snapshots = await solvePlans(lowered, workshop, scope).catch(async (error: unknown) => {
+    const { explainFailure } = await import('./parser/explain-failure.js');
+    throw explainFailure(error, definition.dockerfile);
+  });
   definition.saveContext();
   const finished = plans.map((plan, i) => {
     const [platform, snapshot] = [platforms.list[i], snapshots[i]];
@@ -169,9 +213,11 @@ async function solveAndExport(
       throw new Error('a plan without a result');
     return { plan, platform, snapshot };
   });
-  return internalVertex('exporting to image', scope, (inner) =>
-    exportBuild({ options, tags, finished, index: platforms.index }, workshop, inner),
+  const { index } = platforms;
+  const built = await internalVertex('exporting to image', scope, (inner) =>
+    exportBuild({ options, tags, finished, index, inline: caches?.inline }, workshop, inner),
   );
+  return { built, finished };
 }
 
 /** A limit that holds nobody is worse than none. */
@@ -217,8 +263,7 @@ async function checkRollback(
 
 /** One graph of all platforms: what they have in common runs once. */
 function solvePlans(
-  plans: readonly BuildPlan[],
-  { definition, settings, rebuild }: Pick<Lowered, 'definition' | 'settings' | 'rebuild'>,
+  { plans, definition, settings, rebuild, caches }: Lowered,
   workshop: Workshop,
   scope: Scope,
 ): Promise<Snapshot[]> {
@@ -247,8 +292,11 @@ function solvePlans(
       resolveOp: (spec, vertex) => resolveOp(spec, vertex, deps),
       records: store.records,
       rebuild,
+      ...(caches?.elsewhere === undefined ? {} : { elsewhere: caches.elsewhere }),
+      onKeyed: (steps) => caches?.noteSteps(steps),
       save: (snapshot) => JSON.stringify(snapshot.layers.map((layer) => layer.id)),
-      load: (stored) => loadSnapshot(stored, workshop),
+      load: async (stored) =>
+        stored.startsWith('{') ? caches?.load(stored, plans) : loadSnapshot(stored, workshop),
       parallel: PARALLEL,
       now: workshop.now,
       idle: () => new Promise((resolve) => setImmediate(resolve)),

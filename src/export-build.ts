@@ -25,6 +25,9 @@ export interface ExportInput {
   readonly finished: readonly Finished[];
   /** The images go under an index, also if there is one. */
   readonly index: boolean;
+  /** What an image carries of its own cache. */
+  readonly inline?:
+    ((image: Finished, epoch: number | undefined, scope: Scope) => Promise<string>) | undefined;
 }
 
 /** Assembles the images of a build, writes every output and, last, the names in the store. */
@@ -36,6 +39,7 @@ export async function exportBuild(
   checkAnnotations(input);
   const built = await assemble(input, {}, workshop, scope);
   await exportOutputs(input, built, workshop, scope);
+  await holdBases(built, workshop, scope);
   const root = await rootOf(built, workshop, scope);
   name(root, input.tags, workshop);
   const own = choosePlatform(workshop.platform, built.images, ({ platform }) => platform);
@@ -63,7 +67,7 @@ type Variant = Pick<OutputSpec, 'epoch' | 'rewriteTimestamp' | 'annotations' | '
 
 /** The images as the store has them, or as an output of its own epoch or annotations wants them. */
 async function assemble(
-  { options, tags, finished, index }: ExportInput,
+  { options, tags, finished, index, inline }: ExportInput,
   { epoch: own, rewriteTimestamp, annotations: more = [], names }: Variant,
   workshop: Workshop,
   scope: Scope,
@@ -71,7 +75,8 @@ async function assemble(
   const epoch = own === undefined ? finished[0]?.plan.epoch : (own ?? undefined);
   const annotations = [...(options.annotations ?? []), ...more];
   const images = await Promise.all(
-    finished.map(async ({ plan, platform, snapshot }) => {
+    finished.map(async (each) => {
+      const { plan, platform, snapshot } = each;
       const base = baseOf(plan.target);
       const image = await assembleImage(
         {
@@ -82,6 +87,7 @@ async function assemble(
           epoch,
           clamp: rewriteTimestamp,
           annotations: annotationsOf(annotations, 'manifest', platform),
+          inlineCache: await inline?.(each, epoch, scope),
         },
         scope,
       );
@@ -140,6 +146,23 @@ async function storeIndex(set: Built, { store }: Workshop, scope: Scope): Promis
     set.images.map(({ manifest }) => manifest),
   );
   return store.blobs.putJson(index, MediaType.ociIndex, scope);
+}
+
+/**
+ * An image in the store is whole: a base that no step looked into, for all were cached elsewhere or only metadata
+ * changed, is brought now.
+ */
+async function holdBases({ images }: Built, { store }: Workshop, scope: Scope): Promise<void> {
+  for (const { document, config, context } of images) {
+    const missing = document.layers.filter((blob, i) => {
+      const diffID = config.rootfs.diff_ids[i];
+      const isHere = store.blobs.claim(blob.digest);
+      return !isHere && (diffID === undefined || store.layerFacts(diffID) === undefined);
+    });
+    await Promise.all(
+      missing.map((blob) => store.blobs.put(context.fetch(blob, scope), blob, scope)),
+    );
+  }
 }
 
 /** Names come last: they never mean something that is not whole. */

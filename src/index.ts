@@ -5,6 +5,7 @@ export type {
   BuildWarning,
   OutputSpec,
 } from './model/build-options.js';
+export type { CacheFrom, CacheTo } from './model/cache-options.js';
 export { BuildError, CancelledError, type ErrorCode, type SourceRange } from './model/error.js';
 export { type BuildEvent, describeWhy, type Why } from './model/events.js';
 export type { CheckedError, CheckOptions, CheckResult } from './model/check-result.js';

@@ -53,9 +53,10 @@ export function createSnapshotter(trees: TreeStore, options: SnapshotterOptions)
   };
   return {
     open: (id) => trees.open(id),
-    fromBlob: async (descriptor, diffID, source) => {
+    fromBlob: async (descriptor, diffID, source, created) => {
       claim([hexOf(descriptor.digest)]); // An image on it names the blob, too.
-      return (await trees.byDiff(diffID)) ?? lazyLayer({ descriptor, diffID, source }, unpackOnce);
+      const blob = { descriptor, diffID, source, created };
+      return (await trees.byDiff(diffID)) ?? lazyLayer(blob, unpackOnce);
     },
     snapshot: (layers) => ({ layers, digest: (scope) => treeDigest(layers, scope) }),
     prepare: (parent, scope) => prepare(parent, { trees, temporary, later, roots }, scope),
@@ -67,6 +68,7 @@ interface LazyBlob {
   readonly descriptor: Descriptor;
   readonly diffID: DiffID;
   readonly source: BlobSource;
+  readonly created: string | undefined;
 }
 
 /** A pulled layer that is unpacked when first needed. */
@@ -89,7 +91,10 @@ function lazyLayer(
     ensure: async (scope) => {
       layer ??= await unpackOnce(blob, scope);
     },
-    meta: async (scope): Promise<LayerMeta> => (await unpackOnce(blob, scope)).meta(scope),
+    meta: async (scope): Promise<LayerMeta> => {
+      layer ??= await unpackOnce(blob, scope);
+      return layer.meta(scope);
+    },
   };
 }
 
@@ -122,7 +127,8 @@ async function unpack(
         `diffID is sha256:${hex}, expected ${blob.diffID}`,
     );
   }
-  const layer = trees.adopt(root, new Map(), { alias: blob.diffID });
+  const { diffID: alias, created } = blob;
+  const layer = trees.adopt(root, new Map(), { alias, created });
   await layer.meta(scope);
   return layer;
 }

@@ -23,6 +23,8 @@ export interface WrittenLayer {
 export interface AdoptOptions {
   /** The diffID a pulled layer has by its image: its tar was written by another tool, so ours of its tree may differ. */
   readonly alias?: DiffID;
+  /** When it was made, RFC 3339; default now. */
+  readonly created?: string | undefined;
   /** What is known of it already; undefined when it must be read. */
   readonly facts?: Promise<LayerFacts | undefined>;
 }
@@ -123,7 +125,7 @@ export class TreeStore {
   }
 
   async #hash(id: string, known: KnownContents, options: AdoptOptions): Promise<LayerMeta> {
-    const created = this.#options.now().toISOString();
+    const created = options.created ?? this.#options.now().toISOString();
     const facts = (await options.facts) ?? (await runDigest(this.path(id), known));
     const meta = { ...facts, diffID: options.alias ?? facts.diffID, created };
     this.#writeMeta(id, meta);

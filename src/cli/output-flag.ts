@@ -3,6 +3,7 @@ import { BuildError } from '../model/error.js';
 import { nearest } from '../model/nearest.js';
 import { formatPlatform, parsePlatform } from '../model/platform.js';
 import { csvFields } from './csv.js';
+import { compressionOf, flagOf, invalid } from './option-values.js';
 
 const TYPES = ['oci', 'docker', 'tar', 'local', 'image'] as const;
 type Type = (typeof TYPES)[number];
@@ -97,33 +98,6 @@ function imageOptions(pairs: ReadonlyMap<string, string>): Partial<OutputSpec> {
   };
 }
 
-const COMPRESSIONS = ['gzip', 'zstd', 'uncompressed'] as const;
-
-function compressionOf(pairs: ReadonlyMap<string, string>): Partial<OutputSpec> {
-  const [wanted, written] = [pairs.get('compression'), pairs.get('compression-level')];
-  if (wanted === 'estargz') {
-    throw new BuildError('unsupported', 'compression=estargz is not supported', {
-      hint: 'use gzip, zstd or uncompressed',
-    });
-  }
-  const compression = COMPRESSIONS.find((each) => each === wanted);
-  if (wanted !== undefined && compression === undefined)
-    throw invalid('compression', wanted, COMPRESSIONS);
-  return {
-    ...(compression === undefined ? {} : { compression }),
-    ...(written === undefined ? {} : { compressionLevel: levelOf(written, compression) }),
-  };
-}
-
-function levelOf(written: string, compression: OutputSpec['compression']): number {
-  const level = /^\d\d?$/.test(written) ? Number(written) : NaN;
-  const [least, most] = compression === 'zstd' ? [1, 22] : [0, 9];
-  if (compression !== 'uncompressed' && level >= least && level <= most) return level;
-  throw new BuildError('usage', `invalid compression-level ${JSON.stringify(written)}`, {
-    hint: 'gzip has levels 0 to 9, zstd 1 to 22',
-  });
-}
-
 function epochOf(text: string | undefined): Pick<OutputSpec, 'epoch'> {
   if (text === undefined) return {};
   if (text === '') return { epoch: null };
@@ -131,14 +105,6 @@ function epochOf(text: string | undefined): Pick<OutputSpec, 'epoch'> {
   throw new BuildError('usage', `invalid source-date-epoch: ${text}`, {
     hint: 'give seconds since 1970, or nothing for none',
   });
-}
-
-function flagOf(name: string, pairs: ReadonlyMap<string, string>): boolean | undefined {
-  const text = pairs.get(name);
-  if (text === undefined) return undefined;
-  if (/^(1|t|true)$/i.test(text)) return true;
-  if (/^(0|f|false)$/i.test(text)) return false;
-  throw invalid(name, text, ['true', 'false']);
 }
 
 const PLACES = ['manifest', 'manifest-descriptor', 'index', 'index-descriptor'] as const;
@@ -195,10 +161,4 @@ function placeOf(text: string): Annotation['on'] {
 function platformOf(text: string | undefined): Pick<Annotation, 'platform'> {
   if (text === undefined) return {};
   return { platform: formatPlatform(parsePlatform(text, { os: 'linux', architecture: 'amd64' })) };
-}
-
-function invalid(what: string, value: string, allowed: readonly string[]): BuildError {
-  const near = nearest(value, allowed);
-  const hint = near === undefined ? `use one of ${allowed.join(', ')}` : `did you mean ${near}?`;
-  return new BuildError('usage', `invalid ${what} ${JSON.stringify(value)}`, { hint });
 }

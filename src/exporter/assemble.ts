@@ -23,6 +23,8 @@ export interface AssembleInput {
   readonly clamp?: boolean | undefined;
   /** Of the manifest. */
   readonly annotations?: Readonly<Record<string, string>> | undefined;
+  /** base64, for the config's `moby.buildkit.cache.v0`. */
+  readonly inlineCache?: string | undefined;
 }
 
 /** An image in the store. */
@@ -73,7 +75,7 @@ function ownLayers(input: AssembleInput, scope: Scope): Promise<LayerMeta[]> {
 
 /** Fields in BuildKit's order. Without any layer and any base there is no time to give. */
 function configOf(
-  { plan }: AssembleInput,
+  { plan, inlineCache }: AssembleInput,
   metas: readonly LayerMeta[],
   history: readonly HistoryEntry[],
 ): ImageConfig {
@@ -92,6 +94,7 @@ function configOf(
     ...(version === undefined ? {} : { 'os.version': version }),
     rootfs: { type: 'layers', diff_ids: diffIDs },
     ...(variant === undefined ? {} : { variant }),
+    ...(inlineCache === undefined ? {} : { 'moby.buildkit.cache.v0': inlineCache }),
   };
 }
 

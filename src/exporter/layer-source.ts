@@ -1,7 +1,7 @@
 import { layerTar } from '../cache/layer-digest.js';
 import type { Store } from '../cache/store.js';
 import { canonicalDigest } from '../model/canonical.js';
-import type { DiffID } from '../model/digest.js';
+import type { Digest, DiffID } from '../model/digest.js';
 import { BuildError } from '../model/error.js';
 import { type Descriptor, MediaType } from '../model/oci.js';
 import type { Scope } from '../model/scope.js';
@@ -70,19 +70,47 @@ export async function compressedLayer(
   scope: Scope,
 ): Promise<Descriptor> {
   const { blobs, records } = context.store;
-  const parts = level === undefined ? [compression, diffID] : [compression, level, diffID];
-  const key = canonicalDigest(parts);
-  const known = await records.byDefinition(key);
-  if (known !== undefined) {
-    const descriptor = JSON.parse(known.result) as Descriptor;
-    if (blobs.claim(descriptor.digest)) return descriptor;
-  }
+  const key = keyOf({ diffID, compression, level });
+  const known = await knownCompressed({ diffID, compression, level }, context.store);
+  if (known !== undefined && blobs.claim(known.digest)) return known;
   const plain = plainLayer(layer, diffID, context, scope);
   const { mediaTypes, pack } = PACKERS[compression];
   const made = await blobs.put(pack(plain, level), { mediaType: mediaTypes[0] }, scope);
   const created = new Date().toISOString();
   await records.putDefinition(key, { result: JSON.stringify(made), digest: diffID, created });
   return made;
+}
+
+/** What a layer was compressed to before; its blob need not be here any more. */
+export async function knownCompressed(
+  wanted: Compressed,
+  { records }: Store,
+): Promise<Descriptor | undefined> {
+  const known = await records.byDefinition(keyOf(wanted));
+  return known === undefined ? undefined : (JSON.parse(known.result) as Descriptor);
+}
+
+/** A layer came compressed: whoever asks for that form of it is given the same. */
+export async function rememberCompressed(
+  layer: Descriptor,
+  diffID: DiffID,
+  store: Store,
+): Promise<void> {
+  const compression = (['gzip', 'zstd'] as const).find((each) => isPacked(layer, each));
+  if (compression === undefined) return;
+  const wanted = { diffID, compression };
+  if ((await knownCompressed(wanted, store)) !== undefined) return;
+  const { digest, size } = layer;
+  const made = { mediaType: PACKERS[compression].mediaTypes[0], digest, size };
+  const created = new Date().toISOString();
+  const record = { result: JSON.stringify(made), digest: diffID, created };
+  await store.records.putDefinition(keyOf(wanted), record);
+}
+
+function keyOf({ diffID, compression = 'gzip', level }: Compressed): Digest {
+  return canonicalDigest(
+    level === undefined ? [compression, diffID] : [compression, level, diffID],
+  );
 }
 
 /** A pulled layer's uncompressed length is not in its manifest: it is counted once and remembered. */

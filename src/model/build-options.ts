@@ -1,3 +1,4 @@
+import type { CacheFrom, CacheTo } from './cache-options.js';
 import type { Digest } from './digest.js';
 import type { SourceRange } from './error.js';
 import type { BuildEvent } from './events.js';
@@ -77,6 +78,10 @@ export interface BuildOptions extends RunSettings {
   /** Default for RUN. */
   readonly network?: NetworkMode;
   readonly outputs?: readonly OutputSpec[];
+  /** Where steps are looked for that this machine has not; the first that has one gives it. */
+  readonly cacheFrom?: readonly CacheFrom[];
+  /** Where steps go when the image is complete. */
+  readonly cacheTo?: readonly CacheTo[];
   /** Store root; default `$STAVE_ROOT`, /var/lib/stave for root, else $XDG_DATA_HOME/stave. */
   readonly root?: string;
   readonly signal?: AbortSignal;

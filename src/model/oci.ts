@@ -99,6 +99,8 @@ export interface ImageConfig {
   readonly config?: RunConfig;
   readonly rootfs: { readonly type: 'layers'; readonly diff_ids: readonly DiffID[] };
   readonly history?: readonly HistoryEntry[];
+  /** Cache records that the image carries (`--cache-to type=inline`), base64. */
+  readonly 'moby.buildkit.cache.v0'?: string;
 }
 
 /** What a manifest names: its config, then its layers, bottom first. */

@@ -1,4 +1,5 @@
 import type { CacheKey, Digest, TreeDigest } from './digest.js';
+import type { Vertex } from './graph.js';
 import type { Scope } from './scope.js';
 
 /** What a vertex yields. `digest` may have to wait for hashing, or for unpacking a base. */
@@ -41,6 +42,16 @@ export interface Op<R extends Result> {
   run(inputs: readonly R[], scope: Scope): Promise<R>;
 }
 
+/** A vertex with its keys: what is known before anything runs. */
+export interface KeyedStep {
+  readonly vertex: Vertex;
+  readonly parts: readonly KeyPart[];
+  readonly opDigest: Digest;
+  readonly key: CacheKey;
+  /** Definition keys of its inputs. */
+  readonly inputs: readonly CacheKey[];
+}
+
 /** What the solver keeps of a finished step. `result` is opaque to it. */
 export interface StepRecord {
   readonly result: string;
@@ -50,6 +61,8 @@ export interface StepRecord {
   readonly created: string;
   /** The step, as a person sees it. */
   readonly name?: string;
+  /** Its content key, where it is known. */
+  readonly content?: CacheKey;
 }
 
 /** The last run at a place: parts by name, lists held apart. */
@@ -89,3 +102,9 @@ export interface Records {
   /** Exclusive across processes for the life of the disposable; `onWait` is called once if it has to wait. */
   lock(key: CacheKey, scope: Scope, onWait: () => void): Promise<AsyncDisposable>;
 }
+
+/** Records of other machines, read only. A cache that cannot be read says nothing. */
+export type Elsewhere = Pick<
+  Records,
+  'byDefinition' | 'hasContent' | 'byContent' | 'lastAt' | 'getList'
+>;

@@ -143,8 +143,11 @@ export interface ActiveLayer extends AsyncDisposable {
 export interface Snapshotter {
   /** A layer already in the store, by tree id; undefined when it is gone or incomplete. */
   open(id: string): Promise<Layer | undefined>;
-  /** A lazy layer for an image's blob: unpacked when `ensure` or `meta` needs it. */
-  fromBlob(blob: Descriptor, diffID: DiffID, source: BlobSource): Promise<Layer>;
+  /**
+   * A lazy layer for an image's blob: unpacked when `ensure` or `meta` needs it. `created` (RFC 3339) of one that a
+   * build made; else it is made when it is unpacked.
+   */
+  fromBlob(blob: Descriptor, diffID: DiffID, source: BlobSource, created?: string): Promise<Layer>;
   snapshot(layers: readonly Layer[]): Snapshot;
   prepare(parent: Snapshot, scope: Scope): Promise<ActiveLayer>;
   /** Read-only overlay of all layers. */

@@ -20,14 +20,9 @@ const WITHOUT_EFFECT = 'BUILDKIT_BUILD_NAME';
 const PLATFORM = /^(BUILD|TARGET)(PLATFORM|OS|OSVERSION|ARCH|VARIANT)$/;
 const PROXY = /^(http|https|ftp|no|all)_proxy$/i;
 
-/** Refuses the control arguments that ask for what stave does not do. */
+/** Refuses control arguments that say nothing clear. */
 export function checkBuildArgs(buildArgs: Readonly<Record<string, string>>): void {
-  const inline = boolOf('BUILDKIT_INLINE_CACHE', buildArgs);
-  if (inline) {
-    throw new BuildError('unsupported', '--build-arg BUILDKIT_INLINE_CACHE is not supported yet', {
-      hint: 'leave it out: an image built here carries no cache records',
-    });
-  }
+  boolOf('BUILDKIT_INLINE_CACHE', buildArgs);
 }
 
 /** A control argument that is true or false. Throws BuildError `usage` on anything else. */

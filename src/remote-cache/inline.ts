@@ -54,12 +54,22 @@ function layersOf(
   const layers = list(record(manifest, what)['layers'], `layers of ${what}`, MAX_LAYERS);
   const { diff_ids: ids } = record(config['rootfs'], `rootfs of ${what}`);
   const diffIDs = list(ids ?? [], `diff_ids of ${what}`, MAX_LAYERS);
+  const times = layerTimes(config['history'], what);
   return layers.map((layer, i) => {
     const blob = descriptor(layer, `a layer of ${what}`);
     const diffID = diffIDs[i];
-    const known = typeof diffID === 'string' && isDigest(diffID) ? { annotations: { diffID } } : {};
-    return { blob, entry: { blob: blob.digest, ...known } };
+    const isKnown = typeof diffID === 'string' && isDigest(diffID);
+    const annotations = isKnown ? { annotations: { diffID, createdAt: times[i] } } : {};
+    return { blob, entry: { blob: blob.digest, ...annotations } };
   });
+}
+
+/** When each layer was made, by the image's history. */
+function layerTimes(history: unknown, what: string): readonly unknown[] {
+  return list(history ?? [], `history of ${what}`, 10_000)
+    .map((entry) => record(entry, `history of ${what}`))
+    .filter((entry) => entry['empty_layer'] !== true)
+    .map((entry) => entry['created']);
 }
 
 /** Its indexes count from the image's first layer. */

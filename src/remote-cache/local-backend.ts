@@ -1,7 +1,7 @@
 import { createReadStream, readFileSync, rmSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { lockFile } from '../cache/lock-file.js';
-import { list, record } from '../exporter/image-document.js';
+import { descriptor, list, record } from '../exporter/image-document.js';
 import { makeOutput } from '../exporter/make-output.js';
 import { writeTo } from '../exporter/tar-file.js';
 import type { CacheDocumentForm, LocalCacheFrom } from '../model/cache-options.js';
@@ -24,7 +24,8 @@ export function localCache(options: Omit<LocalCacheFrom, 'type'>): CacheBackend 
   const directory = resolve(options.src);
   return {
     name: `client directory ${options.src}`,
-    read: () => Promise.resolve(read({ ...options, directory })),
+    // eslint-disable-next-line @typescript-eslint/require-await -- what is refused must reject, not throw
+    read: async () => read({ ...options, directory }),
     blob: (blob) => blobBytes(directory, blob.digest),
   };
 }
@@ -133,7 +134,7 @@ function entries(directory: string): readonly Descriptor[] {
   const path = join(directory, 'index.json');
   if (statSync(path, { throwIfNoEntry: false }) === undefined) return [];
   const value = record(parseStrictJson(readFileSync(path, 'utf8'), path), path);
-  return list(value['manifests'] ?? [], path, 10_000) as readonly Descriptor[]; // Asked with care below.
+  return list(value['manifests'] ?? [], path, 10_000).map((entry) => descriptor(entry, path));
 }
 
 function nameOf(entry: Descriptor): string | undefined {

@@ -1,4 +1,4 @@
-import type { CacheKey, Digest, TreeDigest } from '../model/digest.js';
+import type { CacheKey, Digest, DiffID, TreeDigest } from '../model/digest.js';
 import type { CachedLayer } from './cache-contents.js';
 import type { CacheConfig, ConfigLayer, ConfigRecord, StaveNote } from './config-types.js';
 
@@ -12,6 +12,15 @@ export interface OutgoingStep {
   readonly name?: string;
   readonly layers: readonly CachedLayer[];
 }
+
+/** A layer as far as an image must have the same. */
+export interface LayerIdentity {
+  readonly diffID: DiffID;
+  readonly content?: TreeDigest;
+}
+
+/** A step whose layers are told by an image. */
+type ImageStep = Omit<OutgoingStep, 'layers'> & { readonly layers: readonly LayerIdentity[] };
 
 /** The config of a cache: equal steps give equal bytes. Layers that several results share stand in it once. */
 export function cacheConfig(steps: readonly OutgoingStep[]): CacheConfig {
@@ -40,12 +49,12 @@ export function cacheConfig(steps: readonly OutgoingStep[]): CacheConfig {
  * have are left out. `created` of an image with an epoch is the epoch, so that the same input gives the same image.
  */
 export function inlineRecords(
-  steps: readonly OutgoingStep[],
-  diffIDs: readonly Digest[],
+  steps: readonly ImageStep[],
+  image: readonly LayerIdentity[],
   created?: string,
 ): readonly ConfigRecord[] {
   return steps.flatMap((step): ConfigRecord[] => {
-    const at = step.layers.map(({ diffID }) => diffIDs.indexOf(diffID));
+    const at = positions(step.layers, image);
     if (at.includes(-1)) return [];
     const createdAt = created ?? step.created;
     const lowest = at.every((index, i) => index === i);
@@ -60,7 +69,20 @@ export function inlineRecords(
   });
 }
 
-function noteOf({ op, content, tree, layers, created, name }: OutgoingStep): StaveNote {
+/** Where an image has these layers, or others that hold the same; -1 for nowhere. */
+export function positions(
+  layers: readonly LayerIdentity[],
+  image: readonly LayerIdentity[],
+): readonly number[] {
+  const isSame = (a: LayerIdentity, b: LayerIdentity | undefined): boolean =>
+    a.diffID === b?.diffID || (a.content !== undefined && a.content === b?.content);
+  // Layers that are alike may stand in it twice.
+  return layers.map((layer, i) =>
+    isSame(layer, image[i]) ? i : image.findIndex((each) => isSame(layer, each)),
+  );
+}
+
+function noteOf({ op, content, tree, layers, created, name }: ImageStep): StaveNote {
   return {
     op,
     ...(content === undefined ? {} : { content }),

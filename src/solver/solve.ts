@@ -1,15 +1,27 @@
 import type { CacheKey, Digest } from '../model/digest.js';
 import { BuildError } from '../model/error.js';
 import type { OpSpec, Vertex } from '../model/graph.js';
-import type { KeyPart, Op, Records, Result, StepRecord } from '../model/op.js';
+import type {
+  Elsewhere,
+  KeyedStep,
+  KeyPart,
+  Op,
+  Records,
+  Result,
+  StepRecord,
+} from '../model/op.js';
 import type { Scope } from '../model/scope.js';
 import { contentKey, definitionKey, opDigest, placeKeys } from './keys.js';
 import { createLimit, type Limit } from './limit.js';
-import { explain } from './why.js';
+import { explain, type History } from './why.js';
 
 export interface SolveOptions<R extends Result> {
   readonly resolveOp: (spec: OpSpec, vertex: Vertex) => Op<R>;
   readonly records: Records;
+  /** Asked where `records` has nothing that can be loaded. */
+  readonly elsewhere?: Elsewhere;
+  /** Told of all vertices before anything runs. */
+  readonly onKeyed?: (steps: readonly KeyedStep[]) => void;
   /** A result as text, for its record. */
   readonly save: (result: R) => string;
   /** The result a record means; undefined when it is gone. */
@@ -64,14 +76,8 @@ export async function solveAll<R extends Result>(
   }
 }
 
-/** A vertex with its keys: what is known before anything runs. */
-interface Keyed<R extends Result> {
-  readonly vertex: Vertex;
+interface Keyed<R extends Result> extends KeyedStep {
   readonly op: Op<R>;
-  readonly parts: readonly KeyPart[];
-  readonly opDigest: Digest;
-  readonly key: CacheKey;
-  readonly inputs: readonly CacheKey[];
   /** Why it runs again whatever is known of it. */
   readonly forced: 'no-cache' | 'rebuild' | undefined;
   /** It or something below is forced: what its definition once gave stands on the old layers. */
@@ -119,6 +125,7 @@ class Solver<R extends Result> {
       const keyed = { vertex, ...own, opDigest: digest, key, inputs, forced, renewed };
       this.#keyed.set(vertex.digest, keyed);
     }
+    this.#options.onKeyed?.([...this.#keyed.values()].filter(({ op }) => op.source !== true));
   }
 
   #forced({ ignoreCache, digest }: Vertex): Keyed<R>['forced'] {
@@ -171,21 +178,34 @@ class Solver<R extends Result> {
 
   async #byDefinition(keyed: Keyed<R>): Promise<R | undefined> {
     if (keyed.renewed) return undefined;
-    const record = await this.#options.records.byDefinition(keyed.key);
-    return record === undefined ? undefined : this.#options.load(record.result);
+    const { records, elsewhere } = this.#options;
+    const own = await this.#load(await records.byDefinition(keyed.key));
+    if (own !== undefined) return own;
+    const found = await this.#load(await elsewhere?.byDefinition(keyed.key));
+    if (found !== undefined) this.#inBackground(() => this.#putPlace(keyed));
+    return found;
+  }
+
+  #load(record: StepRecord | undefined): Promise<R | undefined> {
+    return record === undefined ? Promise.resolve(undefined) : this.#options.load(record.result);
   }
 
   /** Early cutoff: an input ran again or moved, and holds what it held. */
   async #byContent(keyed: Keyed<R>, inputs: readonly R[]): Promise<R | undefined> {
-    const { records } = this.#options;
-    if (keyed.forced !== undefined || !(await records.hasContent(keyed.opDigest))) return undefined;
+    const { records, elsewhere } = this.#options;
+    if (keyed.forced !== undefined) return undefined;
+    const own = await records.hasContent(keyed.opDigest);
+    if (!own && (await elsewhere?.hasContent(keyed.opDigest)) !== true) return undefined;
     const key = await this.#contentKey(keyed, inputs);
     const record = await records.byContent(keyed.opDigest, key);
-    const result = record === undefined ? undefined : await this.#options.load(record.result);
-    if (record === undefined || result === undefined) return undefined;
+    const mine = await this.#load(record);
+    const result = mine ?? (await this.#load(await elsewhere?.byContent(keyed.opDigest, key)));
+    if (result === undefined) return undefined;
     this.#reportCached(keyed.vertex, 'content');
     this.#inBackground(async () => {
-      await records.putDefinition(keyed.key, record);
+      // What came from elsewhere is recorded when its layers are here.
+      if (mine !== undefined && record !== undefined)
+        await records.putDefinition(keyed.key, record);
       await this.#putPlace(keyed);
     });
     return result;
@@ -234,7 +254,8 @@ class Solver<R extends Result> {
     const { vertex, op } = keyed;
     this.#scope.signal.throwIfAborted();
     const renewed = vertex.inputs.map((input) => this.#of(input).renewed);
-    const why = await explain({ ...keyed, renewed }, this.#options.records);
+    const { records, elsewhere } = this.#options;
+    const why = await explain({ ...keyed, renewed }, withElsewhere(records, elsewhere));
     const { digest } = vertex;
     const time = this.#options.now;
     this.#reported.add(digest);
@@ -275,10 +296,11 @@ class Solver<R extends Result> {
     const digest = await result.digest(this.#scope);
     const created = new Date(now()).toISOString();
     const { name } = keyed.vertex;
-    const record: StepRecord = { result: save(result), digest, created, name };
+    const content = await this.#contentKey(keyed, inputs);
+    const record: StepRecord = { result: save(result), digest, created, name, content };
     await records.putDefinition(keyed.key, record);
     await this.#putPlace(keyed);
-    await records.putContent(keyed.opDigest, await this.#contentKey(keyed, inputs), record);
+    await records.putContent(keyed.opDigest, content, record);
   }
 
   async #putPlace({ vertex, parts, key, inputs }: Keyed<R>): Promise<void> {
@@ -321,4 +343,13 @@ class Solver<R extends Result> {
       this.#scope.emit({ type: 'vertex-cached', vertex: top.vertex.digest, time, by: how });
     }
   }
+}
+
+/** The last run at a place, here or, when there was none, on another machine. */
+function withElsewhere(records: Records, elsewhere: Elsewhere | undefined): History {
+  if (elsewhere === undefined) return records;
+  return {
+    lastAt: async (places) => (await records.lastAt(places)) ?? elsewhere.lastAt(places),
+    getList: async (digest) => (await records.getList(digest)) ?? elsewhere.getList(digest),
+  };
 }

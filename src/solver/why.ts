@@ -14,8 +14,11 @@ export interface Missed {
   readonly renewed: readonly boolean[];
 }
 
+/** What is known of earlier runs. */
+export type History = Pick<Records, 'lastAt' | 'getList'>;
+
 /** Says why a step must run: the first thing that differs from its last run, by name. */
-export async function explain(missed: Missed, records: Records): Promise<Why> {
+export async function explain(missed: Missed, records: History): Promise<Why> {
   if (missed.forced !== undefined) return { kind: missed.forced };
   const last = await records.lastAt(placeKeys(missed.vertex.place));
   if (last === undefined) return { kind: 'never-built' };
@@ -32,7 +35,7 @@ export async function explain(missed: Missed, records: Records): Promise<Why> {
 async function changedParts(
   parts: readonly KeyPart[],
   last: PlaceRecord,
-  records: Records,
+  records: History,
 ): Promise<string[]> {
   const before = new Map(last.parts.map((part) => [part.name, part]));
   const now = new Set(parts.map(({ name }) => name));
@@ -46,7 +49,7 @@ async function changedParts(
   return changes;
 }
 
-async function changesOf(part: KeyPart, old: RecordedPart, records: Records): Promise<string[]> {
+async function changesOf(part: KeyPart, old: RecordedPart, records: History): Promise<string[]> {
   const list = old.list === undefined ? undefined : await records.getList(old.list);
   if (list !== undefined && part.list !== undefined) {
     const differing = diffLists(list, part.list());

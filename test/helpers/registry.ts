@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -9,6 +9,8 @@ export interface TestRegistry extends AsyncDisposable {
   /** `127.0.0.1:PORT`. */
   readonly host: string;
   readonly data: string;
+  /** Lines `METHOD path` of what was asked since the last call, answered or not. */
+  readonly requests: () => Promise<string[]>;
 }
 
 export async function startRegistry(dir: string): Promise<TestRegistry> {
@@ -25,7 +27,11 @@ export async function startRegistry(dir: string): Promise<TestRegistry> {
     '',
   ].join('\n');
   writeFileSync(join(at, 'config.yml'), config);
-  const child = spawn('docker-registry', ['serve', join(at, 'config.yml')], { stdio: 'ignore' });
+  const logFile = join(at, 'access.log');
+  const log = openSync(logFile, 'a');
+  const stdio = ['ignore', log, 'ignore'] as const;
+  const child = spawn('docker-registry', ['serve', join(at, 'config.yml')], { stdio: [...stdio] });
+  closeSync(log);
   for (let tries = 0; !(await answers(host)); tries++) {
     if (tries > 200 || child.exitCode !== null) throw new Error('docker-registry does not answer');
     await delay(25);
@@ -33,11 +39,34 @@ export async function startRegistry(dir: string): Promise<TestRegistry> {
   return {
     host,
     data,
+    requests: accessLog(host, logFile),
     [Symbol.asyncDispose]: async () => {
       const gone = new Promise((resolve) => child.once('exit', resolve));
       child.kill('SIGTERM');
       await gone;
     },
+  };
+}
+
+/** A line is written after its answer is sent: a last request marks the end. */
+function accessLog(host: string, file: string): () => Promise<string[]> {
+  let seen = 0;
+  let marks = 0;
+  return async () => {
+    const mark = `GET /v2/?mark=${String(++marks)}`;
+    await fetch(`http://${host}${mark.slice('GET '.length)}`);
+    for (;;) {
+      const lines = [...readFileSync(file, 'utf8').matchAll(/"([A-Z]+ \S+) HTTP/g)].map(
+        ([, line = '']) => line,
+      );
+      const end = lines.indexOf(mark);
+      if (end !== -1) {
+        const since = lines.slice(seen, end);
+        seen = end + 1;
+        return since;
+      }
+      await delay(5);
+    }
   };
 }
 

@@ -98,10 +98,7 @@ test('docker types and the image manifest exclude each other', () => {
 
 test('an image carries the steps whose layers it has, by position, whatever their order', () => {
   const image = [base, a, b, c];
-  const records = inlineRecords(
-    [...steps, step('other', layer('elsewhere'))],
-    image.map(({ diffID }) => diffID),
-  );
+  const records = inlineRecords([...steps, step('other', layer('elsewhere'))], image);
   const manifest = { layers: image.map((each) => each.blob) };
   const config = bytes({
     rootfs: { diff_ids: image.map(({ diffID }) => diffID) },

@@ -8,6 +8,7 @@ import { printEvents, type ProgressMode } from '../../ui/print-events.js';
 import { openWorkshop } from '../../workshop.js';
 import { RUN_FLAGS, runSettings } from '../build-flags/run-flags.js';
 import { CALL_FLAGS, readCall } from '../call/call-flag.js';
+import { parseCacheFrom, parseCacheTo } from '../cache-flags.js';
 import { buildContextFlag, contextOptions } from '../build-flags/contexts.js';
 import { type Command, type CommandContext, say } from '../command.js';
 import type { FlagSpec } from '../flags.js';
@@ -15,7 +16,7 @@ import { errorText } from '../print-error.js';
 import { parseAnnotation, parseOutput } from '../output-flag.js';
 import { prepareReports, writeReports, writeTrace } from '../report-files.js';
 
-const LATER = ['attest', 'builder', 'cache-from', 'cache-to']
+const LATER = ['attest', 'builder']
   .concat(['policy', 'provenance', 'push', 'sbom'])
   .concat(['squash', 'isolation', 'security-opt'])
   .map((name): FlagSpec => ({ name, kind: 'text', help: '', later: true }));
@@ -29,6 +30,18 @@ const FLAGS: readonly FlagSpec[] = [
   },
   { name: 'build-arg', kind: 'list', value: 'NAME[=VALUE]', help: 'Set a build-time variable' },
   buildContextFlag,
+  {
+    name: 'cache-from',
+    kind: 'list',
+    value: 'CACHE',
+    help: 'Look for steps in: IMAGE, type=registry,ref=... or type=local,src=...',
+  },
+  {
+    name: 'cache-to',
+    kind: 'list',
+    value: 'CACHE',
+    help: 'Bring steps to: type=inline, type=registry,ref=... or type=local,dest=...',
+  },
   {
     name: 'file',
     short: 'f',
@@ -184,6 +197,8 @@ function buildOptions(context: CommandContext): BuildOptions {
     pull: flags.bool('pull'),
     network: networkOf(flags.text('network')),
     outputs,
+    cacheFrom: flags.list('cache-from').flatMap(parseCacheFrom),
+    cacheTo: flags.list('cache-to').flatMap(parseCacheTo),
     ...runSettings(context),
     signal,
     ...(file === undefined ? {} : { dockerfile: file }),

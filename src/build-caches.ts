@@ -1,0 +1,64 @@
+import type { Finished } from './export-build.js';
+import { exportCaches, inlineCache, openExports } from './export-cache.js';
+import { baseLayers, loadImported, openImports } from './import-cache.js';
+import type { BuildOptions } from './model/build-options.js';
+import type { BuildPlan } from './model/graph.js';
+import type { Elsewhere, KeyedStep } from './model/op.js';
+import type { Scope } from './model/scope.js';
+import type { Snapshot } from './model/stores.js';
+import { adoptSteps } from './remote-cache/adopt.js';
+import { CacheFailure } from './remote-cache/failure.js';
+import { isInline } from './wants-caches.js';
+import type { Workshop } from './workshop.js';
+
+/** What a build has to do with caches outside its store. */
+export interface BuildCaches {
+  /** Undefined when there is nothing to look in. */
+  readonly elsewhere: Elsewhere | undefined;
+  readonly noteSteps: (steps: readonly KeyedStep[]) => void;
+  /** A record of `elsewhere` as a snapshot. */
+  readonly load: (stored: string, plans: readonly BuildPlan[]) => Promise<Snapshot | undefined>;
+  /** What an image carries of its own cache; undefined when it is not to. `epoch` in seconds. */
+  readonly inline:
+    ((image: Finished, epoch: number | undefined, scope: Scope) => Promise<string>) | undefined;
+  /** True when the build is to be done again without the cache that broke. Throws where that was required. */
+  readonly survives: (error: unknown, scope: Scope) => boolean;
+  /** After the image is complete: records what came, exports what is asked for. */
+  readonly finish: (finished: readonly Finished[], scope: Scope) => Promise<void>;
+}
+
+/** Opens the caches of `--cache-from` and `--cache-to`. Throws BuildError on names that cannot be. */
+export async function openCaches(
+  options: BuildOptions,
+  workshop: Workshop,
+  scope: Scope,
+): Promise<BuildCaches> {
+  const destinations = openExports(options.cacheTo ?? [], workshop);
+  const imports = await openImports(options.cacheFrom ?? [], workshop, scope);
+  let steps: readonly KeyedStep[] = [];
+  return {
+    elsewhere: imports,
+    noteSteps: (keyed) => {
+      steps = keyed;
+    },
+    load: async (stored, plans) =>
+      imports && loadImported(stored, { imports, bases: baseLayers(plans) }, workshop),
+    inline: isInline(options)
+      ? (image, epoch, inner) =>
+          inlineCache({ steps, finished: [image], imports }, { image, epoch }, workshop, inner)
+      : undefined,
+    survives: (error, { emit }) => {
+      if (!(error instanceof CacheFailure) || imports === undefined) return false;
+      const { cache, cause } = error;
+      if (imports.options(cache).required === true) throw cause;
+      imports.drop(cache);
+      const message = `the cache ${imports.backend(cache).name} broke off, the build goes on without it: ${error.message}`;
+      emit({ type: 'warning', message });
+      return true;
+    },
+    finish: async (finished, inner) => {
+      if (imports !== undefined) await adoptSteps(steps, imports, workshop.store);
+      await exportCaches(destinations, { steps, finished, imports }, workshop, inner);
+    },
+  };
+}

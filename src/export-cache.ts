@@ -1,0 +1,132 @@
+import type { Finished } from './export-build.js';
+import { baseLayers } from './import-cache.js';
+import { internalVertex } from './internal-vertex.js';
+import type { CacheTo } from './model/cache-options.js';
+import type { Digest } from './model/digest.js';
+import { BuildError } from './model/error.js';
+import type { KeyedStep } from './model/op.js';
+import type { Scope } from './model/scope.js';
+import { registrySettings } from './registry-settings.js';
+import type { WritableCacheBackend } from './remote-cache/backend.js';
+import { type CollectedStep, collectSteps } from './remote-cache/collect.js';
+import { exportCache } from './remote-cache/export.js';
+import type { CacheImports } from './remote-cache/imports.js';
+import { openCacheTo } from './remote-cache/open-backend.js';
+import { withinBudget } from './remote-cache/time-budget.js';
+import { inlineRecords, type LayerIdentity, positions } from './remote-cache/write-config.js';
+import { placeKeys } from './solver/keys.js';
+import type { Workshop } from './workshop.js';
+
+/** A build as its caches see it. */
+export interface CachedBuild {
+  readonly steps: readonly KeyedStep[];
+  readonly finished: readonly Finished[];
+  readonly imports: CacheImports | undefined;
+}
+
+type PlacedCache = Exclude<CacheTo, { readonly type: 'inline' }>;
+
+const TIMEOUT_MS = 600_000;
+
+/** Opened before anything runs: a name that cannot be is said at once, not after an hour. */
+export interface OpenedCacheTo {
+  readonly to: PlacedCache;
+  readonly backend: WritableCacheBackend;
+}
+
+export function openExports(to: readonly CacheTo[], workshop: Workshop): readonly OpenedCacheTo[] {
+  const settings = registrySettings(workshop);
+  return to
+    .filter((each): each is PlacedCache => each.type !== 'inline')
+    .map((each) => ({ to: each, backend: openCacheTo(each, settings) }));
+}
+
+/** After the image is complete. A cache that cannot be written is a warning, unless it is required. */
+export async function exportCaches(
+  destinations: readonly OpenedCacheTo[],
+  build: CachedBuild,
+  workshop: Workshop,
+  scope: Scope,
+): Promise<void> {
+  if (destinations.length === 0) return;
+  const all = await collected(build, workshop, scope);
+  for (const { to, backend } of destinations) {
+    await internalVertex(`exporting cache to ${backend.name}`, scope, async (inner) => {
+      try {
+        const steps = to.mode === 'max' ? all : await ofImage(all, build.finished, inner);
+        await write({ to, backend }, { ...build, steps }, workshop, inner);
+      } catch (error) {
+        scope.signal.throwIfAborted();
+        if (!(error instanceof BuildError) || to.required === true) throw error;
+        const message = `the cache was not exported to ${backend.name}: ${error.message}`;
+        inner.emit({ type: 'warning', vertex: inner.vertex, message });
+      }
+    });
+  }
+}
+
+async function write(
+  { to, backend }: OpenedCacheTo,
+  { steps, imports }: { steps: readonly CollectedStep[]; imports: CacheImports | undefined },
+  { store }: Workshop,
+  scope: Scope & { readonly vertex: Digest },
+): Promise<void> {
+  const reasons = steps.map(({ keyed: { vertex, key, inputs, parts } }) => {
+    return { places: placeKeys(vertex.place), key, inputs, parts };
+  });
+  const input = { steps, reasons, imports, store };
+  const budget = { what: `exporting the cache`, ms: to.timeoutMs ?? TIMEOUT_MS };
+  const done = await withinBudget(budget, scope, (inner) =>
+    exportCache(input, { backend, settings: to }, inner),
+  );
+  const line = `${count(done.steps, 'step')}, ${count(done.layers, 'layer')}; ${String(done.uploaded)} of them uploaded (${String(done.bytes)} bytes)\n`;
+  const data = Buffer.from(line);
+  scope.emit({ type: 'log', vertex: scope.vertex, stream: 'stderr', data, time: Date.now() });
+}
+
+function count(number: number, what: string): string {
+  return `${String(number)} ${what}${number === 1 ? '' : 's'}`;
+}
+
+function collected(
+  { steps, finished, imports }: CachedBuild,
+  { store }: Workshop,
+  scope: Scope,
+): Promise<readonly CollectedStep[]> {
+  const found = baseLayers(finished.map(({ plan }) => plan));
+  const bases = new Map([...found].map(([diffID, { blob }]) => [diffID, blob]));
+  return collectSteps(steps, { store, imports, bases }, scope);
+}
+
+/** Steps whose layers are all the image's. */
+async function ofImage(
+  all: readonly CollectedStep[],
+  finished: readonly Finished[],
+  scope: Scope,
+): Promise<readonly CollectedStep[]> {
+  const own = (await Promise.all(finished.map((each) => layersOf(each, scope)))).flat();
+  return all.filter(({ layers }) => !positions(layers, own).includes(-1));
+}
+
+/** The image's layers as its steps made them, whatever an epoch makes of their times. */
+async function layersOf(
+  { plan, snapshot }: Finished,
+  scope: Scope,
+): Promise<readonly LayerIdentity[]> {
+  const below = (plan.base?.rootfs.diff_ids ?? []).map((diffID) => ({ diffID }));
+  const own = snapshot.layers.slice(below.length).map((layer) => layer.meta(scope));
+  return [...below, ...(await Promise.all(own))];
+}
+
+/** What an image carries of its own cache: records as BuildKit writes them into its config. */
+export async function inlineCache(
+  build: CachedBuild,
+  { image, epoch }: { readonly image: Finished; readonly epoch: number | undefined },
+  workshop: Workshop,
+  scope: Scope,
+): Promise<string> {
+  const steps = await collected(build, workshop, scope);
+  const created = epoch === undefined ? undefined : new Date(epoch * 1000).toISOString();
+  const records = inlineRecords(steps, await layersOf(image, scope), created);
+  return Buffer.from(JSON.stringify(records)).toString('base64');
+}

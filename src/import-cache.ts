@@ -1,0 +1,138 @@
+import { blobSource } from './image-source.js';
+import { internalVertex } from './internal-vertex.js';
+import type { CacheFrom } from './model/cache-options.js';
+import type { Digest, DiffID } from './model/digest.js';
+import { BuildError } from './model/error.js';
+import type { BuildPlan } from './model/graph.js';
+import type { Descriptor } from './model/oci.js';
+import type { Scope } from './model/scope.js';
+import type { BlobSource, Layer, Snapshot } from './model/stores.js';
+import { registrySettings } from './registry-settings.js';
+import type { CacheBackend } from './remote-cache/backend.js';
+import type { CachedLayer } from './remote-cache/cache-contents.js';
+import { CacheFailure } from './remote-cache/failure.js';
+import { type CacheImports, cacheImports, loadCache } from './remote-cache/imports.js';
+import { openCacheFrom } from './remote-cache/open-backend.js';
+import type { Workshop } from './workshop.js';
+
+/**
+ * Asks the caches of `--cache-from` what they have, side by side; no layer is touched. One that cannot be read is a
+ * warning, unless it is required. Undefined when there is nothing to look in.
+ */
+export async function openImports(
+  from: readonly CacheFrom[],
+  workshop: Workshop,
+  scope: Scope,
+): Promise<CacheImports | undefined> {
+  const settings = registrySettings(workshop);
+  const each = [...new Map(from.map((one) => [JSON.stringify(one), one])).values()];
+  const loaded = await Promise.all(
+    each.map(async (options) => {
+      const backend = openCacheFrom(options, settings);
+      return internalVertex(`importing cache manifest from ${backend.name}`, scope, (inner) =>
+        read({ options, backend }, inner),
+      );
+    }),
+  );
+  const there = loaded.filter((cache) => cache !== undefined);
+  return there.length === 0 ? undefined : cacheImports(there);
+}
+
+async function read(
+  cache: { readonly options: CacheFrom; readonly backend: CacheBackend },
+  scope: Scope & { readonly vertex: Digest },
+): ReturnType<typeof loadCache> {
+  const { vertex } = scope;
+  const say = (line: string): void => {
+    const data = Buffer.from(`${line}\n`);
+    scope.emit({ type: 'log', vertex, stream: 'stderr', data, time: Date.now() });
+  };
+  try {
+    return await loadCache(cache, scope, say);
+  } catch (error) {
+    if (!(error instanceof BuildError) || cache.options.required === true) throw error;
+    const message = `the cache ${cache.backend.name} is not used: ${error.message}`;
+    scope.emit({ type: 'warning', vertex, message });
+    return undefined;
+  }
+}
+
+/** A layer of an image the build is on: how it is named there, and which image that is. */
+export interface BaseLayer {
+  readonly blob: Descriptor;
+  readonly reference: string;
+}
+
+/** Of all images of the plans, by diffID. */
+export function baseLayers(plans: readonly BuildPlan[]): ReadonlyMap<DiffID, BaseLayer> {
+  const found = new Map<DiffID, BaseLayer>();
+  for (const { op } of plans.flatMap(({ vertices }) => vertices)) {
+    if (op.kind !== 'image') continue;
+    for (const [i, blob] of op.layers.entries()) {
+      const diffID = op.diffIDs[i];
+      if (diffID !== undefined) found.set(diffID, { blob, reference: op.reference });
+    }
+  }
+  return found;
+}
+
+/** A step of another machine: its layers are downloaded and unpacked when something reads them. */
+export async function loadImported(
+  stored: string,
+  { imports, bases }: { imports: CacheImports; bases: ReadonlyMap<DiffID, BaseLayer> },
+  workshop: Workshop,
+): Promise<Snapshot | undefined> {
+  const found = imports.open(stored);
+  if (found === undefined) return undefined;
+  const { cache } = found;
+  const { snapshots } = workshop.store;
+  const source = sourceOf(imports.backend(cache), workshop);
+  const layers = await Promise.all(
+    found.layers.map(async (layer): Promise<Layer | undefined> => {
+      const { blob, diffID, held, created } = layer;
+      const base = bases.get(diffID);
+      if (base !== undefined)
+        return snapshots.fromBlob(base.blob, diffID, blobSource(base.reference, workshop));
+      if (!held) return storedLayer(layer, workshop);
+      const lazy = await snapshots.fromBlob(blob, diffID, source, created || undefined);
+      return failingAs(lazy, cache);
+    }),
+  );
+  const there = layers.filter((layer) => layer !== undefined);
+  return there.length === layers.length ? snapshots.snapshot(there) : undefined;
+}
+
+async function storedLayer(
+  { diffID }: CachedLayer,
+  { store }: Workshop,
+): Promise<Layer | undefined> {
+  const tree = await store.treeOf(diffID);
+  return tree?.epoch === undefined ? tree?.layer : undefined;
+}
+
+/** Into the store first, where size and digest are checked. */
+function sourceOf(backend: CacheBackend, { store }: Workshop): BlobSource {
+  return async function* (blob, scope) {
+    if (!store.blobs.claim(blob.digest))
+      await store.blobs.put(backend.blob(blob, scope), blob, scope);
+    yield* store.blobs.open(blob, scope);
+  };
+}
+
+/** What goes wrong with it is its cache's fault: the build can be done without. */
+function failingAs(layer: Layer, cache: number): Layer {
+  const told = (error: unknown): never => {
+    const ours = error instanceof BuildError && error.code !== 'no-space' && error.code !== 'store';
+    throw ours ? new CacheFailure(cache, error) : error;
+  };
+  return {
+    get id() {
+      return layer.id;
+    },
+    get path() {
+      return layer.path;
+    },
+    ensure: (scope) => layer.ensure(scope).catch(told),
+    meta: (scope) => layer.meta(scope).catch(told),
+  };
+}

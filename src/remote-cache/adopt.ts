@@ -1,0 +1,46 @@
+import type { Store } from '../cache/store.js';
+import { rememberCompressed } from '../exporter/layer-source.js';
+import type { KeyedStep } from '../model/op.js';
+import type { CacheImports, ImportedStep } from './imports.js';
+
+/**
+ * Records the steps of other machines whose layers this build brought here: the next build has them without a network.
+ * Their blobs are remembered, so that nothing is compressed that came compressed.
+ */
+export async function adoptSteps(
+  steps: readonly KeyedStep[],
+  imports: CacheImports,
+  store: Store,
+): Promise<void> {
+  for (const { key } of steps) {
+    const found = imports.find(key);
+    if (found === undefined || (await isKnown(key, store))) continue;
+    await adopt(found, store);
+  }
+}
+
+async function isKnown(key: KeyedStep['key'], { records, snapshots }: Store): Promise<boolean> {
+  const record = await records.byDefinition(key);
+  if (record === undefined) return false;
+  const ids = JSON.parse(record.result) as readonly string[]; // Records of steps are lists of trees.
+  const layers = await Promise.all(ids.map((id) => snapshots.open(id)));
+  return layers.every((layer) => layer !== undefined);
+}
+
+async function adopt({ step, layers }: ImportedStep, store: Store): Promise<void> {
+  const trees = await Promise.all(layers.map(({ diffID }) => store.treeOf(diffID)));
+  const ids = trees.flatMap((tree) =>
+    tree === undefined || tree.epoch !== undefined ? [] : [tree.layer.id],
+  );
+  if (ids.length < layers.length) return;
+  const { key, op, content, tree: digest, created, name } = step;
+  const record = {
+    ...{ result: JSON.stringify(ids), digest, created },
+    ...(name === undefined ? {} : { name }),
+    ...(content === undefined ? {} : { content }),
+  };
+  await store.records.putDefinition(key, record);
+  if (content !== undefined) await store.records.putContent(op, content, record);
+  for (const { blob, diffID, held } of layers)
+    if (held) await rememberCompressed(blob, diffID, store);
+}

@@ -1,0 +1,108 @@
+import type { Store } from '../cache/store.js';
+import type { CacheKey, Digest, DiffID, TreeDigest } from '../model/digest.js';
+import type { Descriptor } from '../model/oci.js';
+import type { KeyedStep } from '../model/op.js';
+import type { Scope } from '../model/scope.js';
+import type { CacheImports } from './imports.js';
+
+/** A layer of a step's result, and where its bytes are. */
+export interface StepLayer {
+  readonly diffID: DiffID;
+  /** Of its tree, where that is here: another tar may hold the same. */
+  readonly content?: TreeDigest;
+  readonly created: string;
+  /** As it is named there; of a tree of the store: uncompressed. */
+  readonly blob: Descriptor;
+  /** The base image's: does not travel. The store's, by its tree. Another cache's, by number. */
+  readonly at: 'base' | 'store' | number;
+}
+
+/** A step of this build with what it gave, whoever ran it. */
+export interface CollectedStep {
+  readonly keyed: KeyedStep;
+  readonly key: CacheKey;
+  readonly op: Digest;
+  readonly content?: CacheKey;
+  readonly tree: TreeDigest;
+  readonly created: string;
+  readonly name?: string;
+  readonly layers: readonly StepLayer[];
+}
+
+export interface Known {
+  readonly store: Store;
+  readonly imports: CacheImports | undefined;
+  /** Layers of the images the build is on, as they are named there. */
+  readonly bases: ReadonlyMap<DiffID, Descriptor>;
+}
+
+/** The steps whose results are known, in the graph's order. One below a cached step may be known to nobody. */
+export async function collectSteps(
+  steps: readonly KeyedStep[],
+  known: Known,
+  scope: Scope,
+): Promise<readonly CollectedStep[]> {
+  const layer = storedLayers(known, scope);
+  const all: (CollectedStep | undefined)[] = [];
+  for (const keyed of steps) all.push((await local(keyed, known, layer)) ?? imported(keyed, known));
+  return all.filter((step) => step !== undefined);
+}
+
+type StoredLayer = (id: string) => Promise<StepLayer | undefined>;
+
+/** Each tree is looked at once. */
+function storedLayers({ store, bases }: Known, scope: Scope): StoredLayer {
+  const known = new Map<string, Promise<StepLayer | undefined>>();
+  const read = async (id: string): Promise<StepLayer | undefined> => {
+    const layer = await store.snapshots.open(id);
+    const meta = await layer?.meta(scope);
+    if (meta === undefined) return undefined;
+    const { diffID, content, created, tarBytes } = meta;
+    const base = bases.get(diffID);
+    if (base !== undefined) return { diffID, content, created, blob: base, at: 'base' };
+    const blob = { mediaType: PLAIN, digest: diffID, size: tarBytes };
+    return { diffID, content, created, blob, at: 'store' };
+  };
+  return (id) => {
+    const found = known.get(id) ?? read(id);
+    known.set(id, found);
+    return found;
+  };
+}
+
+const PLAIN = 'application/vnd.oci.image.layer.v1.tar';
+
+async function local(
+  keyed: KeyedStep,
+  { store }: Known,
+  layer: StoredLayer,
+): Promise<CollectedStep | undefined> {
+  const record = await store.records.byDefinition(keyed.key);
+  if (record === undefined) return undefined;
+  const ids = JSON.parse(record.result) as readonly string[]; // Records of steps are lists of trees.
+  const layers = (await Promise.all(ids.map(layer))).filter((each) => each !== undefined);
+  if (layers.length < ids.length) return undefined;
+  const { content, created, digest, name } = record;
+  return {
+    ...{ keyed, key: keyed.key, op: keyed.opDigest, tree: digest, created, layers },
+    ...(content === undefined ? {} : { content }),
+    ...(name === undefined ? {} : { name }),
+  };
+}
+
+function imported(keyed: KeyedStep, { imports, bases }: Known): CollectedStep | undefined {
+  const found = imports?.find(keyed.key);
+  if (found === undefined) return undefined;
+  const { op, content, tree, created, name } = found.step;
+  const layers = found.layers.map((layer): StepLayer => {
+    const { diffID, created: made } = layer;
+    const base = bases.get(diffID);
+    const at = layer.held && base === undefined ? found.cache : 'base';
+    return { diffID, created: made, blob: base ?? layer.blob, at };
+  });
+  return {
+    ...{ keyed, key: keyed.key, op, tree, created, layers },
+    ...(content === undefined ? {} : { content }),
+    ...(name === undefined ? {} : { name }),
+  };
+}

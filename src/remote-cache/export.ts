@@ -1,0 +1,158 @@
+import type { Store } from '../cache/store.js';
+import { verified } from '../cache/blob-store.js';
+import { type ExportedLayer, exportedLayer, knownCompressed } from '../exporter/layer-source.js';
+import type { CacheExportSettings } from '../model/cache-options.js';
+import type { Digest, DiffID } from '../model/digest.js';
+import { type Descriptor, MediaType } from '../model/oci.js';
+import type { Scope } from '../model/scope.js';
+import type { Bytes } from '../model/stores.js';
+import type { WritableCacheBackend } from './backend.js';
+import type { CachedLayer } from './cache-contents.js';
+import type { CollectedStep, StepLayer } from './collect.js';
+import type { CacheImports } from './imports.js';
+import { type ExplainedStep, packReasons } from './reasons.js';
+import { cacheConfig } from './write-config.js';
+
+export interface ExportedSteps {
+  readonly steps: readonly CollectedStep[];
+  readonly reasons: readonly ExplainedStep[];
+  readonly imports: CacheImports | undefined;
+  readonly store: Store;
+}
+
+export interface ExportSummary {
+  readonly steps: number;
+  readonly layers: number;
+  /** Layers that were not there, and their bytes. */
+  readonly uploaded: number;
+  readonly bytes: number;
+}
+
+/** Uploads of one export at once. */
+const PARALLEL = 6;
+
+/** Brings what a cache lacks, then the document that names it all: a reader sees the old cache or the new. */
+export async function exportCache(
+  input: ExportedSteps,
+  { backend, settings }: { backend: WritableCacheBackend; settings: CacheExportSettings },
+  scope: Scope,
+): Promise<ExportSummary> {
+  await using _lock = await backend.lock?.(scope);
+  const outgoing = new Outgoing(input, backend, settings);
+  const blobs = await outgoing.bring(scope);
+  const steps = input.steps.map((step) => ({
+    ...step,
+    layers: step.layers.map((layer): CachedLayer => {
+      const { diffID, created } = layer;
+      const blob = blobs.get(diffID) ?? layer.blob;
+      return { diffID, created, blob, held: layer.at !== 'base' };
+    }),
+  }));
+  const config = Buffer.from(JSON.stringify(cacheConfig(steps)));
+  const notes = packReasons(input.reasons);
+  if (!(await backend.has(notes.blob, scope)))
+    await backend.put(notes.blob, () => once(notes.bytes), scope);
+  const held = new Map<Digest, Descriptor>();
+  for (const { layers } of steps)
+    for (const layer of layers) if (layer.held) held.set(layer.blob.digest, annotated(layer));
+  await backend.write({ config, blobs: [...held.values(), notes.blob] }, scope);
+  return { ...outgoing.summary(), steps: steps.length, layers: held.size };
+}
+
+// eslint-disable-next-line @typescript-eslint/require-await -- pulled like every other source of bytes
+async function* once(bytes: Uint8Array): Bytes {
+  yield bytes;
+}
+
+/** What BuildKit asks of a layer in a manifest of a cache. */
+function annotated({ blob, diffID, created }: CachedLayer): Descriptor {
+  const { mediaType, digest, size } = blob;
+  const annotations = { 'buildkit/createdat': created, 'containerd.io/uncompressed': diffID };
+  return { mediaType, digest, size, annotations };
+}
+
+class Outgoing {
+  readonly #input: ExportedSteps;
+  readonly #backend: WritableCacheBackend;
+  readonly #settings: CacheExportSettings;
+  #uploaded = 0;
+  #bytes = 0;
+
+  constructor(input: ExportedSteps, backend: WritableCacheBackend, settings: CacheExportSettings) {
+    this.#input = input;
+    this.#backend = backend;
+    this.#settings = settings;
+  }
+
+  summary(): Pick<ExportSummary, 'uploaded' | 'bytes'> {
+    return { uploaded: this.#uploaded, bytes: this.#bytes };
+  }
+
+  /** Each layer once, several at a time. The first failure ends the rest. */
+  async bring(scope: Scope): Promise<ReadonlyMap<DiffID, Descriptor>> {
+    const all = this.#input.steps.flatMap(({ layers }) => layers);
+    const own = all.filter(({ at }) => at !== 'base').map((each) => [each.diffID, each] as const);
+    const waiting = [...new Map(own).values()];
+    const found = new Map<DiffID, Descriptor>();
+    const controller = new AbortController();
+    const signal = AbortSignal.any([scope.signal, controller.signal]);
+    const work = async (): Promise<void> => {
+      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+        signal.throwIfAborted();
+        found.set(next.diffID, await this.#bringOne(next, { ...scope, signal }));
+      }
+    };
+    try {
+      await Promise.all(Array.from({ length: PARALLEL }, work));
+    } catch (error) {
+      controller.abort(error);
+      throw error;
+    }
+    return found;
+  }
+
+  async #bringOne(layer: StepLayer, scope: Scope): Promise<Descriptor> {
+    const expected = await this.#expected(layer);
+    // Asked before anything is packed or downloaded for nothing.
+    if (expected !== undefined && (await this.#backend.has(expected, scope))) return expected;
+    const { descriptor, bytes } = await this.#packed(layer, scope);
+    const isNews = descriptor.digest !== expected?.digest;
+    if (isNews && (await this.#backend.has(descriptor, scope))) return descriptor;
+    await this.#backend.put(descriptor, bytes, scope);
+    this.#uploaded++;
+    this.#bytes += descriptor.size;
+    return descriptor;
+  }
+
+  async #packed(layer: StepLayer, scope: Scope): Promise<ExportedLayer> {
+    const { compression, compressionLevel: level, forceCompression: force } = this.#settings;
+    const { blob, diffID, at } = layer;
+    const { blobs } = this.#input.store;
+    const fetch = this.#source(layer);
+    const isHere = at === 'store' || blobs.claim(blob.digest);
+    if (at !== 'store' && force !== true) {
+      const bytes = (): Bytes => (isHere ? blobs.open(blob, scope) : fetch(blob, scope));
+      return { descriptor: blob, bytes };
+    }
+    if (!isHere) await blobs.put(fetch(blob, scope), blob, scope);
+    const form = { compression, level, force };
+    return exportedLayer(blob, { diffID, form }, { store: this.#input.store, fetch }, scope);
+  }
+
+  /** What the layer will be, where that is known without work. */
+  #expected({ blob, diffID, at }: StepLayer): Promise<Descriptor | undefined> {
+    const { compression = 'gzip', compressionLevel: level, forceCompression } = this.#settings;
+    if (at !== 'store' && forceCompression !== true) return Promise.resolve(blob);
+    const isPlain = blob.mediaType === MediaType.ociLayer;
+    if (compression === 'uncompressed') return Promise.resolve(isPlain ? blob : undefined);
+    return knownCompressed({ diffID, compression, level }, this.#input.store);
+  }
+
+  #source({ at }: StepLayer): (blob: Descriptor, scope: Scope) => Bytes {
+    const backend = typeof at === 'number' ? this.#input.imports?.backend(at) : undefined;
+    return (blob, scope) => {
+      if (backend === undefined) throw new Error('a layer of the store without its tree');
+      return verified(backend.blob(blob, scope), blob, scope);
+    };
+  }
+}

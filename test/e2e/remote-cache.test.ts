@@ -1,0 +1,236 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import {
+  buildApp,
+  CACHE_DOCKERFILE,
+  cacheWorld,
+  imageId,
+  ran,
+  skopeo,
+} from '../helpers/cache-world.js';
+import { dockerPeer } from '../helpers/peers.js';
+import { staveWorld } from '../helpers/stave.js';
+
+describe('caches of other machines', () => {
+  const cache = cacheWorld();
+  const { world, context, at } = cache;
+  const layersAsked = (requests: readonly string[]): string[] =>
+    requests.filter((line) => line.startsWith('GET') && line.includes('/blobs/'));
+  const written = (requests: readonly string[]): string[] =>
+    requests.filter((line) => /^(PUT|POST|PATCH)/.test(line));
+
+  test('an empty machine runs nothing, gets the same image, and sends nothing back', async () => {
+    const dir = context('whole');
+    const first = buildApp(world, dir, '--cache-to', `${at('whole:cache')},mode=max`);
+    assert.match(first.stderr, /10 steps, 9 layers; 9 of them uploaded/);
+    using fresh = staveWorld();
+    await cache.registry.requests();
+    const flags = [
+      '--cache-from',
+      at('whole:cache'),
+      '--cache-to',
+      `${at('whole:cache')},mode=max`,
+    ];
+    const second = buildApp(fresh, dir, ...flags);
+    assert.deepEqual(ran(second), []);
+    assert.equal(imageId(second), imageId(first));
+    const requests = await cache.registry.requests();
+    assert.deepEqual(written(requests), []);
+    // Its config, and the eight layers of the image; not the other stage's.
+    assert.equal(layersAsked(requests).length, 1 + 8);
+    const output = fresh.ok('run', '--rm', 'app', 'cat', '/from-tool', '/two', '/linked');
+    assert.equal(output.stdout, 'tool\ntwo\nhello\n');
+    // What came is the machine's own from now on.
+    assert.deepEqual(ran(buildApp(fresh, dir)), []);
+    assert.deepEqual(await cache.registry.requests(), []);
+  });
+
+  test('a change runs what reads it, says why, and uploads what is new', async () => {
+    const dir = context('change');
+    buildApp(world, dir, '--cache-to', `${at('change:cache')},mode=max`);
+    using fresh = staveWorld();
+    writeFileSync(
+      join(dir, 'Dockerfile'),
+      CACHE_DOCKERFILE.replace('echo two', 'echo more').replace('WORKDIR', 'ENV a=b\nWORKDIR'),
+    );
+    await cache.registry.requests();
+    const flags = ['--cache-from', `${cache.registry.host}/change:cache`, '--cache-to'];
+    const outcome = buildApp(fresh, dir, ...flags, `${at('change:cache')},mode=max`);
+    assert.match(outcome.stderr, /why: changed: instruction text/);
+    assert.deepEqual(ran(outcome), [
+      '[stage-2 3/6] RUN echo more > /two',
+      '[stage-2 4/6] COPY --from=tool /tool /from-tool',
+      '[stage-2 5/6] LINK COPY --link file /linked',
+      '[stage-2 6/6] WORKDIR /work',
+    ]);
+    const news = Number(/; (\d+) of them uploaded/.exec(outcome.stderr)?.[1]);
+    assert.ok(news <= 2, 'what RUN wrote, and a directory made anew');
+    const puts = written(await cache.registry.requests()).filter((line) => line.startsWith('PUT'));
+    // The reasons and the config besides; last the manifest.
+    assert.equal(puts.length, news + 2 + 1, puts.join('\n'));
+    assert.match(puts.at(-1) ?? '', /\/manifests\/cache$/);
+    assert.equal(fresh.ok('run', '--rm', 'app', 'cat', '/two').stdout, 'more\n');
+  });
+
+  test('the same result by another text is a hit on another machine', () => {
+    const dir = context('cutoff', `${CACHE_DOCKERFILE}RUN cat /two > /three\n`);
+    buildApp(world, dir, '--cache-to', `${at('cutoff:cache')},mode=max`);
+    using fresh = staveWorld();
+    const text = readFileSync(join(dir, 'Dockerfile'), 'utf8');
+    writeFileSync(join(dir, 'Dockerfile'), text.replace('echo two >', 'echo  two  >'));
+    const outcome = buildApp(fresh, dir, '--cache-from', at('cutoff:cache'));
+    assert.deepEqual(ran(outcome), ['[stage-2 3/7] RUN echo  two  > /two']);
+    assert.match(outcome.stderr, /CACHED \(same result\)/);
+    assert.equal(fresh.ok('run', '--rm', 'app', 'cat', '/three').stdout, 'two\n');
+  });
+
+  test("mode=min has the image's steps and no others", () => {
+    const dir = context('min');
+    const outcome = buildApp(world, dir, '--cache-to', at('min:cache'));
+    assert.match(outcome.stderr, /9 steps, 8 layers/);
+  });
+
+  test("a base image's layers stay where they are", async () => {
+    const base = context('base', CACHE_DOCKERFILE.split('FROM base AS')[0]);
+    world.ok(
+      'build',
+      '-q',
+      '-t',
+      'base',
+      '-o',
+      `type=oci,dest=${join(world.dir, 'base.tar')}`,
+      base,
+    );
+    skopeo(`oci-archive:${join(world.dir, 'base.tar')}`, `docker://${cache.registry.host}/base:v1`);
+    const dir = context(
+      'on-base',
+      `FROM ${cache.registry.host}/base:v1\nRUN echo built > /built\n`,
+    );
+    using first = staveWorld();
+    buildApp(first, dir, '--cache-to', at('on-base:cache'));
+    using fresh = staveWorld();
+    await cache.registry.requests();
+    const outcome = buildApp(fresh, dir, '--cache-from', at('on-base:cache'));
+    assert.deepEqual(ran(outcome), []);
+    const [config, layer, ...more] = layersAsked(await cache.registry.requests()).filter((line) =>
+      line.includes('/on-base/'),
+    );
+    assert.ok(config !== undefined && layer !== undefined && more.length === 0);
+    assert.equal(fresh.ok('run', '--rm', 'app', 'cat', '/built').stdout, 'built\n');
+  });
+
+  for (const flags of [
+    ['--cache-to', 'type=inline'],
+    ['--build-arg', 'BUILDKIT_INLINE_CACHE=1'],
+  ]) {
+    test(`an image carries its cache: ${flags.join(' ')}`, () => {
+      const name = `inline-${String(flags[0]?.length)}`;
+      const dir = context(name);
+      const archive = join(world.dir, `${name}.tar`);
+      const first = buildApp(world, dir, ...flags, '-o', `type=oci,dest=${archive}`);
+      skopeo(`oci-archive:${archive}`, `docker://${cache.registry.host}/${name}:v1`);
+      using fresh = staveWorld();
+      const again = buildApp(
+        fresh,
+        dir,
+        ...flags,
+        '--cache-from',
+        `${cache.registry.host}/${name}:v1`,
+      );
+      assert.deepEqual(ran(again), []);
+      assert.equal(imageId(again), imageId(first));
+      // Only its own layers travel; the other stage runs where it is needed.
+      using other = staveWorld();
+      writeFileSync(join(dir, 'file'), 'changed\n');
+      const changed = buildApp(other, dir, '--cache-from', `${cache.registry.host}/${name}:v1`);
+      assert.ok(ran(changed).includes('[tool 1/1] RUN echo tool > /tool'));
+      assert.ok(!ran(changed).includes('[stage-2 1/6] RUN echo one > /one'));
+    });
+  }
+
+  test('the same input gives the same image, its cache included', () => {
+    const dir = context('epoch');
+    const flags = ['--cache-to', 'type=inline', '--build-arg', 'SOURCE_DATE_EPOCH=1700000000'];
+    // One has a past: what its steps gave before holds the same, in other layers.
+    using other = staveWorld();
+    const ids = [world, other].map((on) => imageId(buildApp(on, dir, '--no-cache', ...flags)));
+    assert.equal(ids[0], ids[1]);
+  });
+
+  test('a directory holds caches by name; a new one takes the place of the old', () => {
+    const dir = context('local');
+    const directory = join(world.dir, 'cache-directory');
+    const to = `type=local,dest=${directory},mode=max`;
+    buildApp(world, dir, '--cache-to', `${to},tag=other`, '--cache-to', to);
+    writeFileSync(join(dir, 'file'), 'changed\n');
+    buildApp(world, dir, '--cache-to', to);
+    using fresh = staveWorld();
+    const from = `type=local,src=${directory}`;
+    assert.deepEqual(ran(buildApp(fresh, dir, '--cache-from', from)), []);
+    writeFileSync(join(dir, 'file'), 'hello\n');
+    const other = buildApp(fresh, dir, '--cache-from', `${from},tag=other`);
+    assert.deepEqual(ran(other), []);
+  });
+
+  test('zstd and uncompressed layers, and the index form, come back', () => {
+    const dir = context('forms');
+    for (const [i, form] of [
+      'compression=zstd,image-manifest=false',
+      'compression=uncompressed,oci-mediatypes=false',
+    ].entries()) {
+      const name = `forms:v${String(i)}`;
+      buildApp(world, dir, '--cache-to', `${at(name)},mode=max,${form}`);
+      using fresh = staveWorld();
+      assert.deepEqual(ran(buildApp(fresh, dir, '--cache-from', at(name))), [], form);
+    }
+  });
+
+  test('several platforms share a cache', () => {
+    const dir = context('platforms', 'FROM scratch\nCOPY file /file\nCOPY busybox /bin/\n');
+    const flags = ['--platform', 'linux/amd64,linux/arm64'];
+    buildApp(world, dir, ...flags, '--cache-to', at('platforms:cache'));
+    using fresh = staveWorld();
+    assert.deepEqual(
+      ran(buildApp(fresh, dir, ...flags, '--cache-from', at('platforms:cache'))),
+      [],
+    );
+  });
+
+  test("docker reads stave's caches, and stave docker's, without a wrong hit", async () => {
+    await using docker = await dockerPeer(world.dir);
+    // Docker 20.10 has no --link.
+    const dir = context('docker', CACHE_DOCKERFILE.replace('COPY --link', 'COPY'));
+    const name = `${cache.registry.host}/docker`;
+    buildApp(
+      world,
+      dir,
+      '--cache-to',
+      `type=registry,ref=${name}:index,mode=max,image-manifest=false`,
+    );
+    const archive = join(world.dir, 'docker-inline.tar');
+    buildApp(world, dir, '--cache-to', 'type=inline', '-o', `type=oci,dest=${archive}`);
+    skopeo(`oci-archive:${archive}`, `docker://${name}:inline`);
+    const from = ['index', 'inline'].flatMap((tag) => ['--cache-from', `${name}:${tag}`]);
+    const args = ['build', '--network=host', '--progress=plain', ...from, '-t', `${name}:theirs`];
+    const log = spawnSync(
+      existsSync('/usr/bin/docker') ? '/usr/bin/docker' : 'docker',
+      [...args, '--build-arg', 'BUILDKIT_INLINE_CACHE=1', dir],
+      {
+        env: { ...process.env, DOCKER_HOST: docker.host, DOCKER_BUILDKIT: '1' },
+        encoding: 'utf8',
+      },
+    );
+    assert.equal(log.status, 0, log.stderr);
+    assert.match(log.stderr, /importing cache manifest from \S+:index\n(.*\n)*?#\d+ DONE/);
+    assert.doesNotMatch(log.stderr, /ERROR|failed/);
+    docker.run('push', `${name}:theirs`);
+    using fresh = staveWorld();
+    const outcome = buildApp(fresh, dir, '--cache-from', `${name}:theirs`);
+    assert.match(outcome.stderr, /\d+ records of BuildKit's: its keys are made otherwise/);
+    assert.doesNotMatch(outcome.stderr, /WARN/);
+    assert.equal(fresh.ok('run', '--rm', 'app', 'cat', '/two').stdout, 'two\n');
+  });
+});
