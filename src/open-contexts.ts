@@ -30,8 +30,10 @@ export function openContexts({ source, ignore, named, workshop }: ContextsOption
     const { dir, rules } =
       name === undefined ? { dir: source.dir, rules: ignore() } : rulesOf(named(name));
     const kept = name !== undefined || source.local;
-    const statCacheFile = workshop.store.path('contexts', hexOf(digestOf(dir)));
-    const context = openContext({ dir, ignore: rules, now, ...(kept ? { statCacheFile } : {}) });
+    const { path } = workshop.store;
+    const statCacheFile = path('contexts', hexOf(digestOf(dir)));
+    const cache = kept ? { statCacheFile, passing: path('tmp') } : {};
+    const context = openContext({ dir, ignore: rules, now, ...cache });
     done.push(context);
     return context;
   };

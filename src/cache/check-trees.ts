@@ -76,7 +76,7 @@ export function checkPointers(store: Store): Checked {
     if (target === id || (target !== undefined && existsSync(store.path('trees', target, 'fs'))))
       continue; // Two processes made the same layer: one of its trees is enough.
     const fix = (): void => {
-      replaceFile(pointer, id);
+      replaceFile(pointer, id, store.path('tmp'));
     };
     const problem = `nothing leads to it from its diffID ${meta.diffID}`;
     problems.push({ what: `tree ${id}`, problem, remedy: 'stave store check --repair', fix });

@@ -6,7 +6,7 @@ import {
   mkdirSync,
   openSync,
   renameSync,
-  unlinkSync,
+  rmSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
@@ -36,44 +36,65 @@ export function syncDirectory(path: string): void {
 
 /**
  * Replaces a small file so that it is durable when this returns: temp, fsync, rename, fsync of the directory. The temporary
- * one is beside it, or in `temporary`, from where it is swept when we are killed.
+ * one is beside it, or in `place`, see `replaceFile`.
  */
-export function replaceDurably(path: string, text: string, temporary = dirname(path)): void {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  rewriteDurably(path, text, temporary);
+export function replaceDurably(path: string, text: string, place = dirname(path)): void {
+  throughTemporary(path, place, (temporary) => {
+    writeSynced(temporary, text);
+  });
+  syncDirectory(dirname(path));
 }
 
 /** The same in a directory that is there: ENOENT when it is not, or goes meanwhile. */
 export function rewriteDurably(path: string, text: string, place = dirname(path)): void {
   const temporary = besides(path, place);
-  const fd = openNew(temporary);
   try {
-    writeAll(fd, Buffer.from(text));
-    fsyncSync(fd);
+    writeSynced(temporary, text);
+    renameSync(temporary, path);
   } catch (error) {
-    unlinkSync(temporary);
+    rmSync(temporary, { force: true });
     throw noSpace(error, dirname(path));
-  } finally {
-    closeSync(fd);
   }
-  renameSync(temporary, path);
   syncDirectory(dirname(path));
 }
 
-/** Replaces a small file of derived data: readers see old or new; a power cut may lose it. */
-export function replaceFile(path: string, text: string, place = dirname(path)): void {
-  const temporary = besides(path, place);
-  const write = (): void => {
-    writeFileSync(temporary, text, { mode: 0o600, flag: 'wx' });
-  };
-  try {
-    write();
-  } catch (error) {
-    if (!hasCode(error, 'ENOENT')) throw noSpace(error, dirname(path));
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    write();
+/**
+ * Replaces a small file of derived data: readers see old or new; a power cut may lose it. `place` is a directory on the
+ * same filesystem that is swept, a lease's or `<store>/tmp` itself: a kill leaves nothing beside `path` then.
+ */
+export function replaceFile(path: string, bytes: string | Uint8Array, place = dirname(path)): void {
+  throughTemporary(path, place, (temporary) => {
+    writeFileSync(temporary, bytes, { mode: 0o600, flag: 'wx' });
+  });
+}
+
+/** Each time another start may sweep the file between its making and its renaming, where it is in no lease. */
+const TRIES = 20;
+
+function throughTemporary(path: string, place: string, write: (temporary: string) => void): void {
+  for (let tries = 1; ; tries++) {
+    const temporary = besides(path, place);
+    try {
+      write(temporary);
+      renameSync(temporary, path);
+      return;
+    } catch (error) {
+      rmSync(temporary, { force: true });
+      // The directory is not there yet, or the temporary file not any more.
+      if (!hasCode(error, 'ENOENT') || tries === TRIES) throw noSpace(error, dirname(path));
+      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    }
   }
-  renameSync(temporary, path);
+}
+
+function writeSynced(file: string, text: string): void {
+  const fd = openNew(file);
+  try {
+    writeAll(fd, Buffer.from(text));
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 function besides(path: string, place: string): string {

@@ -1,5 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, mkdirSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { hasCode } from '../model/has-code.js';
 import { sys } from '../sys/sys.js';
@@ -21,9 +30,12 @@ export interface Lease extends AsyncDisposable {
 export interface LeaseDirectories {
   readonly leases: string;
   readonly tmp: string;
+  readonly trees: string;
+  readonly trash: string;
 }
 
-export function takeLease({ leases, tmp }: LeaseDirectories): Lease {
+export function takeLease(directories: LeaseDirectories): Lease {
+  const { leases, tmp } = directories;
   const id = randomBytes(10).toString('hex');
   const file = join(leases, id);
   const fd = openLocked(file);
@@ -43,6 +55,7 @@ export function takeLease({ leases, tmp }: LeaseDirectories): Lease {
     [Symbol.asyncDispose]() {
       if (open) {
         open = false;
+        for (const gone of discardUnfinished(claimed, directories)) removeTree(gone, () => false);
         // What resists stays with its lease file, unlocked: the next start sweeps it.
         if (removeTree(dir, () => false)) unlinkSync(file);
         closeSync(fd);
@@ -50,6 +63,24 @@ export function takeLease({ leases, tmp }: LeaseDirectories): Lease {
       return Promise.resolve();
     },
   };
+}
+
+/**
+ * A tree that never got its facts is found by nobody, and only who made it knows its id: it goes with their lease. Gives
+ * where they are now, out of sight.
+ */
+export function discardUnfinished(
+  claimed: Iterable<string>,
+  { trees, trash }: Pick<LeaseDirectories, 'trees' | 'trash'>,
+): string[] {
+  return [...claimed].flatMap((id) => {
+    const home = join(trees, id);
+    if (!/^[0-9a-f]{32}$/.test(id) || !existsSync(home) || existsSync(join(home, 'meta.json')))
+      return [];
+    const going = join(trash, `tree-${id}`);
+    renameSync(home, going);
+    return [going];
+  });
 }
 
 /** What running processes claim, ours included. */

@@ -25,7 +25,8 @@ export function readRecord(path: string): unknown {
   return JSON.parse(body) as unknown;
 }
 
-export function writeRecord(path: string, value: unknown): void {
+/** `passing`: the store's directory of temporary files. */
+export function writeRecord(path: string, value: unknown, passing: string): void {
   const body = JSON.stringify(value);
-  replaceFile(path, `${digestOf(body)}\n${body}`);
+  replaceFile(path, `${digestOf(body)}\n${body}`, passing);
 }

@@ -6,11 +6,23 @@ import { lockFile } from './lock-file.js';
 import { fannedPath, readRecord, writeRecord } from './record-file.js';
 import { noteUse } from './uses.js';
 
+export interface RecordPlaces {
+  /** `<store>/records`, `<store>/locks`, `<store>/tmp`. */
+  readonly directory: string;
+  readonly locks: string;
+  readonly passing: string;
+}
+
 /**
  * Records as small immutable files: `definition/<xx>/<key>`, `content/<op>/<key>`, `places/<xx>/<place>`,
  * `lists/<xx>/<digest>`. Each begins with the digest of its text, so a torn one reads as absent: a miss.
  */
-export function createRecords(directory: string, locks: string): Records {
+export function createRecords({ directory, locks, passing }: RecordPlaces): Records {
+  const written = async (path: string, value: unknown): Promise<void> => {
+    await asynchronous(() => {
+      writeRecord(path, value, passing);
+    });
+  };
   const definition = (key: CacheKey): string => fannedPath(directory, 'definition', key);
   const content = (op: Digest, key: CacheKey): string =>
     join(directory, 'content', hexOf(op), hexOf(key));
@@ -32,7 +44,10 @@ export function createRecords(directory: string, locks: string): Records {
     putPlace: async (places, record) => {
       for (const digest of places) await written(place(digest), record);
     },
-    used: (keys) => noted(directory, keys),
+    used: (keys) =>
+      asynchronous(() => {
+        noteUse(directory, keys, passing);
+      }),
     putList: async (facts) => {
       const text = JSON.stringify(facts);
       const digest = digestOf(text);
@@ -46,11 +61,6 @@ export function createRecords(directory: string, locks: string): Records {
 }
 
 // eslint-disable-next-line @typescript-eslint/require-await -- a full disk must reject, not throw
-async function noted(directory: string, keys: readonly CacheKey[]): Promise<void> {
-  noteUse(directory, keys);
-}
-
-// eslint-disable-next-line @typescript-eslint/require-await -- a full disk must reject, not throw
-async function written(path: string, value: unknown): Promise<void> {
-  writeRecord(path, value);
+async function asynchronous(work: () => void): Promise<void> {
+  work();
 }

@@ -18,10 +18,10 @@ export interface SourceRecords {
   readonly put: (key: Digest, record: SourceRecord) => void;
 }
 
-export function createSourceRecords(directory: string): SourceRecords {
+export function createSourceRecords(directory: string, passing: string): SourceRecords {
   const path = (key: Digest): string => fannedPath(directory, 'sources', key);
   return {
     get: (key) => readRecord(path(key)) as SourceRecord | undefined,
-    put: (key, record) => writeRecord(path(key), record),
+    put: (key, record) => writeRecord(path(key), record, passing),
   };
 }

@@ -1,14 +1,7 @@
-import { createHash, randomBytes } from 'node:crypto';
-import {
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  type Stats,
-  writeFileSync,
-} from 'node:fs';
-import { dirname } from 'node:path';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, type Stats } from 'node:fs';
 import { hasCode } from '../model/has-code.js';
+import { replaceFile } from './durable.js';
 
 /** What of lstat(2) tells whether a file changed; times in milliseconds with their fraction. */
 export type StatFacts = Pick<Stats, 'size' | 'mtimeMs' | 'ctimeMs' | 'ino' | 'mode'>;
@@ -45,8 +38,8 @@ interface Learned {
   readonly hex: string;
 }
 
-/** `now`: nanoseconds since the epoch when the scan begins. */
-export function openStatCache(file: string, now: bigint): StatCache {
+/** `now`: nanoseconds since the epoch when the scan begins; `passing`: see `replaceFile`. */
+export function openStatCache(file: string, now: bigint, passing?: string): StatCache {
   const table = load(file);
   const find = finder(table.names);
   const seen = new Uint8Array(table.names.length);
@@ -72,7 +65,7 @@ export function openStatCache(file: string, now: bigint): StatCache {
     save: () => {
       if (learned.size === 0 && !seen.includes(0)) return;
       const known = (path: string): Learned | undefined => knownOf(table, seen, find(path));
-      store(file, inOrder(asked, learned, known));
+      store(file, inOrder(asked, learned, known), passing);
     },
   };
 }
@@ -163,7 +156,11 @@ function sumOf(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-function store(file: string, entries: ReadonlyMap<string, Learned>): void {
+function store(
+  file: string,
+  entries: ReadonlyMap<string, Learned>,
+  passing: string | undefined,
+): void {
   const numbers = new Float64Array(entries.size * COLUMNS);
   const hashes = Buffer.alloc(entries.size * 32);
   let at = 0;
@@ -177,8 +174,5 @@ function store(file: string, entries: ReadonlyMap<string, Learned>): void {
   const body = Buffer.concat([Buffer.from(numbers.buffer), hashes, names]);
   const header = Buffer.alloc(128);
   header.write(`${MAGIC} ${String(entries.size)} ${String(names.length)} ${sumOf(body)}\n`);
-  const temporary = `${file}.${randomBytes(6).toString('hex')}`;
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  writeFileSync(temporary, Buffer.concat([header, body]), { mode: 0o600 });
-  renameSync(temporary, file);
+  replaceFile(file, Buffer.concat([header, body]), passing);
 }

@@ -81,13 +81,7 @@ const DIRECTORIES = ['blobs/sha256', 'refs', 'trees', 'containers', 'records', '
 export function openStore({ root, now }: StoreOptions): Store {
   ensureRoot(root);
   const path = (...parts: string[]): string => join(root, ...parts);
-  const directories = {
-    leases: path('leases'),
-    tmp: path('tmp'),
-    trash: path('trash'),
-    locks: path('locks'),
-    refs: path('refs'),
-  };
+  const directories = directoriesOf(path);
   if (leftovers(root, directories)) sweep(directories);
   const chores = createChores();
   let held: Lease | undefined;
@@ -104,8 +98,9 @@ export function openStore({ root, now }: StoreOptions): Store {
   const leaseDir = (): string => take().dir;
   const temporary = (): Promise<string> => Promise.resolve(leaseDir());
   const { claim } = claims;
+  const passing = path('tmp');
   const blobs = createBlobStore(path('blobs/sha256'), temporary, claim);
-  const trees = new TreeStore({ trees: path('trees'), bootId: bootId(), now, claim });
+  const trees = new TreeStore({ trees: path('trees'), passing, bootId: bootId(), now, claim });
   return {
     root,
     path,
@@ -113,8 +108,8 @@ export function openStore({ root, now }: StoreOptions): Store {
     images: createImageStore(path('refs'), blobs, {
       ...{ now, platform: hostPlatform(), temporary: leaseDir },
     }),
-    records: createRecords(path('records'), path('locks')),
-    sources: createSourceRecords(path('records')),
+    records: createRecords({ directory: path('records'), locks: path('locks'), passing }),
+    sources: createSourceRecords(path('records'), passing),
     snapshots: createSnapshotter(trees, {
       temporary,
       claim,
@@ -135,6 +130,17 @@ export function openStore({ root, now }: StoreOptions): Store {
       held = undefined;
       await mine?.[Symbol.asyncDispose]();
     },
+  };
+}
+
+function directoriesOf(path: Store['path']): SweepDirectories {
+  return {
+    leases: path('leases'),
+    tmp: path('tmp'),
+    trees: path('trees'),
+    trash: path('trash'),
+    locks: path('locks'),
+    refs: path('refs'),
   };
 }
 

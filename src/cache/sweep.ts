@@ -1,12 +1,14 @@
-import { readdirSync, renameSync, statSync, unlinkSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, statSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasCode } from '../model/has-code.js';
+import { discardUnfinished } from './lease.js';
 import { claimFile } from './lock-file.js';
 import { removeTree } from './remove-tree.js';
 
 export interface SweepDirectories {
   readonly leases: string;
   readonly tmp: string;
+  readonly trees: string;
   readonly trash: string;
   readonly locks: string;
   readonly refs: string;
@@ -44,7 +46,9 @@ function discardDead(directories: SweepDirectories): void {
     moveAway(join(tmp, id), join(trash, id));
   };
   for (const id of readdirSync(leases)) {
-    claimFile(join(leases, id), () => {
+    const file = join(leases, id);
+    claimFile(file, () => {
+      discardUnfinished(readFileSync(file, 'latin1').split('\n'), directories);
       discard(id);
     });
   }

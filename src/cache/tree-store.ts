@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type DiffID, hexOf, isDigest } from '../model/digest.js';
 import type { Scope } from '../model/scope.js';
 import type { Layer, LayerMeta } from '../model/stores.js';
 import { hasCode } from '../model/has-code.js';
 import { runDigest } from './digest-runner.js';
+import { replaceFile } from './durable.js';
 import type { KnownContents, LayerFacts } from './layer-digest.js';
 
 /** What is on disk beside a tree. */
@@ -32,6 +33,8 @@ export interface AdoptOptions {
 export interface TreeStoreOptions {
   /** `<store>/trees`: `<id>/fs`, `<id>/meta.json`, `by-diff/<hex>`. */
   readonly trees: string;
+  /** `<store>/tmp`. */
+  readonly passing: string;
   readonly bootId: string;
   readonly now: () => Date;
   /** A lease's: what is opened or made stays while we live. */
@@ -105,10 +108,10 @@ export class TreeStore {
     const diffID = isDigest(known ?? '')
       ? (known as DiffID) // Checked.
       : (await runDigest(layer.path, new Map(), epoch)).diffID;
-    if (known === undefined) replaceFile(file, diffID);
+    if (known === undefined) this.#replace(file, diffID);
     if (diffID === meta.diffID) return meta;
     if ((await this.written(diffID)) === undefined)
-      replaceFile(this.#diffFile(diffID), `${layer.id} ${String(epoch)}`);
+      this.#replace(this.#diffFile(diffID), `${layer.id} ${String(epoch)}`);
     return { ...meta, diffID };
   }
 
@@ -147,10 +150,15 @@ export class TreeStore {
   }
 
   #writeMeta(id: string, meta: LayerMeta): void {
+    // Who was cancelled and is at its end has taken it away.
+    if (!existsSync(this.path(id))) return;
     const stored: StoredMeta = { ...meta, bootId: this.#options.bootId };
-    replaceFile(join(this.#options.trees, id, 'meta.json'), JSON.stringify(stored));
-    mkdirSync(join(this.#options.trees, 'by-diff'), { recursive: true, mode: 0o700 });
-    replaceFile(this.#diffFile(meta.diffID), id);
+    this.#replace(join(this.#options.trees, id, 'meta.json'), JSON.stringify(stored));
+    this.#replace(this.#diffFile(meta.diffID), id);
+  }
+
+  #replace(file: string, text: string): void {
+    replaceFile(file, text, this.#options.passing);
   }
 
   #readMeta(id: string): StoredMeta | undefined {
@@ -184,11 +192,4 @@ function readIfThere(path: string): string | undefined {
     if (hasCode(error, 'ENOENT')) return undefined;
     throw error;
   }
-}
-
-/** Readers see the old text or the new, never half of it. */
-function replaceFile(path: string, text: string): void {
-  const temporary = `${path}.${randomBytes(6).toString('hex')}`;
-  writeFileSync(temporary, text, { mode: 0o600 });
-  renameSync(temporary, path);
 }

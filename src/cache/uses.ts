@@ -16,8 +16,9 @@ export interface Use {
 /**
  * A build's keys as one small file, `uses/<xx>/<digest>`: a line of them, then a plus for each build that had them. So a
  * build that is cached whole notes the use of all its steps by one byte, also of those it had no need to look at.
+ * `passing`: the store's directory of temporary files.
  */
-export function noteUse(directory: string, keys: readonly CacheKey[]): void {
+export function noteUse(directory: string, keys: readonly CacheKey[], passing: string): void {
   const line = keys.map(hexOf).sort().join(' ');
   const path = fannedPath(directory, 'uses', digestOf(line));
   try {
@@ -29,7 +30,7 @@ export function noteUse(directory: string, keys: readonly CacheKey[]): void {
     }
   } catch (error) {
     if (!hasCode(error, 'ENOENT')) throw error;
-    replaceFile(path, `${line}\n+`);
+    replaceFile(path, `${line}\n+`, passing);
   }
 }
 

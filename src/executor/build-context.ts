@@ -24,6 +24,8 @@ export interface ContextOptions {
   readonly ignore: IgnoreRules;
   /** Where hashes are kept for the next build; absent for files that will not be there again. */
   readonly statCacheFile?: string;
+  /** Where that file is made before it gets its name: `<store>/tmp`. */
+  readonly passing?: string;
   /** Nanoseconds since the epoch. */
   readonly now: bigint;
 }
@@ -36,14 +38,17 @@ const KEEP_ALL = 64 << 20;
 const XATTRS = '\0xattrs';
 
 /** Walks on demand and remembers; a directory that is not asked for is never read. */
-export function openContext({ dir, ignore, statCacheFile, now }: ContextOptions): BuildContext {
+export function openContext(options: ContextOptions): BuildContext {
+  const { dir, ignore, statCacheFile, passing, now } = options;
   const listed = new Map<string, readonly ContextEntry[]>();
   /** Entries whose files were read in this build, by path. */
   const read = new Map<string, ContextEntry>();
   const contents = keptContents();
   let cache: StatCache | undefined;
   const statCache = (): StatCache | undefined =>
-    statCacheFile === undefined ? undefined : (cache ??= openStatCache(statCacheFile, now));
+    statCacheFile === undefined
+      ? undefined
+      : (cache ??= openStatCache(statCacheFile, now, passing));
 
   const unfiltered = (path: string): ContextEntry | undefined => {
     const stat = fileStatus(hostPath(dir, path));

@@ -195,6 +195,7 @@ test('sweeping is bounded, and goes on at the next start', async () => {
   const directories = {
     leases: store.path('leases'),
     tmp: store.path('tmp'),
+    trees: store.path('trees'),
     trash: store.path('trash'),
     locks: store.path('locks'),
     refs: store.path('refs'),
@@ -220,4 +221,41 @@ test('removing what is not there, or a file, is no error', async () => {
     true,
   );
   assert.ok(!existsSync(join(world.dir, 'file')));
+});
+
+test('a tree that never got its facts goes with the lease of who made it', async () => {
+  await using world = testStore();
+  const { store } = world;
+  const [mine, theirs] = ['a'.repeat(32), 'b'.repeat(32)];
+  for (const id of [mine, theirs]) mkdirSync(store.path('trees', id, 'fs'), { recursive: true });
+  writeFileSync(store.path('leases/0123'), `${theirs}\n`);
+  const lease = await store.lease();
+  lease.claim([mine]);
+  reopen(store);
+  assert.deepEqual(
+    readdirSync(store.path('trees')),
+    [mine],
+    'a dead one’s is swept, a live one’s not',
+  );
+  await lease[Symbol.asyncDispose]();
+  assert.deepEqual(readdirSync(store.path('trees')), []);
+  assertClean(store);
+});
+
+test('a record, a name and a context’s memory are made where a kill leaves nothing', async () => {
+  await using world = testStore();
+  const { store } = world;
+  const places = ['records/definition', 'refs', 'contexts'];
+  const args = ['-f', '-qq', '-e', 'trace=openat', process.execPath, WORKER, store.root, '0'];
+  const watched = spawn('strace', args, { detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+  let calls = '';
+  watched.stderr.on('data', (data: Buffer) => (calls += data.toString()));
+  await new Promise((resolve) => watched.stdout.once('data', resolve));
+  const gone = new Promise((resolve) => watched.once('close', resolve));
+  process.kill(-(watched.pid ?? 0), 'SIGKILL'); // Of its group: both.
+  await gone;
+  const made = [...calls.matchAll(/"([^"]+)", O_[A-Z|_]*O_CREAT/g)].map(([, path = '']) => path);
+  assert.ok(made.some((path) => path.startsWith(store.path('tmp'))));
+  const beside = made.filter((path) => places.some((place) => path.startsWith(store.path(place))));
+  assert.deepEqual(beside, []);
 });

@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { SCENARIOS } from '../helpers/faults/scenarios.js';
+import { type Fault, FAULTS, prepare, sweep } from '../helpers/faults/sweep.js';
+import { sweepWorld, type SweepWorld } from '../helpers/faults/sweep-world.js';
+import { figure, share } from '../helpers/figure.js';
+
+/** One in so many calls, where not all are taken: another one each day. */
+const STRIDE: Readonly<Record<Fault, number>> = { kill: 3, ENOSPC: 4, EIO: 4, EMFILE: 4 };
+const PARALLEL = 2;
+
+/** RELIABILITY R1, R8, R9, R11, R21, R39: a fault at every write-class call (a sample runs in test/e2e). */
+describe('a fault at every write-class call', () => {
+  let place: SweepWorld;
+  before(async () => {
+    place = await sweepWorld();
+  });
+  after(() => place[Symbol.asyncDispose]());
+  const only = process.env['ONLY'];
+
+  for (const scenario of SCENARIOS.filter(({ name }) => only === undefined || name === only)) {
+    test(scenario.name, async () => {
+      await using benches = await prepare(scenario, place, PARALLEL);
+      const failures: string[] = [];
+      for (const fault of FAULTS) {
+        const stride = Math.max(1, Math.round(STRIDE[fault] / share()));
+        const offset = Math.floor(Date.now() / 86_400_000);
+        const found = await sweep(scenario, benches, place.tracer, { fault, stride, offset });
+        failures.push(...found.failures);
+        figure({
+          area: 'A fault at every write-class call',
+          what: `${fault} of ${scenario.name}`,
+          value: `${String(found.tried)} of ${String(found.calls)} calls tried, ${String(found.failures.length)} wrong`,
+          rows: [fault === 'kill' ? 'S1' : 'S16'],
+        });
+      }
+      assert.deepEqual(failures, []);
+    });
+  }
+});

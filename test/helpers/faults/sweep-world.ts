@@ -1,0 +1,36 @@
+import { join } from 'node:path';
+import { type TestRegistry, startRegistry } from '../registry.js';
+import { runProgram } from '../run-program.js';
+import { staveWorld, type StaveWorld } from '../stave.js';
+import { writeContexts } from './scenarios.js';
+import type { Place } from './sweep.js';
+
+/** Where sweeps run: the tracer built, the reference image in a registry and in an archive. */
+export interface SweepWorld extends Place, AsyncDisposable {
+  readonly world: StaveWorld;
+}
+
+export async function sweepWorld(): Promise<SweepWorld> {
+  const world = staveWorld();
+  const tracer = join(world.dir, 'fault-at');
+  runProgram('gcc', '-O2', '-o', tracer, 'test/helpers/faults/fault-at.c');
+  writeContexts(world.dir);
+  const archive = join(world.dir, 'ref.tar');
+  world.ok('build', '-q', '-t', 'bb', join(world.dir, 'busybox-context'));
+  world.ok('build', '-q', '-t', 'ref', join(world.dir, 'ref'));
+  world.ok('save', '-o', archive, 'ref');
+  const registry: TestRegistry = await startRegistry(world.dir);
+  const to = `docker://${registry.host}/app:v1`;
+  runProgram('skopeo', 'copy', '-q', '--dest-tls-verify=false', `docker-archive:${archive}`, to);
+  return {
+    world,
+    dir: world.dir,
+    env: world.env,
+    registry: registry.host,
+    tracer,
+    [Symbol.asyncDispose]: async () => {
+      await registry[Symbol.asyncDispose]();
+      world[Symbol.dispose]();
+    },
+  };
+}
