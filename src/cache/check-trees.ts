@@ -68,6 +68,7 @@ function readMeta(file: string): LayerMeta | undefined {
 export function checkPointers(store: Store): Checked {
   const problems: StoreProblem[] = [];
   const trees = namesIn(store.path('trees')).filter((name) => name !== 'by-diff');
+  const mended = new Set<string>();
   for (const id of trees) {
     const meta = readMeta(store.path('trees', id, 'meta.json'));
     if (meta === undefined) continue;
@@ -78,13 +79,14 @@ export function checkPointers(store: Store): Checked {
     const fix = (): void => {
       replaceFile(pointer, id, store.path('tmp'));
     };
+    mended.add(hexOf(meta.diffID));
     const problem = `nothing leads to it from its diffID ${meta.diffID}`;
     problems.push({ what: `tree ${id}`, problem, remedy: 'stave store check --repair', fix });
   }
   const pointers = namesIn(store.path('trees/by-diff'));
   for (const name of pointers) {
     const file = store.path('trees/by-diff', name);
-    if (/^[0-9a-f]{64}$/.test(name) && targetOf(file) !== undefined) continue;
+    if (mended.has(name) || (/^[0-9a-f]{64}$/.test(name) && targetOf(file) !== undefined)) continue;
     const fix = (): void => {
       takeOut(store, file);
     };
