@@ -2,12 +2,14 @@ import type { Finished } from './export-build.js';
 import { exportCaches, inlineCache, openExports } from './export-cache.js';
 import { baseLayers, loadImported, openImports } from './import-cache.js';
 import type { BuildOptions } from './model/build-options.js';
+import type { CacheMountRequest } from './cache/cache-mounts.js';
 import type { BuildPlan } from './model/graph.js';
 import type { Elsewhere, KeyedStep } from './model/op.js';
 import type { Scope } from './model/scope.js';
 import type { Snapshot } from './model/stores.js';
 import { adoptSteps } from './remote-cache/adopt.js';
 import { CacheFailure } from './remote-cache/failure.js';
+import { mountBringer } from './remote-mounts.js';
 import { isInline } from './wants-caches.js';
 import type { Workshop } from './workshop.js';
 
@@ -21,6 +23,8 @@ export interface BuildCaches {
   /** What an image carries of its own cache; undefined when it is not to. `epoch` in seconds. */
   readonly inline:
     ((image: Finished, epoch: number | undefined, scope: Scope) => Promise<string>) | undefined;
+  /** Brings a cache mount that a step is about to use and this machine lacks. */
+  readonly bringMount: ((request: CacheMountRequest) => Promise<void>) | undefined;
   /** True when the build is to be done again without the cache that broke. Throws where that was required. */
   readonly survives: (error: unknown, scope: Scope) => boolean;
   /** After the image is complete: records what came, exports what is asked for. */
@@ -47,6 +51,7 @@ export async function openCaches(
       ? (image, epoch, inner) =>
           inlineCache({ steps, finished: [image], imports }, { image, epoch }, workshop, inner)
       : undefined,
+    bringMount: imports && mountBringer(imports.loaded, workshop, scope),
     survives: (error, { emit }) => {
       if (!(error instanceof CacheFailure) || imports === undefined) return false;
       const { cache, cause } = error;

@@ -117,7 +117,7 @@ async function runBuild(
     );
     await checkForeign(plans, workshop.platform);
     await checkRun(plans, workshop);
-    await checkRollback(options, plans);
+    await checkIds(options, plans);
     const settings = settingsOf(options);
     const rebuild = stepsToRebuild(
       options.rebuild ?? [],
@@ -251,14 +251,16 @@ async function checkRun(plans: readonly BuildPlan[], { env }: Workshop): Promise
   throw cannotRun(whyNoNamespaces());
 }
 
-/** An id that no step has would protect nothing. */
-async function checkRollback(
-  { cacheMountRollback = [] }: BuildOptions,
+/** An id that no step has would do nothing. */
+async function checkIds(
+  { cacheMountRollback = [], cacheTo = [] }: BuildOptions,
   plans: readonly BuildPlan[],
 ): Promise<void> {
-  if (cacheMountRollback.length === 0) return;
+  const travel = cacheTo.flatMap((to) => (to.type === 'inline' ? [] : (to.mounts ?? [])));
+  if (cacheMountRollback.length + travel.length === 0) return;
   const { checkMountIds } = await import('./check-mount-ids.js');
   checkMountIds('--cache-mount-rollback', cacheMountRollback, plans);
+  checkMountIds('--cache-to mounts=', travel, plans);
 }
 
 /** One graph of all platforms: what they have in common runs once. */
@@ -272,6 +274,7 @@ function solvePlans(
   const deps = {
     snapshots: guardSecrets(store.snapshots, secrets),
     mounts: store.mounts,
+    bringMount: caches?.bringMount,
     settings,
     secrets,
     freshMounts: new Set<string>(),

@@ -7,6 +7,7 @@ import { BuildError } from './model/error.js';
 import type { KeyedStep } from './model/op.js';
 import type { Scope } from './model/scope.js';
 import { registrySettings } from './registry-settings.js';
+import { exportMountsTo } from './remote-mounts.js';
 import type { WritableCacheBackend } from './remote-cache/backend.js';
 import { type CollectedStep, collectSteps } from './remote-cache/collect.js';
 import { exportCache } from './remote-cache/export.js';
@@ -67,14 +68,19 @@ export async function exportCaches(
 
 async function write(
   { to, backend }: OpenedCacheTo,
-  { steps, imports }: { steps: readonly CollectedStep[]; imports: CacheImports | undefined },
-  { store }: Workshop,
+  { steps, imports, finished }: Omit<CachedBuild, 'steps'> & { steps: readonly CollectedStep[] },
+  workshop: Workshop,
   scope: Scope & { readonly vertex: Digest },
 ): Promise<void> {
   const reasons = steps.map(({ keyed: { vertex, key, inputs, parts } }) => {
     return { places: placeKeys(vertex.place), key, inputs, parts };
   });
-  const input = { steps, reasons, imports, store };
+  const { store } = workshop;
+  const { mounts } = to;
+  const plans = finished.map(({ plan }) => plan);
+  const more =
+    mounts && ((inner: Scope) => exportMountsTo(backend, { ids: mounts, plans }, workshop, inner));
+  const input = { steps, reasons, imports, store, more };
   const budget = { what: `exporting the cache`, ms: to.timeoutMs ?? TIMEOUT_MS };
   const done = await withinBudget(budget, scope, (inner) =>
     exportCache(input, { backend, settings: to }, inner),

@@ -90,7 +90,7 @@ export class CacheMounts {
     signal: AbortSignal,
     onWait: () => void,
   ): Promise<HeldCacheMount> {
-    const key = keyOf(request);
+    const key = cacheMountKey(request);
     let waited = false;
     for (let copy = 0; ;) {
       signal.throwIfAborted();
@@ -348,7 +348,8 @@ async function waitFor(
   }
 }
 
-function keyOf({ namespace, id, base, owner }: CacheMountRequest): string {
+/** The name of its directory, where it has the mount alone or shares it. */
+export function cacheMountKey({ namespace, id, base, owner }: CacheMountRequest): string {
   const of = owner === undefined ? undefined : [owner.uid, owner.gid, owner.mode];
   return hexOf(canonicalDigest(['cache mount', namespace, id, base, of])).slice(0, 40);
 }

@@ -8,6 +8,8 @@ import type {
 import { BuildError } from '../model/error.js';
 import { goDuration } from '../model/go-duration.js';
 import { nearest } from '../model/nearest.js';
+import { GHA_OPTIONS, ghaOf } from './cache-gha-flags.js';
+import { S3_OPTIONS, s3Of } from './cache-s3-flags.js';
 import { csvFields } from './csv.js';
 import { compressionOf, flagOf, invalid } from './option-values.js';
 
@@ -15,7 +17,7 @@ type Flag = '--cache-from' | '--cache-to';
 type Pairs = ReadonlyMap<string, string>;
 
 const COMMON = ['ignore-error', 'required', 'timeout'];
-const LAYERS = ['mode', 'compression', 'compression-level', 'force-compression'];
+const LAYERS = ['mode', 'mounts', 'compression', 'compression-level', 'force-compression'];
 const FORM = ['image-manifest', 'oci-mediatypes'];
 
 /** What each type takes besides `type`. */
@@ -23,11 +25,15 @@ const OPTIONS: Readonly<Record<Flag, Readonly<Record<string, readonly string[]>>
   '--cache-from': {
     registry: ['ref', 'registry.insecure', ...COMMON],
     local: ['src', 'tag', 'digest', ...COMMON],
+    s3: [...S3_OPTIONS, ...COMMON],
+    gha: [...GHA_OPTIONS, ...COMMON],
   },
   '--cache-to': {
     inline: ['mode'],
     registry: ['ref', 'registry.insecure', ...LAYERS, ...FORM, ...COMMON],
     local: ['dest', 'tag', ...LAYERS, ...FORM, ...COMMON],
+    s3: [...S3_OPTIONS, ...LAYERS, ...COMMON],
+    gha: [...GHA_OPTIONS, ...LAYERS, ...COMMON],
   },
 };
 
@@ -35,6 +41,8 @@ const OPTIONS: Readonly<Record<Flag, Readonly<Record<string, readonly string[]>>
 export function parseCacheFrom(text: string): readonly CacheFrom[] {
   return entries('--cache-from', text).map((pairs): CacheFrom => {
     const settings = importSettings(pairs);
+    if (pairs.get('type') === 's3') return { ...s3Of(pairs), ...settings };
+    if (pairs.get('type') === 'gha') return { ...ghaOf(pairs), ...settings };
     if (pairs.get('type') === 'registry')
       return { type: 'registry', ...registryOf('--cache-from', pairs), ...settings };
     const [tag, digest] = [pairs.get('tag'), pairs.get('digest')];
@@ -51,6 +59,8 @@ export function parseCacheFrom(text: string): readonly CacheFrom[] {
 export function parseCacheTo(text: string): readonly CacheTo[] {
   return entries('--cache-to', text).map((pairs): CacheTo => {
     if (pairs.get('type') === 'inline') return inline(pairs);
+    if (pairs.get('type') === 's3') return { ...s3Of(pairs), ...exportSettings(pairs) };
+    if (pairs.get('type') === 'gha') return { ...ghaOf(pairs), ...exportSettings(pairs) };
     const settings = { ...exportSettings(pairs), ...formOf(pairs) };
     if (pairs.get('type') === 'registry')
       return { type: 'registry', ...registryOf('--cache-to', pairs), ...settings };
@@ -102,7 +112,7 @@ function checkPairs(flag: Flag, pairs: Pairs): void {
 }
 
 /** Those BuildKit has and stave has not. */
-const NOT_YET = ['azblob', 's3', 'gha'];
+const NOT_YET = ['azblob'];
 
 function unknownType(flag: Flag, type: string): BuildError {
   const types = Object.keys(OPTIONS[flag]);
@@ -159,12 +169,23 @@ function timeoutOf(text: string | undefined): Pick<CacheImportSettings, 'timeout
 function exportSettings(pairs: Pairs): CacheExportSettings {
   const mode = modeOf(pairs.get('mode'));
   const force = flagOf('force-compression', pairs);
+  const mounts = pairs.get('mounts');
   return {
     ...importSettings(pairs),
+    ...(mounts === undefined ? {} : { mounts: mountsOf(mounts) }),
     ...compressionOf(pairs),
     ...(mode === undefined ? {} : { mode }),
     ...(force === undefined ? {} : { forceCompression: force }),
   };
+}
+
+/** Ids with colons between, for commas end the option. */
+function mountsOf(text: string): readonly string[] {
+  const ids = text.split(':').filter((id) => id !== '');
+  if (ids.length > 0) return ids;
+  throw new BuildError('usage', '--cache-to mounts= names no cache mount', {
+    hint: 'mounts=all, or ids with colons between',
+  });
 }
 
 function modeOf(text: string | undefined): CacheExportSettings['mode'] {

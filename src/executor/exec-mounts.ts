@@ -148,22 +148,20 @@ export class MountSources {
     const { namespace, id, sharing, owner, input } = spec;
     const base = input === undefined ? undefined : this.#input(input);
     const digest = base === undefined ? '' : await base.digest(this.#scope);
-    const held = await this.#deps.mounts.acquire(
-      {
-        namespace,
-        id,
-        sharing,
-        base: base === undefined ? '' : `${digest} ${spec.source}`,
-        ...(owner === undefined ? {} : { owner }),
-        ...(base === undefined ? {} : { populate: (to) => this.#populate(spec, base, to) }),
-        rollback: this.#rollsBack(spec),
-        ...(this.#job.fresh && owner !== undefined ? { fresh: this.#deps.freshMounts } : {}),
-      },
-      this.#scope.signal,
-      () => {
-        this.#job.onWait(spec);
-      },
-    );
+    const request = {
+      namespace,
+      id,
+      sharing,
+      base: base === undefined ? '' : `${digest} ${spec.source}`,
+      ...(owner === undefined ? {} : { owner }),
+      ...(base === undefined ? {} : { populate: (to: string) => this.#populate(spec, base, to) }),
+      rollback: this.#rollsBack(spec),
+      ...(this.#job.fresh && owner !== undefined ? { fresh: this.#deps.freshMounts } : {}),
+    };
+    await this.#deps.bringMount?.(request, this.#scope);
+    const held = await this.#deps.mounts.acquire(request, this.#scope.signal, () => {
+      this.#job.onWait(spec);
+    });
     this.#stack.use(held);
     this.#held.push(held);
     return held.path;

@@ -1,4 +1,4 @@
-import type { CacheMounts } from '../cache/cache-mounts.js';
+import type { CacheMountRequest, CacheMounts } from '../cache/cache-mounts.js';
 import type { ImageSpec } from '../model/graph.js';
 import type { Runtime } from '../model/process.js';
 import type { RunSettings } from '../model/run-settings.js';
@@ -24,6 +24,8 @@ export interface ExecutorDeps {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly mounts: CacheMounts;
+  /** Brings a cache mount from elsewhere where this machine has none. */
+  readonly bringMount?: ((request: CacheMountRequest, scope: Scope) => Promise<void>) | undefined;
   /** What the command line says about every RUN. */
   readonly settings: RunSettings;
   readonly secrets: Secrets;

@@ -32,6 +32,8 @@ export interface LocalCacheFrom {
 export interface CacheExportSettings {
   /** `min`: steps whose layers are the image's; `max`: all steps. */
   readonly mode?: 'min' | 'max';
+  /** Cache mounts that go, too: ids, or `all` that the build's steps have. */
+  readonly mounts?: readonly string[];
   /** Of layers; default gzip. */
   readonly compression?: 'gzip' | 'zstd' | 'uncompressed';
   /** Of gzip 0 to 9, of zstd 1 to 22. */

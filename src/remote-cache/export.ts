@@ -18,6 +18,8 @@ export interface ExportedSteps {
   readonly reasons: readonly ExplainedStep[];
   readonly imports: CacheImports | undefined;
   readonly store: Store;
+  /** Brings what else is in the cache; gives what its document is to name of that. */
+  readonly more?: ((scope: Scope) => Promise<readonly Descriptor[]>) | undefined;
 }
 
 export interface ExportSummary {
@@ -52,10 +54,11 @@ export async function exportCache(
   const notes = packReasons(input.reasons);
   if (!(await backend.has(notes.blob, scope)))
     await backend.put(notes.blob, () => once(notes.bytes), scope);
+  const more = (await input.more?.(scope)) ?? [];
   const held = new Map<Digest, Descriptor>();
   for (const { layers } of steps)
     for (const layer of layers) if (layer.held) held.set(layer.blob.digest, annotated(layer));
-  await backend.write({ config, blobs: [...held.values(), notes.blob] }, scope);
+  await backend.write({ config, blobs: [...held.values(), notes.blob, ...more] }, scope);
   return { ...outgoing.summary(), steps: steps.length, layers: held.size };
 }
 

@@ -3,7 +3,7 @@ import type { CacheKey, Digest } from '../model/digest.js';
 import { BuildError } from '../model/error.js';
 import type { Elsewhere, StepRecord } from '../model/op.js';
 import type { Scope } from '../model/scope.js';
-import type { CacheBackend } from './backend.js';
+import type { CacheBackend, CacheDocument } from './backend.js';
 import { type CachedLayer, type CachedStep, readContents } from './cache-contents.js';
 import { isReasons, type Reasons, unpackReasons } from './reasons.js';
 import { smallBlob } from './small-blob.js';
@@ -21,6 +21,7 @@ export interface ImportedStep {
 export interface CacheImports extends Elsewhere {
   readonly backend: (cache: number) => CacheBackend;
   readonly options: (cache: number) => CacheFrom;
+  readonly loaded: readonly LoadedCache[];
   /** What a record of these means. */
   readonly open: (stored: string) => ImportedStep | undefined;
   readonly find: (key: CacheKey) => ImportedStep | undefined;
@@ -32,6 +33,7 @@ export interface CacheImports extends Elsewhere {
 export interface LoadedCache {
   readonly backend: CacheBackend;
   readonly options: CacheFrom;
+  readonly document: CacheDocument;
   readonly steps: readonly CachedStep[];
   readonly reasons: () => Promise<Reasons | undefined>;
 }
@@ -72,7 +74,7 @@ export async function loadCache(
     if (!(error instanceof BuildError)) throw error;
     return undefined;
   };
-  return { backend, options, steps, reasons: () => (reasons ??= read().catch(quiet)) };
+  return { backend, options, document, steps, reasons: () => (reasons ??= read().catch(quiet)) };
 }
 
 interface Indexed extends LoadedCache {
@@ -105,6 +107,7 @@ export function cacheImports(loaded: readonly LoadedCache[]): CacheImports {
   };
   const find = (key: CacheKey) => found(({ byKey }) => byKey.get(key));
   return {
+    loaded,
     backend: (cache) => at(cache).backend,
     options: (cache) => at(cache).options,
     find,

@@ -14,6 +14,8 @@ import { walkMount } from './walk-mount.js';
 export interface ExportInput {
   readonly mounts: CacheMounts;
   readonly keys: readonly string[];
+  /** Mounts of the earlier export stay in it: those that are not here, or were used elsewhere since. */
+  readonly keepOthers?: boolean;
   /** Told once for each that somebody uses. */
   readonly onWait: (id: string) => void;
 }
@@ -42,10 +44,14 @@ export async function exportMounts(
   place: WritablePlace,
   scope: Scope,
 ): Promise<ExportedMounts> {
-  const packer = new Packer(await reusable(place, scope), place, scope);
-  const drafts: Draft[] = [];
+  const old = await earlier(place, scope);
+  const packer = new Packer(old.packs, place, scope);
+  const kept = input.keepOthers === true ? old.mounts.filter((mount) => isNews(mount, input)) : [];
+  const drafts = kept.flatMap((mount) => carried(mount, old.names, packer));
+  const done = new Set(drafts.map(({ key }) => key));
   // One lock at a time: steps that take several in another order never wait for us in a circle.
-  for (const key of input.keys) drafts.push(...(await draft(key, input, packer, scope)));
+  for (const key of input.keys)
+    if (!done.has(key)) drafts.push(...(await draft(key, input, packer, scope)));
   const packs = await packer.finish();
   const index = numbered(drafts, packs);
   const { bytes, blob } = await packIndex(index);
@@ -62,8 +68,16 @@ export async function exportMounts(
   };
 }
 
-/** Packs of an earlier export that are still there. One that cannot be read is one that is not there. */
-async function reusable(place: Place, scope: Scope): Promise<readonly Pack[]> {
+interface Earlier {
+  /** Packs that are still there. */
+  readonly packs: readonly Pack[];
+  /** Of all chunks, by number. */
+  readonly names: readonly string[];
+  readonly mounts: readonly TravelMount[];
+}
+
+/** What was exported there before. What cannot be read is as nothing. */
+async function earlier(place: Place, scope: Scope): Promise<Earlier> {
   const old = await readExport(place, scope).catch((error: unknown) => {
     if (error instanceof BuildError && ['integrity', 'archive'].includes(error.code))
       return undefined;
@@ -71,7 +85,28 @@ async function reusable(place: Place, scope: Scope): Promise<readonly Pack[]> {
   });
   const packs = old?.packs ?? [];
   const there = await Promise.all(packs.map((pack) => place.has(packBlob(pack), scope)));
-  return packs.filter((_, i) => there[i]);
+  return {
+    packs: packs.filter((_, i) => there[i]),
+    names: packs.flatMap(({ chunks }) => chunks.map(([hex]) => hex)),
+    mounts: old?.mounts ?? [],
+  };
+}
+
+/** Not here, or used elsewhere after it was used here. */
+function isNews({ key, lastUsed }: TravelMount, { mounts, keys }: ExportInput): boolean {
+  const local = keys.includes(key) ? mounts.list().find((each) => each.key === key) : undefined;
+  return local === undefined || Date.parse(local.lastUsed) < Date.parse(lastUsed);
+}
+
+/** As it was exported; nothing when parts of it are gone. */
+function carried(mount: TravelMount, names: readonly string[], packer: Packer): readonly Draft[] {
+  const entries = mount.entries.map(({ chunks, ...entry }) =>
+    chunks === undefined
+      ? { entry }
+      : { entry, hexes: chunks.map((number) => names[number] ?? '') },
+  );
+  const hexes = entries.flatMap((entry) => ('hexes' in entry ? entry.hexes : []));
+  return packer.keep(hexes) ? [{ ...mount, entries }] : [];
 }
 
 /** Nothing of one that was removed meanwhile. */

@@ -76,11 +76,16 @@ function descriptorOf(layer: unknown): Descriptor | undefined {
   return Number.isSafeInteger(size) ? { mediaType, digest, size: Number(size) } : undefined;
 }
 
+/** Of the blobs of a cache the one that says which mounts are in it. */
+export function isMountIndex({ mediaType }: Descriptor): boolean {
+  return mediaType === INDEX;
+}
+
 /** The index of the export at a place; undefined when nothing is there. Throws BuildError `archive` on something else. */
 export async function readExport(place: Place, scope: Scope): Promise<MountIndex | undefined> {
   const manifest = await place.manifest(scope);
   if (manifest === undefined) return undefined;
-  const index = blobsOf(manifest)?.find(({ mediaType }) => mediaType === INDEX);
+  const index = blobsOf(manifest)?.find(isMountIndex);
   if (index === undefined) {
     throw new BuildError('archive', `${place.name} is not an export of cache mounts`, {
       hint: 'stave cache export --mounts DEST makes one; layers come with --cache-from',

@@ -30,7 +30,8 @@ export class Packer {
   readonly #old: readonly Pack[];
   /** The pack of an earlier export that holds a chunk. */
   readonly #home = new Map<string, Pack>();
-  readonly #used = new Map<string, Source>();
+  /** Where else a needed chunk can be read from, if anywhere. */
+  readonly #used = new Map<string, Source | undefined>();
   readonly #made: Pack[] = [];
   readonly #running = new Set<Promise<void>>();
   #pending: { readonly fact: ChunkFact; readonly bytes: Buffer }[] = [];
@@ -48,10 +49,18 @@ export class Packer {
     at: { readonly file: Buffer; readonly offset: number },
   ): Promise<string> {
     const hex = createHash('sha256').update(chunk).digest('hex');
-    if (this.#used.has(hex)) return hex;
+    if (this.#used.get(hex) !== undefined) return hex;
+    const isNew = !this.#used.has(hex) && !this.#home.has(hex);
     this.#used.set(hex, { ...at, bytes: chunk.length });
-    if (!this.#home.has(hex)) await this.#write(hex, Buffer.from(chunk));
+    if (isNew) await this.#write(hex, Buffer.from(chunk));
     return hex;
+  }
+
+  /** Chunks that an earlier export has and that are needed again; false when one of them is not there any more. */
+  keep(names: readonly string[]): boolean {
+    if (!names.every((hex) => this.#home.has(hex))) return false;
+    for (const hex of names) if (!this.#used.has(hex)) this.#used.set(hex, undefined);
+    return true;
   }
 
   /** All packs the export needs, after everything is at its place. */
@@ -81,8 +90,7 @@ export class Packer {
       const [live, all] = [bytesOf(this.#liveOf(pack)), bytesOf(pack.chunks)];
       return { pack, live, all, share: live / all };
     });
-    const total = [...this.#used.values()].reduce((sum, { bytes }) => sum + bytes, 0);
-    let budget = total * REPACKED_SHARE;
+    let budget = facts.reduce((sum, { live }) => sum + live, 0) * REPACKED_SHARE;
     return facts
       .filter(({ live }) => live > 0)
       .sort((a, b) => a.share - b.share)
