@@ -4,7 +4,7 @@ import { type CacheKey, type Digest, digestOf, hexOf } from '../model/digest.js'
 import type { ListedFact, PlaceRecord, Records, StepRecord } from '../model/op.js';
 import { lockFile } from './lock-file.js';
 import { fannedPath, readRecord, writeRecord } from './record-file.js';
-import { noteUse } from './uses.js';
+import { noteUse, readUses } from './uses.js';
 
 export interface RecordPlaces {
   /** `<store>/records`, `<store>/locks`, `<store>/tmp`. */
@@ -48,6 +48,7 @@ export function createRecords({ directory, locks, passing }: RecordPlaces): Reco
       asynchronous(() => {
         noteUse(directory, keys, passing);
       }),
+    lastUsed: (key) => Promise.resolve(readUses(directory).get(hexOf(key))?.last ?? 0),
     putList: async (facts) => {
       const text = JSON.stringify(facts);
       const digest = digestOf(text);

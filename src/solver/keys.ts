@@ -22,7 +22,12 @@ export function contentKey(
 }
 
 /** Where the last run of "this step" may be found: same text, then same position, then the text anywhere. */
-export function placeKeys({ file, stage, position, text }: Place): readonly Digest[] {
+export function placeKeys({
+  file,
+  stage,
+  position,
+  text,
+}: Place): readonly [text: Digest, position: Digest, anywhere: Digest] {
   return [
     canonicalDigest(['text', file, stage, text]),
     canonicalDigest(['position', file, stage, position]),

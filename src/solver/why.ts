@@ -20,7 +20,7 @@ export type History = Pick<Records, 'lastAt' | 'getList'>;
 /** Says why a step must run: the first thing that differs from its last run, by name. */
 export async function explain(missed: Missed, records: History): Promise<Why> {
   if (missed.forced !== undefined) return { kind: missed.forced };
-  const last = await records.lastAt(placeKeys(missed.vertex.place));
+  const last = await lastRun(missed.vertex, records);
   if (last === undefined) return { kind: 'never-built' };
   const changes = await changedParts(missed.parts, last, records);
   const [first, ...more] = changes;
@@ -30,6 +30,21 @@ export async function explain(missed: Missed, records: History): Promise<Why> {
   );
   const input = missed.vertex.inputs[at];
   return input === undefined ? { kind: 'evicted' } : { kind: 'input-changed', input: input.name };
+}
+
+/**
+ * The record to compare with: of the same text in its stage, but of the same position if a build had that later, for then
+ * the text is one of long ago that has come back. Else of the text anywhere.
+ */
+async function lastRun({ place }: Vertex, records: Records): Promise<PlaceRecord | undefined> {
+  const [text, position, anywhere] = placeKeys(place);
+  const same = await records.lastAt([text]);
+  const there = await records.lastAt([position]);
+  if (same === undefined || there === undefined)
+    return same ?? there ?? (await records.lastAt([anywhere]));
+  if (same.key === there.key) return same;
+  const [before, later] = [await records.lastUsed(same.key), await records.lastUsed(there.key)];
+  return later > before ? there : same;
 }
 
 async function changedParts(

@@ -110,6 +110,8 @@ export function memoryRecords(): MemoryRecords {
   const places = new Map<string, PlaceRecord>();
   const lists = new Map<string, readonly ListedFact[]>();
   const locks = new Map<string, Promise<void>>();
+  const uses = new Map<string, number>();
+  let builds = 0;
   const log: string[] = [];
   return {
     log,
@@ -134,7 +136,12 @@ export function memoryRecords(): MemoryRecords {
       for (const key of keys) places.set(key, record);
       return Promise.resolve();
     },
-    used: () => Promise.resolve(),
+    used: (keys) => {
+      builds++;
+      for (const key of keys) uses.set(key, builds);
+      return Promise.resolve();
+    },
+    lastUsed: (key) => Promise.resolve(uses.get(key) ?? 0),
     putList: (list) => {
       const digest = canonicalDigest(JSON.stringify(list));
       lists.set(digest, list);

@@ -83,6 +83,27 @@ test('a step moved in its file is found by its text, one with another text by it
   assert.equal(await why(at(3, 'x', 'a'), at(4, 'y', 'a')), 'never built');
 });
 
+test('a text that comes back is compared with the last build, not with the one that had it', async () => {
+  const records = memoryRecords();
+  const at = (text: string, user: string): Step => ({
+    ...constant('s', 1),
+    text,
+    settings: { user },
+  });
+  const told = async (built: Step): Promise<string | undefined> => {
+    const { events } = await solveStep(built, records);
+    const started = events.find((event) => event.type === 'vertex-started');
+    return started?.why === undefined ? undefined : describeWhy(started.why);
+  };
+  await told(at('x', 'a'));
+  await told(at('y', 'a'));
+  assert.equal(await told(at('y', 'b')), 'changed: user (a -> b)');
+  assert.equal(await told(at('x', 'b')), 'changed: instruction text (y -> x)');
+  // The last build had it, though it did not run.
+  assert.equal(await told(at('y', 'b')), undefined);
+  assert.equal(await told(at('y', 'c')), 'changed: user (b -> c)');
+});
+
 test('evicted: both keys as last time, the result gone', async () => {
   const records = memoryRecords();
   await solveStep(constant('s', 1), records);
