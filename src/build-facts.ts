@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Origin } from './load-definition.js';
 import type { BuildOptions, OutputSpec } from './model/build-options.js';
 import type { BuildFacts } from './model/build-record.js';
+import type { CacheFrom, CacheTo } from './model/cache-options.js';
 import type { Platform } from './model/oci.js';
 import { formatPlatform } from './model/platform.js';
 import { redactUrls } from './model/redact-urls.js';
@@ -88,6 +89,8 @@ function flagsOf(options: BuildOptions): readonly string[] {
     ...(pull === true ? ['--pull'] : []),
     ...(network === undefined || network === 'default' ? [] : [`--network ${network}`]),
     ...many('output', outputs.map(outputText)),
+    ...many('cache-from', (options.cacheFrom ?? []).map(cacheText)),
+    ...many('cache-to', (options.cacheTo ?? []).map(cacheText)),
     ...many(
       'annotation',
       annotations.map(({ key, value }) => `${key}=${value}`),
@@ -115,6 +118,16 @@ function flagsOf(options: BuildOptions): readonly string[] {
       ([name, value]) => `--${kebab(name)} ${JSON.stringify(value)}`,
     ),
   ];
+}
+
+/** Only what names no key and no token. */
+const TOLD = ['type', 'ref', 'src', 'dest', 'tag', 'mode', 'bucket', 'region', 'prefix', 'scope'];
+
+function cacheText(cache: CacheFrom | CacheTo): string {
+  const fields: Readonly<Record<string, unknown>> = { ...cache };
+  return TOLD.filter((name) => fields[name] !== undefined)
+    .map((name) => `${name}=${String(fields[name])}`)
+    .join(',');
 }
 
 function outputText({ type, dest }: OutputSpec): string {

@@ -15,7 +15,7 @@ export interface Missed {
 }
 
 /** What is known of earlier runs. */
-export type History = Pick<Records, 'lastAt' | 'getList'>;
+export type History = Pick<Records, 'lastAt' | 'lastUsed' | 'getList'>;
 
 /** Says why a step must run: the first thing that differs from its last run, by name. */
 export async function explain(missed: Missed, records: History): Promise<Why> {
@@ -36,7 +36,7 @@ export async function explain(missed: Missed, records: History): Promise<Why> {
  * The record to compare with: of the same text in its stage, but of the same position if a build had that later, for then
  * the text is one of long ago that has come back. Else of the text anywhere.
  */
-async function lastRun({ place }: Vertex, records: Records): Promise<PlaceRecord | undefined> {
+async function lastRun({ place }: Vertex, records: History): Promise<PlaceRecord | undefined> {
   const [text, position, anywhere] = placeKeys(place);
   const same = await records.lastAt([text]);
   const there = await records.lastAt([position]);
