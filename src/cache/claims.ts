@@ -4,7 +4,10 @@ import type { Lease } from './lease.js';
 export interface Claims {
   /** Whoever claims looks afterwards whether it is there. */
   readonly claim: (ids: readonly string[]) => void;
-  /** Until a lease is taken anyway claims are only remembered: taking one costs a cached build a fifth of its time. */
+  /**
+   * Until a lease is taken anyway claims are only remembered: taking one costs a cached build a fifth of its time. Where
+   * one is held already (a context was fetched) nothing is deferred.
+   */
   readonly defer: () => void;
   /** Writes down what was remembered, into a lease that was just taken. */
   readonly settle: (lease: Lease) => void;
@@ -12,7 +15,12 @@ export interface Claims {
   readonly lost: () => boolean;
 }
 
-export function createClaims(lease: () => Lease, isThere: (id: string) => boolean): Claims {
+/** `isHeld`: whether a lease is held already. */
+export function createClaims(
+  lease: () => Lease,
+  isHeld: () => boolean,
+  isThere: (id: string) => boolean,
+): Claims {
   const remembered = new Set<string>();
   let [deferred, missing] = [false, false];
   const lost = (): boolean => (missing ||= [...remembered].some((id) => !isThere(id)));
@@ -23,7 +31,7 @@ export function createClaims(lease: () => Lease, isThere: (id: string) => boolea
       else for (const id of ids) if (isThere(id)) remembered.add(id);
     },
     defer: () => {
-      deferred = true;
+      deferred = !isHeld();
     },
     settle: (taken) => {
       deferred = false;

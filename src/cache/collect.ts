@@ -1,8 +1,10 @@
+import { randomBytes } from 'node:crypto';
 import { lstatSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasCode } from '../model/has-code.js';
 import { directorySize } from './directory-size.js';
-import { claimedIds } from './lease.js';
+import { claimedIds, collectorLock } from './lease.js';
+import { lockFile } from './lock-file.js';
 import { namesIn } from './names-in.js';
 import { removeTree } from './remove-tree.js';
 import type { Store } from './store.js';
@@ -100,10 +102,10 @@ function blobFacts(store: Store, hex: string): Facts | undefined {
 }
 
 /**
- * Removes entries of the cache, and gives those that are gone. They are taken out of sight first; then claims and roots
- * are asked anew, and what is claimed or needed by now is put back. Who uses something claims it, then looks whether it is
- * there: either its claim is seen here, or it finds nothing there, a miss. Claims are read before roots, for who lets go
- * has written its name by then. Killed in between, what was out of sight is a miss of the cache and is swept.
+ * Removes entries of the cache, and gives those that are gone: what nobody claims or needs by now is taken out of sight
+ * under the collector's lock. Who uses something claims it, waits for a collector that is at work, then looks whether it
+ * is there: either its claim is seen here, or it finds nothing there, a miss. Claims are read before roots, for who lets
+ * go has written its name by then. Killed in between, what was out of sight is a miss of the cache and is swept.
  */
 export async function removeEntries(
   store: Store,
@@ -111,20 +113,28 @@ export async function removeEntries(
   roots: () => Roots,
 ): Promise<readonly CacheEntry[]> {
   const lease = await store.lease();
-  const aside = join(lease.dir, 'collected');
+  const aside = join(lease.dir, `collected-${randomBytes(4).toString('hex')}`);
   mkdirSync(aside, { mode: 0o700 });
-  const busy = claimedIds(store.path('leases'));
-  const moved = entries.filter(
-    (entry) => !busy.has(entry.id) && move(placeOf(store, entry), join(aside, entry.id)),
-  );
+  const gone = await takeAside(store, entries, { roots, aside });
+  removeTree(aside, () => false);
+  return gone;
+}
+
+async function takeAside(
+  store: Store,
+  entries: readonly CacheEntry[],
+  { roots, aside }: { readonly roots: () => Roots; readonly aside: string },
+): Promise<readonly CacheEntry[]> {
+  const { signal } = new AbortController();
+  await using _turn = await lockFile(collectorLock(store.path('locks')), signal, () => undefined);
   const claimed = claimedIds(store.path('leases'));
   const needed = roots();
-  const kept = moved.filter(
-    ({ kind, id }) => claimed.has(id) || (kind === 'tree' ? needed.trees : needed.blobs).has(id),
+  return entries.filter(
+    ({ kind, id }) =>
+      !claimed.has(id) &&
+      !(kind === 'tree' ? needed.trees : needed.blobs).has(id) &&
+      move(placeOf(store, { kind, id }), join(aside, id)),
   );
-  for (const entry of kept) move(join(aside, entry.id), placeOf(store, entry));
-  removeTree(aside, () => false);
-  return moved.filter((entry) => !kept.includes(entry));
 }
 
 function placeOf(store: Store, { kind, id }: Pick<CacheEntry, 'kind' | 'id'>): string {
@@ -136,8 +146,7 @@ function move(from: string, to: string): boolean {
     renameSync(from, to);
     return true;
   } catch (error) {
-    // Another was first, or has made the same blob anew meanwhile.
-    if (hasCode(error, 'ENOENT', 'ENOTEMPTY', 'EEXIST')) return false;
+    if (hasCode(error, 'ENOENT')) return false; // Another was first.
     throw error;
   }
 }

@@ -32,10 +32,11 @@ export interface LeaseDirectories {
   readonly tmp: string;
   readonly trees: string;
   readonly trash: string;
+  readonly locks: string;
 }
 
 export function takeLease(directories: LeaseDirectories): Lease {
-  const { leases, tmp } = directories;
+  const { leases, tmp, locks } = directories;
   const id = randomBytes(10).toString('hex');
   const file = join(leases, id);
   const fd = openLocked(file);
@@ -50,6 +51,7 @@ export function takeLease(directories: LeaseDirectories): Lease {
       const fresh = ids.filter((each) => !claimed.has(each));
       if (fresh.length === 0 || !open) return;
       writeSync(fd, fresh.map((each) => `${each}\n`).join(''));
+      awaitCollector(locks);
       for (const each of fresh) claimed.add(each);
     },
     [Symbol.asyncDispose]() {
@@ -81,6 +83,29 @@ export function discardUnfinished(
     renameSync(home, going);
     return [going];
   });
+}
+
+/** Held by who removes trees and blobs, from reading the claims until the last is out of sight: milliseconds. */
+export function collectorLock(locks: string): string {
+  return join(locks, 'collect');
+}
+
+/** A collector that read the claims before ours were written is at its end; one that comes reads ours. */
+function awaitCollector(locks: string): void {
+  const path = collectorLock(locks);
+  if (!existsSync(path)) return;
+  let fd: number;
+  try {
+    fd = openSync(path, 'r');
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return; // It came to its end.
+    throw error;
+  }
+  try {
+    sys().flock(fd, 'shared', true);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** What running processes claim, ours included. */

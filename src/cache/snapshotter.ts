@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { canonicalDigest } from '../model/canonical.js';
 import type { DiffID, TreeDigest } from '../model/digest.js';
@@ -44,9 +44,10 @@ export function createSnapshotter(trees: TreeStore, options: SnapshotterOptions)
   const roots = new Roots({ temporary, later });
   const unpacking = new Map<DiffID, Promise<Layer>>();
   const unpackOnce = (blob: LazyBlob, scope: Scope): Promise<Layer> => {
+    const anew = (): Promise<Layer> => unpack(blob, { ...options, trees }, scope);
     const running = unpacking.get(blob.diffID);
-    if (running !== undefined) return running;
-    const started = unpack(blob, { ...options, trees }, scope);
+    // A prune may have been quicker than our claims: then what was unpacked is gone.
+    const started = running?.then((layer) => (existsSync(layer.path) ? layer : anew())) ?? anew();
     unpacking.set(blob.diffID, started);
     started.catch(() => unpacking.delete(blob.diffID));
     return started;

@@ -92,7 +92,8 @@ export function openStore({ root, now }: StoreOptions): Store {
     return held;
   };
   const lease = (): Promise<Lease> => Promise.resolve(take());
-  const claims = createClaims(take, (id) =>
+  const isHeld = (): boolean => held !== undefined;
+  const claims = createClaims(take, isHeld, (id) =>
     existsSync(id.length === 32 ? path('trees', id) : path('blobs/sha256', id)),
   );
   const leaseDir = (): string => take().dir;

@@ -57,11 +57,22 @@ export function readUses(directory: string): ReadonlyMap<string, Use> {
 
 function readUse(path: string): Use & { readonly keys: readonly string[] } {
   const last = statSync(path, { throwIfNoEntry: false })?.mtimeMs;
-  if (last === undefined) return { keys: [], last: 0, count: 0 };
-  const [line = '', pluses = ''] = readFileSync(path, 'latin1').split('\n');
+  const text = last === undefined ? undefined : textOf(path);
+  if (last === undefined || text === undefined) return { keys: [], last: 0, count: 0 };
+  const [line = '', pluses = ''] = text.split('\n');
   return {
     keys: line.split(' ').filter((key) => /^[0-9a-f]{64}$/.test(key)),
     last,
     count: pluses.length,
   };
+}
+
+/** Undefined when a prune was quicker. */
+function textOf(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return undefined;
+    throw error;
+  }
 }

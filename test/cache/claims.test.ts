@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { test } from 'node:test';
+import { cacheEntries, removeEntries } from '../../src/cache/collect.js';
 import { claimedIds } from '../../src/cache/lease.js';
 import { addLayer, testStore } from '../helpers/test-store.js';
 
@@ -32,4 +33,25 @@ test('who takes a lease claims what was remembered, and what comes later at once
   const claimed = claimedIds(store.path('leases'));
   assert.ok(claimed.has(id) && claimed.has(NOBODY));
   assert.equal(store.claims.lost(), false);
+});
+
+test('who holds a lease already defers nothing: what it makes is claimed before it is there', async () => {
+  await using world = testStore();
+  const { store } = world;
+  await store.lease();
+  store.claims.defer();
+  store.claims.claim([NOBODY]);
+  assert.ok(claimedIds(store.path('leases')).has(NOBODY));
+});
+
+test('what is claimed by the time a removal decides stays, whatever was to go before', async () => {
+  await using world = testStore();
+  const { store } = world;
+  const { id } = await addLayer(store, [], () => undefined);
+  await store[Symbol.asyncDispose]();
+  const entries = cacheEntries(store, { trees: new Set(), blobs: new Set() });
+  store.claims.claim([id]);
+  const gone = await removeEntries(store, entries, () => ({ trees: new Set(), blobs: new Set() }));
+  assert.deepEqual(gone, [], 'what is claimed stays');
+  assert.ok(existsSync(store.path('trees', id)));
 });

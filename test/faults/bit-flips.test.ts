@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Random } from '../fuzz/random.js';
+import { flipOnce, flipWorld, kindOf, storeFiles } from '../helpers/faults/bit-flips.js';
+import { sweepWorld } from '../helpers/faults/sweep-world.js';
+import { figure, rounds } from '../helpers/figure.js';
+
+/** RELIABILITY R24, S17; test/e2e/store-check.test.ts has each kind of file once. */
+test('a bit flips in a file of the store: nothing wrong is used, everything is mended', async () => {
+  await using place = await sweepWorld();
+  const world = await flipWorld(place.dir, place.env);
+  const seed = Date.now() % 1_000_000;
+  const random = new Random(seed);
+  const kinds = new Map<string, string[]>();
+  for (const path of storeFiles(world.base)) {
+    const kind = kindOf(path);
+    kinds.set(kind, [...(kinds.get(kind) ?? []), path]);
+  }
+  const wrong: string[] = [];
+  let [flips, alone] = [0, 0];
+  const all = [...kinds.values()].flat();
+  const chosen = [
+    ...[...kinds.values()].map((paths) => random.pick(paths)),
+    ...Array.from({ length: rounds(60) }, () => random.pick(all)),
+  ];
+  for (const path of chosen.slice(0, rounds(chosen.length))) {
+    const outcome = await flipOnce(world, path, random);
+    for (const each of outcome.wrong) process.stderr.write(`${each}\n`);
+    wrong.push(...outcome.wrong);
+    flips++;
+    if (outcome.alone) alone++;
+  }
+  assert.deepEqual(wrong, [], `seed ${String(seed)}`);
+  figure({
+    area: 'Bit flips',
+    what: 'one bit of a store file flipped while the machine was down',
+    value: `${String(flips)} flips in ${String(kinds.size)} kinds of files: 0 wrong images, ${String(alone)} mended by the next build alone, the rest by the repair that its error names (seed ${String(seed)})`,
+    rows: ['S17'],
+  });
+});

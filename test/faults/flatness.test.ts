@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { busyboxContext } from '../helpers/busybox.js';
+import { leftovers } from '../helpers/faults/leftovers.js';
+import { must } from '../helpers/faults/run.js';
+import { figure, rounds } from '../helpers/figure.js';
+import { staveWorld } from '../helpers/stave.js';
+
+/** A program that builds again and again through the API, one step new each time, and says what it holds. */
+const PROGRAM = `
+import { readdirSync, writeFileSync } from 'node:fs';
+import { build } from ${JSON.stringify(join(process.cwd(), 'dist/index.mjs'))};
+const [context, count] = [process.argv[2], Number(process.argv[3])];
+const held = () => ({ fds: readdirSync('/proc/self/fd').length, kb: Math.round(process.memoryUsage().rss / 1024) });
+const all = [];
+for (let i = 0; i < count; i++) {
+  writeFileSync(context + '/file', 'round ' + i);
+  await build({ context, tags: ['flat'] }).result;
+  globalThis.gc();
+  all.push(held());
+}
+process.stdout.write(JSON.stringify(all));
+`;
+
+/** RELIABILITY S23, R43: what a program that builds for days must not gather. */
+test('many builds in one process: nothing is kept', async () => {
+  using world = staveWorld();
+  world.ok('build', '-q', '-t', 'bb', busyboxContext(world.dir));
+  const context = join(world.dir, 'flat');
+  mkdirSync(context);
+  writeFileSync(join(context, 'Dockerfile'), 'FROM bb\nCOPY file /file\nRUN cat /file > /copy\n');
+  writeFileSync(join(world.dir, 'program.mjs'), PROGRAM);
+  const mounts = readFileSync('/proc/self/mountinfo', 'utf8');
+  const count = rounds(300);
+  const text = await must(process.execPath, ['--expose-gc', join(world.dir, 'program.mjs'), context, String(count)], world.env); // prettier-ignore
+  const held = JSON.parse(text) as { fds: number; kb: number }[];
+  // The first tenth warms up: modules, code, the heap's size.
+  const settled = held.slice(Math.ceil(held.length / 10));
+  const [first, last] = [settled[0], settled.at(-1)];
+  assert.ok(first !== undefined && last !== undefined);
+  assert.equal(last.fds, first.fds, 'descriptors');
+  assert.equal(readFileSync('/proc/self/mountinfo', 'utf8'), mounts, 'mounts');
+  assert.deepEqual(leftovers(world.root), []);
+  figure({
+    area: 'Nothing gathers',
+    what: 'builds by one process through the API',
+    value: `${String(count)}: 0 descriptors, 0 mounts, 0 temporary files more; memory ${slope(settled.map(({ kb }) => kb)).toFixed(2)} kB a build`,
+    rows: ['S23'],
+  });
+});
+
+/** Least squares over the rounds. */
+function slope(values: readonly number[]): number {
+  const middle = (values.length - 1) / 2;
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  let [above, below] = [0, 0];
+  for (const [i, value] of values.entries()) {
+    above += (i - middle) * (value - mean);
+    below += (i - middle) ** 2;
+  }
+  return below === 0 ? 0 : above / below;
+}
