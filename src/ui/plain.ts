@@ -16,13 +16,16 @@ interface Step {
 /** The event fold behind `--progress=plain`: BuildKit's lines (`#5 [2/4] RUN ...`, `#5 0.123 text`, `#5 DONE 0.1s`). */
 export class PlainPrinter {
   readonly #write: (text: string) => void;
+  readonly #numbers: ReadonlyMap<Digest, number>;
   readonly #steps = new Map<Digest, Step>();
   readonly #waiting = new Map<Digest, string>();
   readonly #warnings: WarningEvent[] = [];
   #last: Step | undefined;
 
-  constructor(write: (text: string) => void) {
+  /** `numbers`: of steps that have one already; by default they are counted. */
+  constructor(write: (text: string) => void, numbers: ReadonlyMap<Digest, number> = new Map()) {
     this.#write = write;
+    this.#numbers = numbers;
   }
 
   print(event: BuildEvent): void {
@@ -83,7 +86,8 @@ export class PlainPrinter {
     const known = this.#steps.get(vertex);
     if (known !== undefined) return known;
     const name = this.#waiting.get(vertex) ?? vertex;
-    const step: Step = { number: this.#steps.size + 1, name, lines: new LineSplitter() };
+    const number = this.#numbers.get(vertex) ?? this.#steps.size + 1;
+    const step: Step = { number, name, lines: new LineSplitter() };
     this.#steps.set(vertex, step);
     this.#show(step);
     return step;

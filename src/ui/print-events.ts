@@ -1,4 +1,5 @@
 import { type BuildStep, BuildSteps } from '../model/build-steps.js';
+import type { Digest } from '../model/digest.js';
 import type { BuildEvent } from '../model/events.js';
 import { PlainPrinter } from './plain.js';
 import type { ScreenOptions } from './print-screen.js';
@@ -8,6 +9,8 @@ export type ProgressMode = 'auto' | 'plain' | 'tty' | 'quiet' | 'rawjson';
 
 export interface PrintOptions extends ScreenOptions {
   readonly mode: ProgressMode;
+  /** Of steps, in plain lines, where not all that happened is printed. */
+  readonly numbers?: ReadonlyMap<Digest, number>;
 }
 
 /**
@@ -41,7 +44,7 @@ async function print(events: AsyncIterable<BuildEvent>, options: PrintOptions): 
     const { printScreen } = await import('./print-screen.js');
     return printScreen(events, options);
   }
-  return printPlain(events, stream);
+  return printPlain(events, options);
 }
 
 async function drain(events: AsyncIterable<BuildEvent>): Promise<void> {
@@ -60,9 +63,9 @@ async function printRaw(
 
 async function printPlain(
   events: AsyncIterable<BuildEvent>,
-  stream: NodeJS.WriteStream,
+  { stream, numbers }: PrintOptions,
 ): Promise<void> {
-  const printer = new PlainPrinter((text) => stream.write(text));
+  const printer = new PlainPrinter((text) => stream.write(text), numbers);
   for await (const event of events) printer.print(event);
   printer.end();
 }

@@ -9,7 +9,7 @@ import { type Outcome, staveWorld } from '../helpers/stave.js';
 
 /** What a user of the package writes: every type it names must be exported, every call be as declared. */
 const CONSUMER = `
-import { build, BuildError, CancelledError, describeWhy, type Build, type BuildEvent, type BuildOptions, type BuildResult, type BuildWarning, type ErrorCode, type SourceRange, type Why } from 'stave';
+import { build, BuildError, CancelledError, describeWhy, type Build, type BuildEvent, type BuildOptions, type BuildResult, type BuildWarning, type ErrorCode, type SourceRange, type Why, history, type BuildReport, type BuildSummary, type Trace } from 'stave';
 
 const [what = '', context = ''] = process.argv.slice(2);
 const options: BuildOptions = { context, tags: ['app'], buildArgs: { V: '1' }, labels: { a: 'b' } };
@@ -57,7 +57,20 @@ async function wait(): Promise<void> {
   for await (const event of build(options).events) if (event.type === 'log') say(Buffer.from(event.data).toString());
 }
 
-const all: Readonly<Record<string, () => Promise<void>>> = { events, failure, abort, dispose, wait };
+async function past(): Promise<void> {
+  await build({ ...options, rebuild: ['RUN echo'] }).result;
+  const [last]: readonly BuildSummary[] = await history.list();
+  const report: BuildReport = await history.inspect('app');
+  const logs: string[] = [];
+  for await (const event of history.events('^0') as AsyncIterable<BuildEvent>)
+    if (event.type === 'log') logs.push(Buffer.from(event.data).toString());
+  const trace: Trace = await history.trace();
+  const [id, ...none] = [await history.remove('^0'), ...(await history.list())];
+  const gone = await history.inspect(id).catch((error: unknown) => error instanceof BuildError && error.code);
+  say({ status: last?.status, why: report.Steps.flatMap(({ Why }) => Why?.text ?? []), logs, spans: trace.traceEvents.length, same: id === report.Ref, none, gone });
+}
+
+const all: Readonly<Record<string, () => Promise<void>>> = { events, failure, abort, dispose, wait, past };
 await all[what]?.();
 `;
 
@@ -151,6 +164,17 @@ describe('import { build } from stave', () => {
     assert.equal(consume('failure', context('FROM bb\nCOPY nope /\n')).json['code'], 'not-found');
     assert.equal(consume('failure', context('FORM bb\n')).json['code'], 'syntax');
     assert.match(String(consume('failure', join(world.dir, 'nowhere')).json['message']), /nowhere/);
+  });
+
+  test('history: what was built, its events and trace, by import', () => {
+    world.ok('history', 'rm', '--all');
+    const at = context('FROM bb\nARG V\nRUN echo v=$V\n');
+    const { json } = consume('past', at);
+    assert.deepEqual(
+      [json['status'], json['why'], json['logs'], json['same'], json['none'], json['gone']],
+      ['completed', ['--rebuild'], ['v=1\n'], true, [], 'not-found'],
+    );
+    assert.ok(Number(json['spans']) > 5);
   });
 
   test('an AbortSignal stops it, the reason is what result rejects with', () => {

@@ -41,9 +41,13 @@ export const buildLogsCommand: Command = {
     const mode = modeOf(flags.text('progress') ?? 'plain');
     await using workshop = openWorkshop(undefined, env);
     const record = findBuild(wanted, workshop);
-    const events = chosenEvents(record, flags.list('step'));
+    const steps = stepsOf(record);
+    const events = chosenEvents(record, flags.list('step'), steps);
     if (mode === 'raw') await writeBytes(events, context);
-    else await printEvents(later(events), { mode: progressOf(mode), stream: stdout, env });
+    else {
+      const numbers = new Map(steps.map(({ vertex, number }) => [vertex, number]));
+      await printEvents(later(events), { mode: progressOf(mode), stream: stdout, env, numbers });
+    }
     return 0;
   },
 };
@@ -61,9 +65,12 @@ function progressOf(mode: Exclude<Mode, 'raw'>): ProgressMode {
   return mode === 'auto' ? 'plain' : mode;
 }
 
-function chosenEvents(record: BuildRecord, wanted: readonly string[]): Iterable<BuildEvent> {
+function chosenEvents(
+  record: BuildRecord,
+  wanted: readonly string[],
+  steps: readonly BuildStep[],
+): Iterable<BuildEvent> {
   if (wanted.length === 0) return record.events();
-  const steps = stepsOf(record);
   const chosen = new Set(wanted.flatMap((each) => chooseSteps(each, steps)).map(vertexOf));
   return only(record, chosen);
 }
