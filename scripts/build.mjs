@@ -58,6 +58,7 @@ const RARE = 'zlib worker_threads net child_process os module tls readline url s
 await Promise.all([
   build({ ...cjs, entryPoints: ['src/cli/start.ts'], outfile: 'dist/cli.cjs' }),
   build({ ...cjs, entryPoints: ['src/cache/layer-worker.ts'], outfile: 'dist/worker.cjs' }),
+  build({ ...cjs, entryPoints: ['src/runtime/chroot-main.ts'], outfile: 'dist/chroot.cjs' }),
   build({
     ...cjs,
     entryPoints: APART.map((name) => ({ in: name, out: fileOf(name) })),

@@ -223,7 +223,7 @@ async function solveAndExport(
 /** A limit that holds nobody is worse than none. */
 function warnOfLimits({ resources, cgroupParent }: BuildOptions, { emit }: Scope): void {
   const limited = cgroupParent !== undefined || Object.keys(resources ?? {}).length > 0;
-  if (!limited || !privileges().userNamespace) return;
+  if (!limited || (!privileges().userNamespace && privileges().admin)) return;
   const message = 'limits of memory and CPU are not enforced: cgroups need root here';
   emit({ type: 'warning', message });
 }
@@ -247,6 +247,8 @@ async function checkForeign(plans: readonly BuildPlan[], host: Platform): Promis
 async function checkRun(plans: readonly BuildPlan[], { env }: Workshop): Promise<void> {
   if (hasPrivateMounts(env)) return;
   if (!plans.some(({ vertices }) => vertices.some(({ op }) => op.kind === 'exec'))) return;
+  const { chrootProblem } = await import('./runtime/chroot-problem.js');
+  if (chrootProblem() === undefined) return;
   const { cannotRun, whyNoNamespaces } = await import('./runtime/blocked.js');
   throw cannotRun(whyNoNamespaces());
 }

@@ -53,8 +53,8 @@ export function openWorkshop(root: string | undefined, env: NodeJS.ProcessEnv): 
   let runtime: Promise<Runtime> | undefined;
   let monitor: Promise<Monitor> | undefined;
   const makeRuntime = async (): Promise<Runtime> => {
-    const { createRuntime } = await import('./runtime/create-runtime.js');
-    return createRuntime({ ...options, idle: store().chores.run });
+    const { chooseRuntime } = await import('./runtime/choose-runtime.js');
+    return chooseRuntime({ ...options, idle: store().chores.run });
   };
   const makeMonitor = async (): Promise<Monitor> => {
     const { createMonitor } = await import('./runtime/monitor.js');

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
   closeSync,
+  existsSync,
   futimesSync,
   mkdirSync,
   mkdtempSync,
@@ -112,6 +113,7 @@ export class CacheMounts {
         await waitFor(fd, mode, signal);
       }
       if (!isNamed(fd, this.#lock(name))) closeSync(fd);
+      else if (!existsSync(join(this.#at(name), 'fs'))) this.#discard(name, fd, request);
       else if (fresh) this.#discard(name, fd, request);
       else if (mode === 'shared' && hasChanges(this.#at(name))) closeSync(fd);
       else return await this.#held(name, fd, request);
@@ -216,6 +218,7 @@ export class CacheMounts {
     }
   }
 
+  /** It is to begin anew, or a step in a chroot was killed that had it in its root. */
   #discard(name: string, fd: number, request: CacheMountRequest): void {
     request.fresh?.add(name);
     this.#throwAway(name);

@@ -93,7 +93,7 @@ export class Roots {
     const hidden = chroot?.hidden ?? [];
     const copy = new RootCopy({ directory, layers: parent.layers, upper, hidden, start });
     await copy.fill(scope);
-    await copy.remember(chroot?.furnish(copy.tree) ?? [], scope);
+    await copy.remember((await chroot?.furnish(copy.tree)) ?? [], scope);
     const target = join(directory, 'root');
     if (chroot === undefined) {
       mkdirSync(target, { recursive: true });

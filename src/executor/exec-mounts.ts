@@ -25,6 +25,8 @@ export interface MountJob {
   readonly inputs: readonly Snapshot[];
   /** --no-cache: cache mounts with an owner begin anew. */
   readonly fresh: boolean;
+  /** Nothing is mounted: a cache is moved into the root, and nobody else has it meanwhile. */
+  readonly chroot: boolean;
   /** Says that another step holds a cache mount. */
   readonly onWait: (spec: CacheMountSpec) => void;
 }
@@ -68,7 +70,11 @@ export class MountSources {
   async bind(spec: BindMountSpec): Promise<MountSource> {
     const { snapshot, path } = await this.#bound(spec);
     const key = `${String(spec.input)} ${spec.input === undefined ? path : ''}`;
-    const root = spec.readonly ? await this.#view(key, snapshot) : await this.#writable(snapshot);
+    // In a chroot either is a copy that nobody keeps.
+    const root =
+      spec.readonly || this.#job.chroot
+        ? await this.#view(key, snapshot)
+        : await this.#writable(snapshot);
     const { readonly } = spec;
     return hostSource(spec.target, hostPath(root, path), { readonly, nodev: true });
   }
@@ -79,7 +85,8 @@ export class MountSources {
       ...(size === 0 ? {} : { size: String(size) }),
     };
     const attributes = { readonly, nosuid: true, nodev: true };
-    return { target, kind: 'directory', open: () => newMount('tmpfs', options, attributes) };
+    const open = (): number => newMount('tmpfs', options, attributes);
+    return { target, kind: 'directory', open, stand: { kind: 'empty', mode } };
   }
 
   async cache(spec: CacheMountSpec): Promise<MountSource> {
@@ -94,6 +101,7 @@ export class MountSources {
       target: spec.target,
       kind: kind === undefined ? 'file' : 'directory',
       open: () => cloneMount(fd, attributes),
+      stand: { kind: 'move', fd },
     };
   }
 
@@ -151,7 +159,7 @@ export class MountSources {
     const request = {
       namespace,
       id,
-      sharing,
+      sharing: this.#job.chroot && sharing === 'shared' ? ('locked' as const) : sharing,
       base: base === undefined ? '' : `${digest} ${spec.source}`,
       ...(owner === undefined ? {} : { owner }),
       ...(base === undefined ? {} : { populate: (to: string) => this.#populate(spec, base, to) }),
@@ -171,6 +179,10 @@ export class MountSources {
   #rollsBack(spec: CacheMountSpec): boolean {
     const ids = this.#deps.settings.cacheMountRollback ?? [];
     if (!ids.includes('all') && !ids.includes(spec.id)) return false;
+    if (this.#job.chroot)
+      throw new BuildError('runtime', '--cache-mount-rollback cannot be had in a chroot', {
+        hint: 'it needs overlayfs (stave doctor shows what is in the way)',
+      });
     const key = cacheKey(spec);
     return this.#job.specs.some(
       (each) => each.type === 'cache' && !each.readonly && cacheKey(each) === key,

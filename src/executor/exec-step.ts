@@ -12,7 +12,8 @@ import { mountNewTmpfs } from '../sys/mounts.js';
 import { sys } from '../sys/sys.js';
 import { CleanupStack } from './cleanup-stack.js';
 import { hostnameOf, networkFiles, scriptMount } from './exec-files.js';
-import { attachAll, hostSource, type MountSource } from '../runtime/attach-mounts.js';
+import { hostSource, type MountSource } from '../runtime/attach-mounts.js';
+import { type ExecRoot, furnishedRoot, mountedRoot } from './exec-root.js';
 import { modeAt, MountSources, planTargets } from './exec-mounts.js';
 import { secretFile, secretValue, secretVariable } from './exec-secrets.js';
 import { sshSocket } from './exec-ssh.js';
@@ -40,12 +41,13 @@ export async function runStep(job: StepJob, deps: ExecutorDeps, scope: Scope): P
   await using stack = new CleanupStack();
   const runtime = await deps.runtime();
   runtime.warmUp();
-  const directory = await scratchDirectory(spec, deps, stack);
+  const chroot = runtime.isolation === 'chroot';
+  const directory = await scratchDirectory({ spec, chroot, stack }, deps, scope);
   const writer = new UpperWriter(layer.upper, view);
   ensureWorkdir(writer, spec.cwd, user);
   ensureMountPoints(writer);
   const { sources, variables, commitCaches } = await openMounts(
-    { ...job, writer, directory, stack },
+    { ...job, writer, directory, stack, chroot },
     deps,
     scope,
   );
@@ -57,15 +59,12 @@ export async function runStep(job: StepJob, deps: ExecutorDeps, scope: Scope): P
   const all = [...sources, ...devices];
   planTargets(all, writer, stubs);
   writer.finish();
-  const root = await layer.mount(scope, { devices: spec.security === 'insecure' });
-  // Whatever comes, the upper directory is nobody's mount when it is read or removed.
-  stack.defer(() => {
-    layer.unmount();
-  });
-  attachAll(root, all);
-  const container = containerOf(job, { root, directory, variables, edits }, deps);
+  const scripts = scriptMount(spec.script, directory);
+  const place = { spec, layer, sources: all, scripts, directory, stack };
+  const root = await (chroot ? furnishedRoot(place, scope) : mountedRoot(place, scope));
+  const container = containerOf(job, { root, variables, edits }, deps);
   await runContainer(container, job, deps, scope);
-  await layer.collect();
+  await root.end();
   stubs.remove();
   commitCaches();
 }
@@ -79,6 +78,7 @@ async function editsOf({ devices }: ExecSpec, { settings }: ExecutorDeps): Promi
 }
 
 interface Opening extends StepJob {
+  readonly chroot: boolean;
   readonly writer: UpperWriter;
   readonly directory: string;
   readonly stack: CleanupStack;
@@ -92,9 +92,15 @@ interface OpenedMounts {
 
 /** Every mount's source, in the order they are mounted: the engine's own files first, then as written. */
 async function openMounts(job: Opening, deps: ExecutorDeps, scope: Scope): Promise<OpenedMounts> {
-  const { spec, vertex, inputs, directory, stack } = job;
+  const { spec, vertex, inputs, directory, stack, chroot } = job;
   const opened = new MountSources(
-    { specs: spec.mounts, inputs, fresh: vertex.ignoreCache, onWait: waiting(job, deps, scope) },
+    {
+      specs: spec.mounts,
+      inputs,
+      fresh: vertex.ignoreCache,
+      chroot,
+      onWait: waiting(job, deps, scope),
+    },
     deps,
     { stack, scope },
   );
@@ -144,9 +150,9 @@ function waiting({ vertex }: StepJob, deps: ExecutorDeps, scope: Scope) {
 
 /** Files of the step's own; on a tmpfs when something secret is among them, so that it is on no disk. */
 async function scratchDirectory(
-  { mounts }: ExecSpec,
+  { spec: { mounts }, chroot, stack }: Pick<Opening, 'spec' | 'chroot' | 'stack'>,
   deps: ExecutorDeps,
-  stack: CleanupStack,
+  { emit }: Scope,
 ): Promise<string> {
   const parent = mkdtempSync(join(await deps.temporary(), 'run-'));
   stack.defer(() => {
@@ -155,12 +161,19 @@ async function scratchDirectory(
   const directory = join(parent, 'f');
   mkdirSync(directory, { mode: 0o700 });
   if (!mounts.some(({ type }) => type === 'secret' || type === 'ssh')) return directory;
+  if (chroot) {
+    emit({ type: 'warning', message: SECRETS_ON_DISK });
+    return directory;
+  }
   mountNewTmpfs(directory, { mode: '0700', size: '64m' }, { nosuid: true, nodev: true });
   stack.defer(() => {
     sys().umount(directory);
   });
   return directory;
 }
+
+const SECRETS_ON_DISK =
+  'secrets of a step in a chroot are on the disk of the store while it runs: no tmpfs can be mounted';
 
 /** A missing working directory is made, 0755 and the user's; one below /proc would be the host's. */
 function ensureWorkdir(writer: UpperWriter, cwd: string, owner: Identity): void {
@@ -186,8 +199,7 @@ function ensureMountPoints(writer: UpperWriter): void {
 }
 
 interface Place {
-  readonly root: string;
-  readonly directory: string;
+  readonly root: ExecRoot;
   /** Variables of secrets. */
   readonly variables: readonly string[];
   readonly edits: DeviceEdits;
@@ -197,21 +209,21 @@ type Container = Omit<StepProcess, 'onOutput'>;
 
 function containerOf(
   { spec, user }: StepJob,
-  { root, directory, variables, edits }: Place,
+  { root, variables, edits }: Place,
   { settings }: ExecutorDeps,
 ): Container {
   const { ulimits, cgroupParent, resources } = settings;
   const shm = spec.mounts.find(({ type, target }) => type === 'tmpfs' && target === '/dev/shm');
   const shmSize = shm?.type === 'tmpfs' && shm.size > 0 ? shm.size : settings.shmSize;
   return {
-    root,
+    root: root.path,
     args: spec.args,
     env: [...environment(spec, user.home), ...variables, ...edits.env],
     cwd: spec.cwd,
     user,
     network: spec.network === 'none' ? 'none' : 'host',
     hostname: hostnameOf(spec),
-    mounts: scriptMount(spec.script, directory),
+    mounts: root.mounts,
     confinement: {
       insecure: spec.security === 'insecure',
       devices: edits.devices,

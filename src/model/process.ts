@@ -164,6 +164,8 @@ export interface ExitStatus {
  * (exit code 127), `run-failed` with 126 when it is not executable.
  */
 export interface Runtime extends AsyncDisposable {
+  /** `chroot`: nothing is mounted for a step, what it is to have is put into its root. */
+  readonly isolation: 'namespaces' | 'chroot';
   /** Begins what the next run needs whatever it runs; not waited for, and nothing is said of it. */
   warmUp(): void;
   run(process: StepProcess, scope: Scope): Promise<ExitStatus>;

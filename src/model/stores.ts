@@ -118,7 +118,7 @@ export interface MountOptions {
     /** Directories of the root that stay empty. */
     readonly hidden: readonly string[];
     /** Puts what is none of the layer's into the root, and tells its paths (latin1). */
-    readonly furnish: (root: string) => readonly string[];
+    readonly furnish: (root: string) => Promise<readonly string[]>;
   };
 }
 

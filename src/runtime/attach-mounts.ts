@@ -11,7 +11,15 @@ export interface MountSource {
   readonly target: string;
   readonly kind: 'file' | 'directory';
   readonly open: () => number;
+  /** What is put there in a chroot, where nothing can be mounted. */
+  readonly stand?: Stand;
 }
+
+/** `move`: the directory at the descriptor, by itself. */
+export type Stand =
+  | { readonly kind: 'copy'; readonly file: string | Buffer }
+  | { readonly kind: 'empty'; readonly mode: number }
+  | { readonly kind: 'move'; readonly fd: number };
 
 /** A mount of a file or directory of the host that is ours. */
 export function hostSource(
@@ -20,7 +28,8 @@ export function hostSource(
   attributes: MountAttributes,
 ): MountSource {
   const kind = lstatSync(file).isDirectory() ? 'directory' : 'file';
-  return { target, kind, open: () => cloned(openSync(file, O_PATH), attributes) };
+  const open = (): number => cloned(openSync(file, O_PATH), attributes);
+  return { target, kind, open, stand: { kind: 'copy', file } };
 }
 
 function cloned(fd: number, attributes: MountAttributes): number {
@@ -60,7 +69,7 @@ function vanished({ target }: MountSource): BuildError {
   );
 }
 
-function mismatch({ target, kind }: MountSource): BuildError {
+export function mismatch({ target, kind }: Pick<MountSource, 'target' | 'kind'>): BuildError {
   const other = kind === 'file' ? 'directory' : 'file';
   return new BuildError('syntax', `cannot mount a ${kind} on ${target}, which is a ${other}`);
 }

@@ -27,6 +27,11 @@ const NAMES = (
   .split(' ')
   .map((name) => `CAP_${name}`);
 
+/** Of capability.h. */
+export function capabilityNumber(name: string): number {
+  return NAMES.indexOf(name);
+}
+
 /** All that this process may hand on: inside a container of somebody's, not all there are. */
 export function everyCapability(): readonly string[] {
   const line = /^CapBnd:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'));

@@ -25,6 +25,7 @@ export function createRuntime(options: StepRuntimeOptions): Runtime {
     return { ...made, launcher: (launcher ??= createLauncher(made)) };
   };
   return {
+    isolation: 'namespaces',
     warmUp: () => {
       ready().then(
         (made) => {

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, statfsSync } from 'node:fs';
 import { privileges } from '../sys/privileges.js';
 import { type Blocked, whyNoNamespaces, whyNoProc } from './blocked.js';
+import { chrootProblem } from './chroot-problem.js';
 import type { LadderFacts } from './ladder.js';
 import { machineLimits } from './machine-limits.js';
 import { findProgram, mountsProc } from './prepare.js';
@@ -17,6 +18,7 @@ export interface MachineOptions {
 export function ladderFacts({ path, privateMounts, overlay }: MachineOptions): LadderFacts {
   const { userNamespace, idCount } = privileges();
   const uid = outerUid();
+  const chroot = chrootProblem();
   const help = spawnSync('unshare', ['--help'], { encoding: 'utf8' });
   return {
     uid,
@@ -31,14 +33,9 @@ export function ladderFacts({ path, privateMounts, overlay }: MachineOptions): L
     ...(privateMounts ? {} : { namespaces: whyNoNamespaces() }),
     ...(privateMounts && userNamespace && !mountsProc() ? { proc: whyNoProc() } : {}),
     ...(overlay === undefined ? {} : { overlay }),
-    chroot: NO_CHROOT,
+    ...(chroot === undefined ? {} : { chroot }),
   };
 }
-
-const NO_CHROOT: Blocked = {
-  what: 'RUN needs namespaces',
-  remedy: 'see above',
-};
 
 /** Of who called bin/stave: in a namespace it made, that is root. */
 function outerUid(): number {

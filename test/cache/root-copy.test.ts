@@ -10,7 +10,7 @@ import { quiet, testStore } from '../helpers/test-store.js';
 
 /** Times later than this are cut: two runs take place at different times. */
 const EPOCH = 1000;
-const COPY: MountOptions = { chroot: { hidden: ['dev'], furnish: () => [] } };
+const COPY: MountOptions = { chroot: { hidden: ['dev'], furnish: () => Promise.resolve([]) } };
 
 describe('a root that is a copy', () => {
   test('gives the layers that overlay gives, whatever a step does', async () => {
@@ -60,10 +60,10 @@ describe('a root that is a copy', () => {
       fs.writeFileSync(join(root, 'etc/hosts'), 'of the image');
       fs.mkdirSync(join(root, 'dev'));
     });
-    const furnish = (root: string): string[] => {
+    const furnish = (root: string): Promise<string[]> => {
       fs.writeFileSync(join(root, 'dev/null'), '');
       fs.writeFileSync(join(root, 'etc/hosts'), 'ours');
-      return ['etc/hosts'];
+      return Promise.resolve(['etc/hosts']);
     };
     const options = { chroot: { hidden: ['dev'], furnish } };
     const layer = await step(snapshots, [below], options, (root) => {

@@ -13,7 +13,9 @@ interface Report {
   readonly runs: boolean;
   readonly ladder: readonly {
     rung: number;
+    name: string;
     available: boolean;
+    here: boolean;
     blocked?: string;
     remedy?: string;
   }[];
@@ -68,9 +70,18 @@ describe('stave doctor', () => {
       capabilities: 'default',
     });
     const report = reportOf(stave('doctor', '--format=json'));
-    assert.deepEqual([report.rung, report.builds, report.runs], [4, true, false]);
+    assert.deepEqual([report.rung, report.builds, report.runs], [4, true, true]);
     assert.match(report.ladder[0]?.blocked ?? '', /seccomp/);
     assert.match(report.ladder[0]?.remedy ?? '', /--privileged/);
+    assert.equal(report.ladder.find(({ here }) => here)?.name, 'chroot');
+    const bare = lockedContainer(mkdtempSync(join(locked, 'bare-')), {
+      user: 'root',
+      seccomp: 'docker',
+      capabilities: 'none',
+    });
+    const none = reportOf(bare('doctor', '--format=json'));
+    assert.deepEqual([none.rung, none.builds, none.runs], [4, true, false]);
+    assert.match(none.ladder[4]?.blocked ?? '', /chroot\(2\) needs root, or CAP_SYS_CHROOT/);
   });
 
   test('no runtime: RUN does not work, and says what to install', () => {

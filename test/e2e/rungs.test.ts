@@ -121,8 +121,23 @@ describe('the same image on every rung', () => {
     );
   });
 
+  for (const capabilities of ['docker', 'default'] as const) {
+    test(`rung 4, chroot, capabilities: ${capabilities}`, () => {
+      const world = mkdtempSync(join(dir, 'chroot-'));
+      for (const context of Object.keys(contexts))
+        spawnSync('cp', ['-a', join(dir, context), world]);
+      busyboxContext(world);
+      const stave = lockedContainer(world, { user: 'root', seccomp: 'docker', capabilities });
+      const base = stave('build', '-t', 'bb', '/world/busybox-context');
+      assert.match(base.stderr, /RUN works in a chroot here: unshare\(2\) is refused/);
+      for (const context of Object.keys(contexts)) {
+        const built = stave('build', '-q', `/world/${context}`);
+        assert.equal(built.stdout, wanted[context], built.stderr);
+      }
+    });
+  }
+
   const locked: readonly LockedOptions[] = [
-    { user: 'root', seccomp: 'docker', capabilities: 'default' },
     { user: 'root', seccomp: 'podman', capabilities: 'none' },
     { user: 'ordinary', seccomp: 'docker', capabilities: 'none' },
     { user: 'ordinary', seccomp: 'podman', capabilities: 'default' },

@@ -9,12 +9,13 @@ export interface LockedOptions {
   readonly user: 'root' | 'ordinary';
   /** Docker's profile, which refuses unshare(2); podman's own lets a user namespace be made. */
   readonly seccomp: 'docker' | 'podman';
-  readonly capabilities: 'default' | 'none';
+  /** Podman's own; docker's, which make device nodes too. */
+  readonly capabilities: 'default' | 'docker' | 'none';
 }
 
 /**
  * Runs stave in a podman container without privileges, on this machine's /usr. `dir` is `/world` in there, where the
- * store is; it is anybody's.
+ * store is; it is anybody's. `sh` as the first argument is a shell instead.
  */
 export function lockedContainer(
   dir: string,
@@ -32,12 +33,13 @@ export function lockedContainer(
     .concat(['--ulimit=nofile=1024:1024', '--ulimit=nproc=8192:8192', `--user=${id}:${id}`])
     .concat(options.seccomp === 'docker' ? [`--security-opt=seccomp=${profile}`] : [])
     .concat(options.capabilities === 'none' ? ['--cap-drop=ALL'] : [])
+    .concat(options.capabilities === 'docker' ? ['--cap-add=MKNOD,NET_RAW,AUDIT_WRITE'] : [])
     .concat(['-v', `${dirname(process.execPath)}:/node:ro`, '-e', 'PATH=/node:/usr/sbin:/usr/bin'])
     .concat(['-v', '/usr:/usr:ro', '-v', `${process.cwd()}:/checkout:ro`, '-v', `${dir}:/world`])
     .concat(['-e', `STAVE_ROOT=/world/store-${name}`, '-e', `HOME=/world/home-${name}`])
     .concat(['-e', 'SOURCE_DATE_EPOCH', '--rootfs', rootfs]);
   return (...args) => {
-    const argv = [...podman, '/checkout/bin/stave', ...args];
+    const argv = [...podman, ...(args[0] === 'sh' ? [] : ['/checkout/bin/stave']), ...args];
     const { status, stdout, stderr } = spawnSync('podman', argv, { encoding: 'utf8' });
     return { status, stdout, stderr };
   };

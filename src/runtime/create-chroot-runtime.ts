@@ -1,0 +1,172 @@
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { constants } from 'node:os';
+import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { BuildError } from '../model/error.js';
+import type { ExitStatus, Runtime, StepProcess } from '../model/process.js';
+import type { Scope } from '../model/scope.js';
+import { becomeSubreaper } from '../sys/process-calls.js';
+import { whyNoNamespaces } from './blocked.js';
+import { capabilityNumber, DEFAULT_CAPABILITIES } from './capabilities.js';
+import { CHANNEL, type ChrootEnd, type ChrootFailure, type ChrootJob } from './chroot-job.js';
+import { endOrphans } from './descendants.js';
+import { programNotExecutable, programNotFound } from './exec-error.js';
+import { cannot, checkRoot, checkUser } from './prepare.js';
+import { type StartedChild, startChild } from './process.js';
+import { resourceNumber } from './resource-number.js';
+
+/** Capabilities that lead out of a chroot, or make what does; docker gives a container the first two. */
+const WAYS_OUT = [
+  'CAP_SYS_CHROOT',
+  'CAP_MKNOD',
+  'CAP_SYS_PTRACE',
+  'CAP_SYS_ADMIN',
+  'CAP_DAC_READ_SEARCH',
+];
+
+/**
+ * The last rung: root of a container without privileges, where nothing can be mounted and no namespace be had. A step
+ * sees the processes and the network of the container; its files are its root's.
+ */
+export function createChrootRuntime(): Runtime {
+  let waiting: Promise<StartedChild> | undefined;
+  let warned = false;
+  const start = (): Promise<StartedChild> => {
+    becomeSubreaper(); // A supervisor that is killed leaves its step to us.
+    return startChild([process.execPath, mainFile(), 'supervise'], {
+      stdio: 'pipe',
+      env: {},
+      more: ['pipe'],
+    });
+  };
+  const warmUp = (): void => {
+    waiting ??= start();
+    waiting.catch(() => undefined); // Whoever takes it hears of it.
+  };
+  return {
+    isolation: 'chroot',
+    warmUp,
+    run: async (process, scope) => {
+      scope.signal.throwIfAborted();
+      checkRoot(process.root, 'crun');
+      checkUser(process.user);
+      refuse(process);
+      if (!warned) warn(scope);
+      warned = true;
+      warmUp();
+      const child = await waiting;
+      waiting = undefined;
+      if (child === undefined) throw new Error('no supervisor');
+      const done = run(process, child, scope);
+      warmUp(); // For the next step.
+      return done;
+    },
+    [Symbol.asyncDispose]: async () => {
+      const left = await waiting?.catch(() => undefined);
+      waiting = undefined;
+      // It has no step yet; who would become one sees the end of its channel.
+      left?.kill();
+    },
+  };
+}
+
+function warn({ emit }: Scope): void {
+  const { what, remedy } = whyNoNamespaces();
+  emit({
+    type: 'warning',
+    message: `RUN works in a chroot here: ${what}`,
+    detail: [
+      'a step shares the processes, the network and the hostname of this container, and its limits',
+      '/proc and /sys are empty, /dev has stand-ins, mounts are copies, no device nodes can be made',
+      `for more: ${remedy}`,
+    ],
+  });
+}
+
+/** What a chroot cannot give is not left out in silence. */
+function refuse({ network, confinement }: StepProcess): void {
+  const { insecure, devices, shmSize, cgroupParent } = confinement ?? {
+    insecure: false,
+    devices: [],
+  };
+  const asked =
+    (network !== 'host' && '--network=none') ||
+    (insecure && '--security=insecure') ||
+    (devices.length > 0 && '--device') ||
+    (shmSize !== undefined && '--shm-size') ||
+    (cgroupParent !== undefined && '--cgroup-parent');
+  if (asked === false) return;
+  const { what, remedy } = whyNoNamespaces();
+  throw cannot(`${asked} cannot be had in a chroot: ${what}`, `${remedy} (stave doctor shows all)`);
+}
+
+async function run(spec: StepProcess, child: StartedChild, scope: Scope): Promise<ExitStatus> {
+  const channel = child.channel(CHANNEL).on('error', () => undefined);
+  // Never killed: it ends the step and then itself when its channel ends.
+  const stop = (): void => void channel.destroy();
+  scope.signal.addEventListener('abort', stop, { once: true });
+  try {
+    let said = '';
+    channel.on('data', (data: Buffer) => (said += data.toString()));
+    const swept = once(channel, 'close').then(() => (said === '' ? sweep(child) : undefined));
+    if (!scope.signal.aborted) channel.write(`${JSON.stringify(jobOf(spec))}\n`);
+    await child.follow(spec.onOutput, new AbortController().signal);
+    await swept;
+    scope.signal.throwIfAborted();
+    return endOf(said, spec);
+  } finally {
+    scope.signal.removeEventListener('abort', stop);
+  }
+}
+
+/** A supervisor that was killed has left its step to us; it may hold the pipes of its output as long as it lives. */
+async function sweep(child: StartedChild): Promise<void> {
+  while (child.running()) await delay(POLL);
+  await endOrphans();
+}
+
+/** Milliseconds. */
+const POLL = 5;
+
+function jobOf({ root, args, env, cwd, user, confinement }: StepProcess): ChrootJob {
+  const { uid, gid, additionalGids } = user;
+  const limits = confinement?.ulimits ?? [];
+  return {
+    ...{ root, args, env, cwd, uid, gid, groups: additionalGids },
+    capabilities: DEFAULT_CAPABILITIES.filter((name) => !WAYS_OUT.includes(name)).map(
+      capabilityNumber,
+    ),
+    limits: limits.map(({ name, soft, hard }) => [resourceNumber(name), soft, hard]),
+  };
+}
+
+function endOf(said: string, { args }: StepProcess): ExitStatus {
+  if (!said.endsWith('\n'))
+    throw new BuildError('runtime', 'the supervisor of the step was killed, and the step with it');
+  const { code, signal, failure } = JSON.parse(said) as ChrootEnd;
+  if (failure !== undefined) throw notStarted(failure, args[0] ?? '');
+  // As a runtime says it.
+  if (signal !== null) return { code: 128 + constants.signals[signal as NodeJS.Signals] };
+  return { code: code ?? 0 };
+}
+
+function notStarted({ code, syscall, directory }: ChrootFailure, program: string): BuildError {
+  if (syscall !== 'execve')
+    return cannot(`the step could not be started: ${syscall}: ${code}`, UNEXPECTED);
+  if (code === 'ENOENT' || code === 'ENOTDIR') return programNotFound(program);
+  if (directory === true) return programNotExecutable(program, 'is a directory');
+  if (code === 'EACCES') return programNotExecutable(program, 'permission denied');
+  if (code === 'ENOEXEC') return programNotExecutable(program, 'exec format error');
+  return programNotExecutable(program, code);
+}
+
+const UNEXPECTED = 'stave doctor shows what is in the way';
+
+/** Beside this file when it runs unbundled, beside the bundle (`dist/chroot.cjs`) else. */
+function mainFile(): string {
+  const here = dirname(fileURLToPath(import.meta.url));
+  const bundled = join(here, 'chroot.cjs');
+  return existsSync(bundled) ? bundled : join(here, 'chroot-main.js');
+}

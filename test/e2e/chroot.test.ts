@@ -1,0 +1,183 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { busyboxContext } from '../helpers/busybox.js';
+import { lockedContainer } from '../helpers/locked-container.js';
+
+/** Each command is a podman container: what can be asked at once is. */
+describe('RUN in a chroot: root of a container without privileges', () => {
+  const dir = mkdtempSync(join(process.env['STAVE_TEST_DIR'] ?? tmpdir(), 'stave-chroot-'));
+  const stave = lockedContainer(dir, { user: 'root', seccomp: 'docker', capabilities: 'docker' });
+  const context = join(dir, 'context');
+  before(() => {
+    mkdirSync(context);
+    writeFileSync(join(context, 'file'), 'of the context');
+    busyboxContext(dir);
+    assert.equal(stave('build', '-q', '-t', 'bb', '/world/busybox-context').status, 0);
+  });
+  after(() => {
+    rmSync(dir, { recursive: true, force: true });
+  });
+  interface Asked {
+    readonly lines: readonly string[];
+    readonly flags?: string;
+  }
+  /** Status and words of each build, all in one container. */
+  const builds = (asked: readonly Asked[]) => {
+    const script = asked.map(({ lines, flags = '' }, i) => {
+      writeFileSync(join(context, `D${String(i)}`), ['FROM bb', ...lines, ''].join('\n'));
+      const command = `/checkout/bin/stave build --progress=plain ${flags} -f /world/context/D${String(i)}`;
+      return `${command} /world/context >/world/out${String(i)} 2>&1; echo $?`;
+    });
+    const statuses = stave('sh', '-c', script.join('\n')).stdout.trim().split('\n').map(Number);
+    return statuses.map((status, i) => ({
+      status,
+      stderr: readFileSync(join(dir, `out${String(i)}`), 'utf8'),
+    }));
+  };
+  const build = (lines: readonly string[], flags = '') => {
+    const [outcome] = builds([{ lines, flags }]);
+    assert.ok(outcome);
+    return outcome;
+  };
+  /** What the steps said, without the times. */
+  const said = (text: string): string => text.replace(/^#\d+ [\d.]+ /gm, '');
+
+  test('it has no way out: no capability for one, nothing open, no namespace', () => {
+    const { status, stderr } = build([
+      'RUN cat /proc/self/status || echo no proc; ls -A /proc /sys',
+      'RUN chroot / true || echo no chroot',
+      'RUN mknod /x b 8 0 || mknod /x c 1 3 || echo no mknod',
+      'RUN unshare -r true || unshare -m true || echo no unshare',
+      'RUN mount -t tmpfs x /mnt || echo no mount',
+      'RUN cd ../../../../.. && pwd && ls -d * | grep -c world || echo inside',
+      'RUN for n in 3 4 5 6 7 8 9 10 11 12; do (: <&$n) 2>/dev/null && echo "$n is open"; done; true',
+      'RUN id && umask && echo quiet >/dev/null && head -c 3 /dev/zero | wc -c && echo $HOME',
+      'USER 1000:1001',
+      'RUN id; touch /x || echo not mine',
+    ]);
+    assert.equal(status, 0, stderr);
+    const text = said(stderr);
+    for (const line of ['no proc', 'no chroot', 'no mknod', 'no unshare', 'no mount', 'inside'])
+      assert.match(text, new RegExp(`^${line}$`, 'm'));
+    assert.doesNotMatch(text, /^\d+ is open$/m);
+    assert.match(text, /^uid=0 gid=0 groups=0\n0022\n3\n\/$/m);
+    assert.match(text, /^uid=1000 gid=1001 groups=1001$/m);
+    assert.match(text, /^not mine$/m);
+  });
+
+  test('a WORKDIR that leads to another process is refused or is of the image', () => {
+    const outcomes = builds([
+      { lines: ['WORKDIR /proc/self/fd/7', 'RUN ls ../../../..'] },
+      { lines: ['WORKDIR /proc/1/root', 'RUN ls'] },
+      { lines: ['RUN ln -s /proc/1/cwd /w', 'WORKDIR /w/x', 'RUN pwd'] },
+    ]);
+    for (const { status, stderr } of outcomes) {
+      assert.equal(status, 1);
+      assert.match(stderr, /is not inside the container's root/);
+    }
+  });
+
+  test('mounts: what is put into the root is taken out again, and caches keep', () => {
+    writeFileSync(join(dir, 'secret'), 'hush-hush-hush');
+    const lines = [
+      'RUN mkdir /there && echo image >/there/f && touch -d @1000 /there',
+      'RUN --mount=type=cache,target=/c echo cached >/c/f',
+      'RUN --mount=type=cache,target=/c --mount=type=cache,target=/c/inner,id=other ' +
+        'cat /c/f && echo x >/c/inner/g && mv /c /moved',
+      'RUN --mount=type=cache,target=/c cat /c/f && ls /c',
+      'RUN --mount=type=bind,target=/b --mount=type=tmpfs,target=/there cat /b/file && ls -A /there',
+      'RUN --mount=type=secret,id=s cat /run/secrets/s | wc -c && rm -rf /run && ln -s /there /run',
+      'RUN cat /there/f && ls -ld /there && ls -A / && ls -A /run',
+    ];
+    const { status, stderr } = build(lines, '--secret=id=s,src=/world/secret');
+    assert.equal(status, 0, stderr);
+    const text = said(stderr);
+    assert.match(text, /secrets of a step in a chroot are on the disk/);
+    assert.equal((text.match(/^cached$/gm) ?? []).length, 2);
+    assert.match(text, /^of the context$/m);
+    assert.match(text, /^14$/m);
+    assert.match(text, /^image\n.*Jan {2}1 +1970 \/there$/m);
+    assert.doesNotMatch(text, /hush/);
+    assert.doesNotMatch(text, /^(b|c|moved)$/m);
+  });
+
+  test('a link in the place of a mount point leads nothing outside', () => {
+    mkdirSync(join(dir, 'canary/victim'), { recursive: true });
+    const { status, stderr } = stave(
+      'sh',
+      '-c',
+      [
+        'mkdir -p /tmp/canary/victim',
+        "printf 'FROM bb\\nRUN --mount=type=tmpfs,target=/d/victim rm -rf /d; ln -s /tmp/canary /d\\n' >/tmp/D",
+        '/checkout/bin/stave build -q -f /tmp/D /world/context && ls -d /tmp/canary/victim',
+      ].join('\n'),
+    );
+    assert.equal(status, 0, stderr);
+  });
+
+  test('what a chroot cannot give is refused by name', () => {
+    const allow = '--allow=security.insecure';
+    const cases = [
+      ['RUN --network=none true', '', '--network=none'],
+      ['RUN --security=insecure true', allow, '--security=insecure'],
+      ['RUN true', '--shm-size=1m', '--shm-size'],
+      ['RUN true', '--cgroup-parent=x', '--cgroup-parent'],
+    ] as const;
+    const outcomes = builds(cases.map(([line, flags]) => ({ lines: [line], flags })));
+    for (const [i, { status, stderr }] of outcomes.entries()) {
+      assert.equal(status, 1);
+      assert.ok(stderr.includes(`${cases[i]?.[2] ?? ''} cannot be had in a chroot: unshare(2)`));
+      assert.match(stderr, /^hint: .*--privileged/m);
+    }
+    const run = stave('run', '--rm', 'bb', 'true');
+    assert.equal(run.status, 125);
+    assert.match(run.stderr, /containers need namespaces: unshare\(2\) is refused/);
+  });
+
+  test('exit codes and failures are those of every rung', () => {
+    const cases = [
+      ['["/nope"]', /exec: "\/nope": no such file or directory/],
+      ['["nope"]', /exec: "nope": executable file not found in \$PATH/],
+      ['["/bin"]', /exec: "\/bin": is a directory/],
+      ['["/etc/plain"]', /exec: "\/etc\/plain": permission denied/],
+      ['kill -9 $$', /exit code: 137/],
+      ['exit 42', /exit code: 42/],
+    ] as const;
+    const made = 'RUN mkdir /etc; touch /etc/plain';
+    const outcomes = builds([
+      ...cases.map(([run]) => ({ lines: [made, `RUN ${run}`] })),
+      { lines: ['RUN ulimit -n'], flags: '--ulimit=nofile=99:100' },
+    ]);
+    for (const [i, [, message]] of cases.entries()) {
+      assert.equal(outcomes[i]?.status, 1);
+      assert.match(outcomes[i].stderr, message);
+    }
+    assert.match(said(outcomes.at(-1)?.stderr ?? ''), /^99$/m);
+  });
+
+  test('nothing of a step is left, whoever of its processes is killed', () => {
+    const sleeps = '(sleep 4321 &); setsid sleep 4321 & setsid nohup sleep 4321 >/dev/null 2>&1 &';
+    writeFileSync(
+      join(context, 'Dockerfile'),
+      `FROM bb\nARG LAST=true\nRUN ${sleeps} echo began; $LAST\n`,
+    );
+    const build = '/checkout/bin/stave build --no-cache --progress=plain';
+    const script = [
+      'left() { pgrep -cf "^sleep [49]321"; }',
+      'gone() { while [ $(left) != 0 ] || pgrep -f "[c]hroot.cjs" >/dev/null; do :; done; }',
+      `${build} /world/context >/dev/null 2>&1; echo "left: $(left)"`,
+      'for who in engine supervisor step; do',
+      `  ${build} --build-arg "LAST=sleep 9321" /world/context >/tmp/log 2>&1 & engine=$!`,
+      '  while ! pgrep -f "^sleep 9321" >/dev/null; do kill -0 $engine || exit; done',
+      '  supervisor=$(pgrep -f "[c]hroot.cjs supervise" | head -1)',
+      '  step=$(pgrep -f "^sleep 9321")',
+      '  eval "kill -9 \\$$who"; wait $engine 2>/dev/null; gone; echo "$who: $(left)"',
+      'done',
+    ];
+    const { stdout, stderr } = stave('sh', '-c', script.join('\n'));
+    assert.equal(stdout, 'left: 0\nengine: 0\nsupervisor: 0\nstep: 0\n', stderr);
+  });
+});
