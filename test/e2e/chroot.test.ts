@@ -104,6 +104,22 @@ describe('RUN in a chroot: root of a container without privileges', () => {
     assert.doesNotMatch(text, /^(b|c|moved)$/m);
   });
 
+  test('a cache mount whose step was killed begins anew', () => {
+    const line = 'RUN --mount=type=cache,target=/k,id=killed ls /k && echo x >/k/f && $LAST';
+    writeFileSync(join(context, 'Dk'), `FROM bb\nARG LAST=true\n${line}\n`);
+    const build = '/checkout/bin/stave build --progress=plain -f /world/context/Dk /world/context';
+    const script = [
+      `${build} --build-arg "LAST=sleep 8321" >/tmp/log 2>&1 & engine=$!`,
+      'while ! pgrep -f "^sleep 8321" >/dev/null; do kill -0 $engine || exit; done',
+      'kill -9 $engine; wait $engine 2>/dev/null',
+      `${build} --no-cache >/world/outk 2>&1; echo $?`,
+    ];
+    const { stdout, stderr } = stave('sh', '-c', script.join('\n'));
+    const text = readFileSync(join(dir, 'outk'), 'utf8');
+    assert.equal(stdout, '0\n', `${stderr}${text}`);
+    assert.doesNotMatch(text, /^#\d+ [\d.]+ f$/m);
+  });
+
   test('a link in the place of a mount point leads nothing outside', () => {
     mkdirSync(join(dir, 'canary/victim'), { recursive: true });
     const { status, stderr } = stave(
