@@ -70,14 +70,16 @@ export function runs(facts: LadderFacts): boolean {
 
 function placeOf(facts: LadderFacts): number {
   const { privateMounts, userNamespace, idCount, chroot, overlay } = facts;
-  if (!privateMounts || common(facts) !== undefined) return chroot === undefined ? CHROOT : NOTHING;
+  if (!privateMounts) return chroot === undefined ? CHROOT : NOTHING;
+  if (common(facts) !== undefined) return NOTHING;
   if (overlay !== undefined) return NO_OVERLAY;
   if (!userNamespace) return 0;
   return idCount > 1 ? 1 : 2;
 }
 
 function blockerOf(place: number, facts: LadderFacts): Blocked {
-  if (place === CHROOT) return facts.chroot ?? UNKNOWN;
+  // A chroot is for where there are no namespaces.
+  if (place === CHROOT) return (facts.privateMounts ? common(facts) : facts.chroot) ?? UNKNOWN;
   const own = place === 0 ? aboveRoot(facts) : place === 1 ? aboveRanges(facts) : undefined;
   return own ?? facts.namespaces ?? common(facts) ?? facts.overlay ?? UNKNOWN;
 }
