@@ -11,8 +11,6 @@ export interface ChrootJob {
   readonly capabilities: readonly number[];
   /** Resource numbers, soft and hard limit. */
   readonly limits: readonly (readonly [number, number, number])[];
-  /** A seccomp program in base64, where nothing filters this process yet. */
-  readonly filter?: string;
 }
 
 /** What the supervisor says at the end. */

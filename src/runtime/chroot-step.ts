@@ -6,7 +6,6 @@ import {
   changeRoot,
   dieWithParent,
   execute,
-  filterCalls,
   keepCapabilities,
   limitCapabilities,
   passOn,
@@ -63,7 +62,6 @@ function enter(job: ChrootJob): void {
   process.setgid?.(job.gid);
   process.setuid?.(job.uid);
   limitCapabilities(kept);
-  if (job.filter !== undefined) filterCalls(Buffer.from(job.filter, 'base64'));
   resetSignals();
 }
 

@@ -9,12 +9,9 @@ import { cstring, libc } from './libc.js';
 const PR_SET_PDEATHSIG = 1;
 const PR_CAPBSET_READ = 23;
 const PR_CAPBSET_DROP = 24;
-const PR_SET_SECCOMP = 22;
 const PR_SET_CHILD_SUBREAPER = 36;
-const PR_SET_NO_NEW_PRIVS = 38;
 const PR_CAP_AMBIENT = 47;
 const PR_CAP_AMBIENT_CLEAR_ALL = 4;
-const SECCOMP_MODE_FILTER = 2;
 const SIGKILL = 9;
 const SIGSTOP = 19;
 const LAST_SIGNAL = 64;
@@ -69,15 +66,6 @@ export function limitCapabilities(kept: ReadonlySet<number>): void {
     data.writeUInt32LE(0, half * 12 + 8);
   }
   must(c.declare('int capset(uint8_t *, uint8_t *)')(header, data), 'capset');
-}
-
-/** Installs a seccomp program; without CAP_SYS_ADMIN that takes no_new_privs. */
-export function filterCalls(program: Buffer): void {
-  must(prctl(PR_SET_NO_NEW_PRIVS, 1), 'prctl');
-  const fprog = Buffer.alloc(16);
-  fprog.writeUInt16LE(program.length / 8, 0);
-  fprog.writeBigUInt64LE(BigInt(libc().address(program)), 8);
-  must(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, BigInt(libc().address(fprog))), 'prctl');
 }
 
 /** Both limits of a resource, by its number in resource.h; a negative one is infinity. */

@@ -14,7 +14,7 @@ const COPY: MountOptions = { chroot: { hidden: ['dev'], furnish: () => Promise.r
 
 describe('a root that is a copy', () => {
   test('gives the layers that overlay gives, whatever a step does', async () => {
-    for (let seed = 1; seed <= 60; seed++) {
+    for (let seed = 1; seed <= 40; seed++) {
       await using place = testStore();
       const chain = (options: MountOptions): Promise<Layer[]> =>
         steps(place.store.snapshots, options, seed);

@@ -28,6 +28,7 @@ export function lockedContainer(
   writeFileSync(profile, JSON.stringify(seccompProfile(process.arch)));
   const id = String(options.user === 'root' ? 0 : ORDINARY_UID);
   const name = [options.user, options.seccomp, options.capabilities].join('-');
+  const env = { ...process.env, CONTAINERS_CONF: podmanOfItsOwn(dir) };
   const podman = ['--root', join(dir, 'podman'), '--runroot', join(dir, 'podman-run')]
     .concat(['--runtime', 'runc', '--cgroup-manager', 'cgroupfs', 'run', '--rm', '--network=host'])
     .concat(['--ulimit=nofile=1024:1024', '--ulimit=nproc=8192:8192', `--user=${id}:${id}`])
@@ -40,9 +41,20 @@ export function lockedContainer(
     .concat(['-e', 'SOURCE_DATE_EPOCH', '--rootfs', rootfs]);
   return (...args) => {
     const argv = [...podman, ...(args[0] === 'sh' ? [] : ['/checkout/bin/stave']), ...args];
-    const { status, stdout, stderr } = spawnSync('podman', argv, { encoding: 'utf8' });
+    const { status, stdout, stderr } = spawnSync('podman', argv, { env, encoding: 'utf8' });
     return { status, stdout, stderr };
   };
+}
+
+/**
+ * All podmans of a user share their locks and a directory in /run, whatever their --root is: the first one after a boot
+ * frees the locks of those that another test has just started.
+ */
+function podmanOfItsOwn(dir: string): string {
+  const file = join(dir, 'containers.conf');
+  const tmp = JSON.stringify(join(dir, 'podman-tmp'));
+  writeFileSync(file, `[engine]\nlock_type = "file"\ntmp_dir = ${tmp}\nevents_logger = "none"\n`);
+  return file;
 }
 
 function makeRootfs(rootfs: string): void {
