@@ -21,6 +21,7 @@ import type { FileOwner } from '../model/graph.js';
 import { hasCode } from '../model/has-code.js';
 import { sys } from '../sys/sys.js';
 import { noSpace } from './durable.js';
+import { directorySize } from './directory-size.js';
 import { giveOwner } from './give-owner.js';
 import { isNamed } from './lock-file.js';
 import { finishChanges, hasChanges, openChanges } from './mount-changes.js';
@@ -178,6 +179,11 @@ export class CacheMounts {
 
   list(): readonly CacheMountInfo[] {
     return readdirSync(this.#options.mounts).flatMap((key) => this.#info(key));
+  }
+
+  /** Of its files. */
+  bytes(key: string): number {
+    return directorySize(join(this.#at(key), 'fs'));
   }
 
   isInUse(key: string): boolean {

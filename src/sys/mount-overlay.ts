@@ -76,6 +76,9 @@ function configure(context: number, options: OverlayOptions): void {
   if (options.work !== undefined) {
     set('workdir', options.work);
     setFlag('volatile');
+    // Some kernels move a directory by a note in it and copy a file without its data, unless told not to: the upper layer
+    // alone must be all that was written. In a user namespace they never do, and the option is refused.
+    if (!privileges().userNamespace) set('redirect_dir', 'nofollow');
   }
   if (privileges().userNamespace) setFlag('userxattr');
   if (c.syscall('fsconfig', context, FSCONFIG_CMD_CREATE, null, null, 0) < 0) {

@@ -45,7 +45,8 @@ export async function exportMounts(
   scope: Scope,
 ): Promise<ExportedMounts> {
   const old = await earlier(place, scope);
-  const packer = new Packer(old.packs, place, scope);
+  const expected = input.keys.reduce((sum, key) => sum + input.mounts.bytes(key), 0);
+  const packer = new Packer({ old: old.packs, expected }, place, scope);
   const kept = input.keepOthers === true ? old.mounts.filter((mount) => isNews(mount, input)) : [];
   const drafts = kept.flatMap((mount) => carried(mount, old.names, packer));
   const done = new Set(drafts.map(({ key }) => key));

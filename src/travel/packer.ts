@@ -8,8 +8,8 @@ import { packBlob } from './mount-manifest.js';
 import type { WritablePlace } from './place.js';
 import { squeeze } from './squeeze.js';
 
-/** Of unpacked bytes. */
-const PACK_BYTES = 16 << 20;
+/** Unpacked bytes of a pack: about a fiftieth of all, so that writing one anew never moves much. */
+const PACK = { least: 256 << 10, most: 16 << 20, share: 50 };
 /** Puts that may be under way at once. */
 const PARALLEL = 4;
 /** Packs of which less is still needed are written anew, a few in each export. */
@@ -28,6 +28,7 @@ export class Packer {
   readonly #place: WritablePlace;
   readonly #scope: Scope;
   readonly #old: readonly Pack[];
+  readonly #packBytes: number;
   /** The pack of an earlier export that holds a chunk. */
   readonly #home = new Map<string, Pack>();
   /** Where else a needed chunk can be read from, if anywhere. */
@@ -38,8 +39,14 @@ export class Packer {
   #pendingBytes = 0;
   #failure: Error | undefined;
 
-  constructor(old: readonly Pack[], place: WritablePlace, scope: Scope) {
+  /** `expected`: about how many bytes there will be. */
+  constructor(
+    { old, expected }: { readonly old: readonly Pack[]; readonly expected: number },
+    place: WritablePlace,
+    scope: Scope,
+  ) {
     [this.#old, this.#place, this.#scope] = [old, place, scope];
+    this.#packBytes = Math.min(Math.max(expected / PACK.share, PACK.least), PACK.most);
     for (const pack of old) for (const [hex] of pack.chunks) this.#home.set(hex, pack);
   }
 
@@ -112,7 +119,7 @@ export class Packer {
   async #write(hex: string, bytes: Buffer): Promise<void> {
     this.#pending.push({ fact: [hex, bytes.length], bytes });
     this.#pendingBytes += bytes.length;
-    if (this.#pendingBytes >= PACK_BYTES) await this.#flush();
+    if (this.#pendingBytes >= this.#packBytes) await this.#flush();
   }
 
   async #flush(): Promise<void> {

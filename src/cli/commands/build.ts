@@ -34,13 +34,13 @@ const FLAGS: readonly FlagSpec[] = [
     name: 'cache-from',
     kind: 'list',
     value: 'CACHE',
-    help: 'Look for steps in: IMAGE, type=registry,ref=... or type=local,src=...',
+    help: 'Look for steps in: IMAGE, or type=registry|local|s3|gha,...',
   },
   {
     name: 'cache-to',
     kind: 'list',
     value: 'CACHE',
-    help: 'Bring steps to: type=inline, type=registry,ref=... or type=local,dest=...',
+    help: 'Bring steps to: type=inline|registry|local|s3|gha,...[,mounts=all]',
   },
   {
     name: 'file',
