@@ -12,6 +12,7 @@ import { withWarnings } from './lint-warnings.js';
 import { type Definition, loadDefinition } from './load-definition.js';
 import type { Build, BuildOptions, BuildResult, BuildWarning } from './model/build-options.js';
 import type { BuildFacts } from './model/build-record.js';
+import type { BuildStep } from './model/build-steps.js';
 import type { BuildEvent, WarningEvent } from './model/events.js';
 import type { Digest } from './model/digest.js';
 import { CancelledError } from './model/error.js';
@@ -36,6 +37,7 @@ const PARALLEL = 8;
 export interface RunningBuild extends Build {
   /** What its record says of it; undefined before the Dockerfile was read. */
   readonly facts: () => BuildFacts | undefined;
+  readonly steps: () => readonly BuildStep[];
 }
 
 /**
@@ -63,6 +65,7 @@ export function startBuild(options: BuildOptions, workshop: Workshop): RunningBu
     events: queue.events,
     result,
     facts: recorder.facts,
+    steps: recorder.steps,
     async [Symbol.asyncDispose]() {
       controller.abort(new CancelledError('the build was disposed'));
       await result.catch(() => undefined);

@@ -2,7 +2,7 @@ import { hiddenValues, withoutValues } from './build-facts.js';
 import type { BuildJournal } from './cache/build-journal.js';
 import type { BuildOptions, BuildResult } from './model/build-options.js';
 import type { BuildEnd, BuildFacts, BuildFailure } from './model/build-record.js';
-import { BuildSteps, countSteps } from './model/build-steps.js';
+import { type BuildStep, BuildSteps, countSteps } from './model/build-steps.js';
 import { BuildError } from './model/error.js';
 import type { BuildEvent } from './model/events.js';
 import { redactUrls } from './model/redact-urls.js';
@@ -15,6 +15,8 @@ export interface BuildRecorder {
   readonly begin: (facts: BuildFacts, source: readonly string[]) => void;
   readonly event: (event: BuildEvent) => void;
   readonly facts: () => BuildFacts | undefined;
+  /** What became of them so far. */
+  readonly steps: () => readonly BuildStep[];
   readonly completed: (result: Omit<BuildResult, 'warnings'>) => void;
   /** `canceled`: somebody stopped it, for whatever reason. */
   readonly failed: (error: unknown, canceled: boolean) => void;
@@ -66,8 +68,8 @@ class Recorder implements BuildRecorder {
   }
 
   event(event: BuildEvent): void {
-    if (this.#over) return;
     this.#steps.add(event);
+    if (this.#over) return;
     this.#keep(event);
     const runs = event.type === 'vertex-started' && event.why !== undefined;
     if (this.#facts === undefined) return;
@@ -79,6 +81,7 @@ class Recorder implements BuildRecorder {
   }
 
   readonly facts = (): BuildFacts | undefined => this.#facts;
+  readonly steps = (): readonly BuildStep[] => this.#steps.list();
 
   completed({ imageId, manifest, names }: Omit<BuildResult, 'warnings'>): void {
     this.#end({ status: 'completed', result: { imageId, manifest, names } });

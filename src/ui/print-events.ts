@@ -1,4 +1,3 @@
-import { type BuildStep, BuildSteps } from '../model/build-steps.js';
 import type { Digest } from '../model/digest.js';
 import type { BuildEvent } from '../model/events.js';
 import { PlainPrinter } from './plain.js';
@@ -13,30 +12,11 @@ export interface PrintOptions extends ScreenOptions {
   readonly numbers?: ReadonlyMap<Digest, number>;
 }
 
-/**
- * Shows a build until its events end, and gives what became of its steps. `auto` is the screen on a terminal, plain lines
- * elsewhere.
- */
+/** Shows a build until its events end. `auto` is the screen on a terminal, plain lines elsewhere. */
 export async function printEvents(
   events: AsyncIterable<BuildEvent>,
   options: PrintOptions,
-): Promise<readonly BuildStep[]> {
-  const steps = new BuildSteps();
-  await print(noted(events, steps), options);
-  return steps.list();
-}
-
-async function* noted(
-  events: AsyncIterable<BuildEvent>,
-  steps: BuildSteps,
-): AsyncGenerator<BuildEvent> {
-  for await (const event of events) {
-    steps.add(event);
-    yield event;
-  }
-}
-
-async function print(events: AsyncIterable<BuildEvent>, options: PrintOptions): Promise<void> {
+): Promise<void> {
   const { mode, stream } = options;
   if (mode === 'quiet') return drain(events);
   if (mode === 'rawjson') return printRaw(events, stream);

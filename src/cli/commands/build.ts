@@ -114,10 +114,11 @@ async function run(context: CommandContext): Promise<number> {
   await using workshop = openWorkshop(undefined, env);
   const started = workshop.now();
   await using build = startBuild(options, workshop);
-  const steps = await printEvents(build.events, { mode, stream: stderr, env });
+  await printEvents(build.events, { mode, stream: stderr, env });
   const close = (status: Closing['status']): void => {
     const columns = mode !== 'plain' && stderr.isTTY ? stderr.columns : 0;
     const width = columns > 0 ? columns : Infinity;
+    const steps = build.steps();
     const lines = closingLines(steps, { status, started, ended: workshop.now(), width });
     if (mode !== 'quiet' && mode !== 'rawjson') say(stderr, `${lines.join('\n')}\n`);
     writeTrace(context, steps, { started, ended: workshop.now(), status, facts: build.facts() });
