@@ -1,11 +1,13 @@
+import { takeTurn, type Turn } from './cache/turn.js';
 import { readFileSync } from 'node:fs';
-import type { Digest } from './model/digest.js';
+import { type Digest, hexOf } from './model/digest.js';
 import { BuildError } from './model/error.js';
 import type { ResolvedImage } from './model/graph.js';
 import { readConfig, readIndex, readManifest } from './exporter/image-document.js';
 import { type Descriptor, type ImageIndex, isIndexType, type Platform } from './model/oci.js';
 import { choosePlatform, formatPlatform } from './model/platform.js';
 import { canonicalName, type Reference } from './model/reference.js';
+import type { Bytes } from './model/stores.js';
 import type { Scope } from './model/scope.js';
 import { registrySettings } from './registry-settings.js';
 import { type FetchedManifest, openRepository, type Repository } from './registry/registry.js';
@@ -65,20 +67,33 @@ export async function resolveRemote(
   return { image, id: document.config.digest, root: root.descriptor };
 }
 
-/** Downloads one blob into the store. A difference in size or digest is refused, naming the blob and its registry. */
+/**
+ * Downloads one blob into the store, one process at a time: who waited finds it there. A difference in size or digest is
+ * refused, naming the blob and its registry.
+ */
 export async function fetchBlob(
   reference: Reference,
   blob: Descriptor,
   workshop: Workshop,
   scope: Scope,
 ): Promise<void> {
+  const { blobs, path } = workshop.store;
+  await using turn = await takeTurn(path('locks', `blob-${hexOf(blob.digest)}`), scope.signal);
+  if (blobs.claim(blob.digest)) return;
   try {
-    await workshop.store.blobs.put(open(reference, workshop).blob(blob, scope), blob, scope);
+    await blobs.put(telling(open(reference, workshop).blob(blob, scope), turn), blob, scope);
   } catch (error) {
     if (!(error instanceof BuildError) || error.code !== 'integrity') throw error;
     throw new BuildError('integrity', `${reference.domain}/${reference.path}: ${error.message}`, {
       hint: 'the registry, or something on the way, is broken or lies; nothing of the blob was kept',
     });
+  }
+}
+
+async function* telling(bytes: Bytes, { progress }: Turn): Bytes {
+  for await (const chunk of bytes) {
+    progress();
+    yield chunk;
   }
 }
 

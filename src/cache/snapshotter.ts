@@ -23,6 +23,7 @@ import { removeTree } from './remove-tree.js';
 import { checkRoom } from './room.js';
 import { Roots, type StepRoot } from './roots.js';
 import type { TreeStore } from './tree-store.js';
+import type { Turn } from './turn.js';
 
 /** Gives a private directory on the store's filesystem that goes with the process. */
 type Temporary = () => Promise<string>;
@@ -35,6 +36,8 @@ export interface SnapshotterOptions {
   /** Claims blobs by id, as a lease does. */
   readonly claim: (ids: readonly string[]) => void;
   readonly later: Chores['add'];
+  /** One process at a time unpacks a layer; the others find it unpacked. */
+  readonly unpackTurn: (diffID: DiffID, signal: AbortSignal) => Promise<Turn>;
   /** At least so many bytes are in a layer. */
   readonly unpackedBytes: (layer: Descriptor) => number;
 }
@@ -101,9 +104,15 @@ function lazyLayer(
 
 async function unpack(
   blob: LazyBlob,
-  { trees, temporary, unpackedBytes }: SnapshotterOptions & { readonly trees: TreeStore },
+  {
+    trees,
+    temporary,
+    unpackedBytes,
+    unpackTurn,
+  }: SnapshotterOptions & { readonly trees: TreeStore },
   scope: Scope,
 ): Promise<Layer> {
+  await using turn = await unpackTurn(blob.diffID, scope.signal);
   const existing = await trees.byDiff(blob.diffID);
   if (existing !== undefined) return existing;
   const home = await temporary();
@@ -118,6 +127,7 @@ async function unpack(
     whiteouts: true,
     // What packs well may be far larger than its blob.
     beforeEntry: ({ size }) => {
+      turn.progress();
       if (size >= LARGE) checkRoom(home, size, `a file of layer ${descriptor.digest}`);
     },
   });

@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { BuildError } from '../model/error.js';
 import type { Records } from '../model/op.js';
 import type { Scope } from '../model/scope.js';
-import type { DiffID } from '../model/digest.js';
+import { type DiffID, hexOf } from '../model/digest.js';
 import type { Layer, LayerMeta, Snapshotter } from '../model/stores.js';
 import { hasCode } from '../model/has-code.js';
 import { createBlobStore, type DiskBlobStore } from './blob-store.js';
@@ -30,6 +30,7 @@ import { hostPlatform } from '../sys/host-platform.js';
 import { makeDeep } from '../sys/make-deep.js';
 import { markTopDirectory } from '../sys/top-directory.js';
 import { needsSweep, sweep, type SweepDirectories } from './sweep.js';
+import { takeTurn } from './turn.js';
 import { TreeStore, type WrittenLayer } from './tree-store.js';
 
 export interface Store extends AsyncDisposable {
@@ -115,6 +116,7 @@ export function openStore({ root, now }: StoreOptions): Store {
       temporary,
       claim,
       later: chores.add,
+      unpackTurn: (diffID, signal) => takeTurn(path('locks', `unpack-${hexOf(diffID)}`), signal),
       unpackedBytes: ({ digest, size }) => unpackedBytes(blobs.path(digest), size),
     }),
     mounts: new CacheMounts({ mounts: path('mounts'), trash: path('trash'), temporary, now }),
@@ -229,7 +231,12 @@ function readVersion(root: string): string | undefined {
 function create(root: string): void {
   try {
     makeDeep(root, 0o700);
-    const foreign = readdirSync(root).find((name) => !OUR_NAMES.test(name));
+    const names = readdirSync(root);
+    if (names.includes('version')) {
+      ensureRoot(root); // Another made it meanwhile.
+      return;
+    }
+    const foreign = names.find((name) => !OUR_NAMES.test(name));
     if (foreign !== undefined) {
       throw storeError(
         `${root} is not a store: it holds ${JSON.stringify(foreign)}`,

@@ -31,6 +31,8 @@ test('16 pulls at once of an image with a large layer, also when the first of th
     const store = { ...world.env, STAVE_ROOT: join(world.dir, `store-${String(dies)}`) };
     proxy.bytes = 0;
     const first = startRunning({ ...world, env: store }, ['pull', name]);
+    // Whoever is first then is the one who downloads.
+    if (dies) await proxy.reached(1);
     const rest = Array.from({ length: 15 }, () =>
       startRunning({ ...world, env: store }, ['pull', name]),
     );
