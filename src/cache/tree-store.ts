@@ -141,7 +141,8 @@ export class TreeStore {
 
   #moveIn(directory: string, id: string): void {
     const home = join(this.#options.trees, id);
-    mkdirSync(home, { recursive: true, mode: 0o700 });
+    // Not `recursive`: with it Node calls a disk that fails a directory that is not there.
+    mkdirSync(home, { mode: 0o700 });
     renameSync(directory, join(home, 'fs'));
   }
 

@@ -21,7 +21,7 @@ test('a bit flips in a file of the store: nothing wrong is used, everything is m
   const all = [...kinds.values()].flat();
   const chosen = [
     ...[...kinds.values()].map((paths) => random.pick(paths)),
-    ...Array.from({ length: rounds(60) }, () => random.pick(all)),
+    ...Array.from({ length: rounds(40) }, () => random.pick(all)),
   ];
   for (const path of chosen.slice(0, rounds(chosen.length))) {
     const outcome = await flipOnce(world, path, random);

@@ -31,7 +31,7 @@ test('builds while images are removed, everything is pruned and counted', async 
     '-c',
     `mkdir ${world.dir}/base && tar -xf ${world.dir}/bb.tar -C ${world.dir}/base`,
   );
-  const { builds, others } = await storm(world, Math.max(5, 120 * Math.min(1, rounds(100) / 100)));
+  const { builds, others } = await storm(world, Math.max(5, 0.9 * rounds(100)));
   figure({
     area: 'Many at once',
     what: 'storm of build, run, rmi, prune, df, ps',

@@ -33,7 +33,7 @@ test('many builds in one process: nothing is kept', async () => {
   writeFileSync(join(context, 'Dockerfile'), 'FROM bb\nCOPY file /file\nRUN cat /file > /copy\n');
   writeFileSync(join(world.dir, 'program.mjs'), PROGRAM);
   const mounts = readFileSync('/proc/self/mountinfo', 'utf8');
-  const count = rounds(300);
+  const count = rounds(200);
   const text = await must(process.execPath, ['--expose-gc', join(world.dir, 'program.mjs'), context, String(count)], world.env); // prettier-ignore
   const held = JSON.parse(text) as { fds: number; kb: number }[];
   // The first tenth warms up: modules, code, the heap's size.

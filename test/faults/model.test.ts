@@ -7,7 +7,7 @@ import { figure, rounds } from '../helpers/figure.js';
 test('random sequences of commands agree with a model', async () => {
   await using place = await sweepWorld();
   const first = Date.now() % 1_000_000;
-  const count = rounds(30);
+  const count = rounds(20);
   let moves = 0;
   for (let i = 0; i < count; i++)
     moves += (await playSequence(place.world, place.registry, first + i, 10)).length;

@@ -12,7 +12,7 @@ test('power cuts in the middle of build, load, pull and commit, and right after 
   const seed = Date.now() % 1_000_000;
   const random = new Random(seed);
   const outcomes: CutOutcome[] = [];
-  for (let n = 0; n < rounds(24); n++)
+  for (let n = 0; n < rounds(20); n++)
     outcomes.push(await cutOnce(world, n, (random.int(150) + 5) / 100));
   const wrong = outcomes.flatMap((outcome) =>
     outcome.wrong.map((each) => `${outcome.work}: ${each}`),

@@ -9,7 +9,7 @@ test('reboots with stale leases, locks, temporary files, runtime state and pids'
   using world = staveWorld();
   world.ok('build', '-q', '-t', 'bb', busyboxContext(world.dir));
   const results: RebootResult[] = [];
-  for (let round = 0; round < rounds(30); round++) results.push(await reboot(world, round));
+  for (let round = 0; round < rounds(20); round++) results.push(await reboot(world, round));
   const extra = results.map(({ first, then }) => first - then).sort((a, b) => a - b);
   const [median = 0, most = 0] = [extra[Math.floor(extra.length / 2)], extra.at(-1)];
   figure({

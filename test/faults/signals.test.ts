@@ -95,7 +95,7 @@ async function rain(
 test('SIGKILL at random moments of a build', async () => {
   using world = staveWorld();
   world.ok('build', '-q', '-t', 'bb', busyboxContext(world.dir));
-  const times = await rain(world, ['SIGKILL'], rounds(150));
+  const times = await rain(world, ['SIGKILL'], rounds(100));
   figure({
     area: 'Signals at random moments',
     what: 'SIGKILL of a build',
@@ -107,7 +107,7 @@ test('SIGKILL at random moments of a build', async () => {
 test('SIGINT, SIGTERM, SIGHUP at random moments of a build', async () => {
   using world = staveWorld();
   world.ok('build', '-q', '-t', 'bb', busyboxContext(world.dir));
-  const times = await rain(world, ['SIGINT', 'SIGTERM', 'SIGHUP'], rounds(90));
+  const times = await rain(world, ['SIGINT', 'SIGTERM', 'SIGHUP'], rounds(60));
   figure({
     area: 'Signals at random moments',
     what: 'SIGINT, SIGTERM, SIGHUP of a build',
