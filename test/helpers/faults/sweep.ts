@@ -165,7 +165,7 @@ function unclear({ status, stderr }: Outcome, fault: Fault): string[] {
   if (/defect of stave|^\s+at .*:\d+:\d+\)?$/m.test(stderr)) return [`a stack trace: ${stderr}`];
   const errors = stderr.match(/^ERROR: /gm)?.length ?? 0;
   // Before the engine runs, what starts it says what is wrong.
-  const own = errors > 0 || /^(unshare|sh|bin\/stave): /m.test(stderr);
+  const own = errors > 0 || /^(unshare|sh|\/bin\/sh|bin\/stave): /m.test(stderr);
   return own && errors < 2 ? [] : [`${String(errors)} errors, exit ${String(status)}: ${stderr}`];
 }
 
