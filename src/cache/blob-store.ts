@@ -46,9 +46,8 @@ export function createBlobStore(
   const hasSync = (digest: Digest): boolean => sizeOf(path(digest)) !== undefined;
   const put = async (bytes: Bytes, info: BlobInfo, scope: Scope): Promise<Descriptor> => {
     const { mediaType, digest, size } = info;
-    // A shorter or longer file under the name is damage, and is replaced.
     if (digest !== undefined) claim([hexOf(digest)]);
-    if (digest !== undefined && size !== undefined && sizeOf(path(digest)) === size) {
+    if (digest !== undefined && size !== undefined && isThere(path(digest), digest, size)) {
       return { mediaType, digest, size };
     }
     return write(bytes, info, { directory, temporary: await temporary(), claim }, scope);
@@ -70,6 +69,14 @@ export function createBlobStore(
       return put(once(bytes), info, scope);
     },
   };
+}
+
+/** What a build ends with must not lean on a damaged document of the same name. */
+const REREAD = 1 << 20;
+
+/** A shorter or longer file under the name is damage, and is replaced; so is a small one with other bytes. */
+function isThere(path: string, digest: Digest, size: number): boolean {
+  return sizeOf(path) === size && (size > REREAD || digestOf(readFileSync(path)) === digest);
 }
 
 // eslint-disable-next-line @typescript-eslint/require-await -- pulled like every other source of bytes

@@ -67,6 +67,13 @@ export function takeLease(directories: LeaseDirectories): Lease {
   };
 }
 
+const MADE = 'made-';
+
+/** Claimed beside the id of a tree by who makes it. */
+export function madeHere(id: string): string {
+  return `${MADE}${id}`;
+}
+
 /**
  * A tree that never got its facts is found by nobody, and only who made it knows its id: it goes with their lease. Gives
  * where they are now, out of sight.
@@ -75,7 +82,8 @@ export function discardUnfinished(
   claimed: Iterable<string>,
   { trees, trash }: Pick<LeaseDirectories, 'trees' | 'trash'>,
 ): string[] {
-  return [...claimed].flatMap((id) => {
+  return [...claimed].flatMap((line) => {
+    const id = line.startsWith(MADE) ? line.slice(MADE.length) : '';
     const home = join(trees, id);
     if (!/^[0-9a-f]{32}$/.test(id) || !existsSync(home) || existsSync(join(home, 'meta.json')))
       return [];

@@ -7,6 +7,7 @@ import type { Layer, LayerMeta } from '../model/stores.js';
 import { hasCode } from '../model/has-code.js';
 import { runDigest } from './digest-runner.js';
 import { replaceFile } from './durable.js';
+import { madeHere } from './lease.js';
 import type { KnownContents, LayerFacts } from './layer-digest.js';
 
 /** What is on disk beside a tree. */
@@ -118,7 +119,7 @@ export class TreeStore {
   /** Moves a finished directory in and starts its hashing pass, which writes meta.json. */
   adopt(directory: string, known: KnownContents, options: AdoptOptions = {}): Layer {
     const id = this.newId();
-    this.#options.claim([id]);
+    this.#options.claim([id, madeHere(id)]);
     this.#moveIn(directory, id);
     const meta = this.#hash(id, known, options);
     this.#hashing.set(id, meta);
@@ -154,8 +155,20 @@ export class TreeStore {
     // Who was cancelled and is at its end has taken it away.
     if (!existsSync(this.path(id))) return;
     const stored: StoredMeta = { ...meta, bootId: this.#options.bootId };
+    // The facts come last, so that one that has them is found; but never before them in the place of another tree.
+    const pointer = this.#diffFile(meta.diffID);
+    const before = this.#leadsTo(pointer);
+    if (before === 'nowhere') this.#replace(pointer, id);
     this.#replace(join(this.#options.trees, id, 'meta.json'), JSON.stringify(stored));
-    this.#replace(this.#diffFile(meta.diffID), id);
+    if (before === 'lesser') this.#replace(pointer, id);
+  }
+
+  /** `lesser`: a tree of another boot, maybe torn, or one whose times are cut when its tar is written. */
+  #leadsTo(pointer: string): 'nowhere' | 'tree' | 'lesser' {
+    const [id = '', epoch] = (readIfThere(pointer) ?? '').split(' ');
+    const meta = /^[0-9a-f]{32}$/.test(id) ? this.#readMeta(id) : undefined;
+    if (meta === undefined) return 'nowhere';
+    return epoch === undefined && meta.bootId === this.#options.bootId ? 'tree' : 'lesser';
   }
 
   #replace(file: string, text: string): void {

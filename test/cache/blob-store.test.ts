@@ -119,3 +119,12 @@ test('a full disk is told as such and leaves no part behind', async () => {
     spawnSync('umount', [small]);
   }
 });
+
+test('a document that is put again is written anew where its bytes have become others', async () => {
+  await using world = testStore();
+  const { blobs } = world.store;
+  const { digest } = await blobs.putJson({ one: 1 }, mediaType, quiet);
+  writeFileSync(blobs.path(digest), '{"one":2}');
+  await blobs.putJson({ one: 1 }, mediaType, quiet);
+  assert.equal(readFileSync(blobs.path(digest), 'utf8'), '{"one":1}');
+});

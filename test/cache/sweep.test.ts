@@ -228,9 +228,9 @@ test('a tree that never got its facts goes with the lease of who made it', async
   const { store } = world;
   const [mine, theirs] = ['a'.repeat(32), 'b'.repeat(32)];
   for (const id of [mine, theirs]) mkdirSync(store.path('trees', id, 'fs'), { recursive: true });
-  writeFileSync(store.path('leases/0123'), `${theirs}\n`);
+  writeFileSync(store.path('leases/0123'), `made-${theirs}\n`);
   const lease = await store.lease();
-  lease.claim([mine]);
+  lease.claim([`made-${mine}`]);
   reopen(store);
   assert.deepEqual(
     readdirSync(store.path('trees')),

@@ -84,7 +84,7 @@ async function use(
   }
   if (last !== id) return `image ${last} for ${id}`;
   const { status, stdout, stderr } = await stave(...show);
-  if (status !== 0) return stderr.includes('defect of stave') ? `defect: ${stderr}` : stderr;
+  if (status !== 0) return `built, and then: ${stderr}`;
   return stdout === shown ? 'right' : `shown ${stdout}`;
 }
 
@@ -95,7 +95,7 @@ export async function flipWorld(dir: string, env: NodeJS.ProcessEnv): Promise<Fl
     ['build', '-q', '-t', 'bb', join(dir, 'busybox-context')],
     ['build', '-q', '-t', 'ref', join(dir, 'ref')],
   ];
-  const show = ['run', '--rm', '--network=none', 'ref', 'sh', '-c', 'cat /app/made && readlink /app/link && busybox true && ls /bin | wc -l']; // prettier-ignore
+  const show = ['run', '--rm', '--network=none', '--pull=never', 'ref', 'sh', '-c', 'cat /app/made && readlink /app/link && busybox true && ls /bin | wc -l']; // prettier-ignore
   let id = '';
   for (const args of builds) id = (await must('bin/stave', args, own)).trim();
   const shown = await must('bin/stave', show, own);
