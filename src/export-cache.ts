@@ -6,6 +6,7 @@ import type { Digest } from './model/digest.js';
 import { BuildError } from './model/error.js';
 import type { KeyedStep } from './model/op.js';
 import type { Scope } from './model/scope.js';
+import type { Layer } from './model/stores.js';
 import { registrySettings } from './registry-settings.js';
 import { exportMountsTo } from './remote-mounts.js';
 import type { WritableCacheBackend } from './remote-cache/backend.js';
@@ -94,14 +95,22 @@ function count(number: number, what: string): string {
   return `${String(number)} ${what}${number === 1 ? '' : 's'}`;
 }
 
-function collected(
+async function collected(
   { steps, finished, imports }: CachedBuild,
   { store }: Workshop,
   scope: Scope,
 ): Promise<readonly CollectedStep[]> {
   const found = baseLayers(finished.map(({ plan }) => plan));
   const bases = new Map([...found].map(([diffID, { blob }]) => [diffID, blob]));
-  return collectSteps(steps, { store, imports, bases }, scope);
+  const layers = finished.flatMap((image) => ownLayers(image));
+  await Promise.all(layers.map((layer) => layer.meta(scope))); // Names of trees need trees.
+  const own = layers.map(({ id }) => id);
+  return collectSteps(steps, { store, imports, bases, own }, scope);
+}
+
+/** Above the base. */
+function ownLayers({ plan, snapshot }: Finished): readonly Layer[] {
+  return snapshot.layers.slice(plan.base?.rootfs.diff_ids.length ?? 0);
 }
 
 /** Steps whose layers are all the image's. */
@@ -115,12 +124,9 @@ async function ofImage(
 }
 
 /** The image's layers as its steps made them, whatever an epoch makes of their times. */
-async function layersOf(
-  { plan, snapshot }: Finished,
-  scope: Scope,
-): Promise<readonly LayerIdentity[]> {
-  const below = (plan.base?.rootfs.diff_ids ?? []).map((diffID) => ({ diffID }));
-  const own = snapshot.layers.slice(below.length).map((layer) => layer.meta(scope));
+async function layersOf(image: Finished, scope: Scope): Promise<readonly LayerIdentity[]> {
+  const below = (image.plan.base?.rootfs.diff_ids ?? []).map((diffID) => ({ diffID }));
+  const own = ownLayers(image).map((layer) => layer.meta(scope));
   return [...below, ...(await Promise.all(own))];
 }
 

@@ -1,4 +1,5 @@
 import type { Descriptor } from '../model/oci.js';
+import type { Reference } from '../model/reference.js';
 import type { Scope } from '../model/scope.js';
 import type { Bytes } from '../model/stores.js';
 
@@ -17,6 +18,8 @@ export interface CacheDocument {
 export interface CacheBackend {
   /** As BuildKit titles it: `registry HOST/NAME:TAG`, `client directory DIR`. */
   readonly name: string;
+  /** Of a registry: another cache of the same registry takes blobs over from it, and nothing travels. */
+  readonly repository?: Pick<Reference, 'domain' | 'path'>;
   /** Undefined when there is none yet. Reads documents only, never layers. */
   readonly read: (scope: Scope) => Promise<CacheDocument | undefined>;
   readonly blob: (blob: Descriptor, scope: Scope) => Bytes;
@@ -27,6 +30,8 @@ export interface WritableCacheBackend extends CacheBackend {
   readonly has: (blob: Descriptor, scope: Scope) => Promise<boolean>;
   /** Only called for what `has` denied; `bytes` may be called again for another try. */
   readonly put: (blob: Descriptor, bytes: () => Bytes, scope: Scope) => Promise<void>;
+  /** Takes a blob over from where another cache has it; false when that cannot be. */
+  readonly borrow?: (blob: Descriptor, from: CacheBackend, scope: Scope) => Promise<boolean>;
   readonly write: (document: CacheDocument, scope: Scope) => Promise<void>;
   /** Exclusive for one export, where the place cannot do without. */
   readonly lock?: (scope: Scope) => Promise<AsyncDisposable>;

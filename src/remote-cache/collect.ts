@@ -34,6 +34,8 @@ export interface Known {
   readonly imports: CacheImports | undefined;
   /** Layers of the images the build is on, as they are named there. */
   readonly bases: ReadonlyMap<DiffID, Descriptor>;
+  /** Trees of the images that were built: of layers that hold the same, theirs are taken. */
+  readonly own: readonly string[];
 }
 
 /** The steps whose results are known, in the graph's order. One below a cached step may be known to nobody. */
@@ -43,6 +45,7 @@ export async function collectSteps(
   scope: Scope,
 ): Promise<readonly CollectedStep[]> {
   const layer = storedLayers(known, scope);
+  for (const id of known.own) await layer(id);
   const all: (CollectedStep | undefined)[] = [];
   for (const keyed of steps) all.push((await local(keyed, known, layer)) ?? imported(keyed, known));
   return all.filter((step) => step !== undefined);
@@ -50,9 +53,13 @@ export async function collectSteps(
 
 type StoredLayer = (id: string) => Promise<StepLayer | undefined>;
 
-/** Each tree is looked at once. */
+/**
+ * Each tree is looked at once. Records of steps that were run again, and those of steps that were cut off early, may name
+ * different layers that hold the same: the first stands for all.
+ */
 function storedLayers({ store, bases }: Known, scope: Scope): StoredLayer {
   const known = new Map<string, Promise<StepLayer | undefined>>();
+  const byContent = new Map<TreeDigest, StepLayer>();
   const read = async (id: string): Promise<StepLayer | undefined> => {
     const layer = await store.snapshots.open(id);
     const meta = await layer?.meta(scope);
@@ -60,8 +67,12 @@ function storedLayers({ store, bases }: Known, scope: Scope): StoredLayer {
     const { diffID, content, created, tarBytes } = meta;
     const base = bases.get(diffID);
     if (base !== undefined) return { diffID, content, created, blob: base, at: 'base' };
+    const alike = byContent.get(content);
+    if (alike !== undefined) return alike;
     const blob = { mediaType: PLAIN, digest: diffID, size: tarBytes };
-    return { diffID, content, created, blob, at: 'store' };
+    const found: StepLayer = { diffID, content, created, blob, at: 'store' };
+    byContent.set(content, found);
+    return found;
   };
   return (id) => {
     const found = known.get(id) ?? read(id);
@@ -80,8 +91,12 @@ async function local(
   const record = await store.records.byDefinition(keyed.key);
   if (record === undefined) return undefined;
   const ids = JSON.parse(record.result) as readonly string[]; // Records of steps are lists of trees.
-  const layers = (await Promise.all(ids.map(layer))).filter((each) => each !== undefined);
-  if (layers.length < ids.length) return undefined;
+  const layers: StepLayer[] = [];
+  for (const id of ids) {
+    const found = await layer(id);
+    if (found === undefined) return undefined;
+    layers.push(found);
+  }
   const { content, created, digest, name } = record;
   return {
     ...{ keyed, key: keyed.key, op: keyed.opDigest, tree: digest, created, layers },

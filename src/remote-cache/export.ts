@@ -118,6 +118,7 @@ class Outgoing {
     const expected = await this.#expected(layer);
     // Asked before anything is packed or downloaded for nothing.
     if (expected !== undefined && (await this.#backend.has(expected, scope))) return expected;
+    if (expected !== undefined && (await this.#borrowed(expected, scope))) return expected;
     const { descriptor, bytes } = await this.#packed(layer, scope);
     const isNews = descriptor.digest !== expected?.digest;
     if (isNews && (await this.#backend.has(descriptor, scope))) return descriptor;
@@ -125,6 +126,12 @@ class Outgoing {
     this.#uploaded++;
     this.#bytes += descriptor.size;
     return descriptor;
+  }
+
+  /** From another cache of the same registry. */
+  async #borrowed(blob: Descriptor, scope: Scope): Promise<boolean> {
+    const from = this.#input.imports?.holder(blob.digest);
+    return from !== undefined && (await this.#backend.borrow?.(blob, from, scope)) === true;
   }
 
   async #packed(layer: StepLayer, scope: Scope): Promise<ExportedLayer> {

@@ -25,6 +25,8 @@ export interface CacheImports extends Elsewhere {
   /** What a record of these means. */
   readonly open: (stored: string) => ImportedStep | undefined;
   readonly find: (key: CacheKey) => ImportedStep | undefined;
+  /** A cache that has a blob. */
+  readonly holder: (blob: Digest) => CacheBackend | undefined;
   /** It says nothing any more. */
   readonly drop: (cache: number) => void;
 }
@@ -35,6 +37,7 @@ export interface LoadedCache {
   readonly options: CacheFrom;
   readonly document: CacheDocument;
   readonly steps: readonly CachedStep[];
+  readonly blobs: ReadonlySet<Digest>;
   readonly reasons: () => Promise<Reasons | undefined>;
 }
 
@@ -74,7 +77,9 @@ export async function loadCache(
     if (!(error instanceof BuildError)) throw error;
     return undefined;
   };
-  return { backend, options, document, steps, reasons: () => (reasons ??= read().catch(quiet)) };
+  const blobs = new Set(document.blobs.map(({ digest }) => digest));
+  const quietly = (): Promise<Reasons | undefined> => (reasons ??= read().catch(quiet));
+  return { backend, options, document, steps, blobs, reasons: quietly };
 }
 
 interface Indexed extends LoadedCache {
@@ -111,6 +116,7 @@ export function cacheImports(loaded: readonly LoadedCache[]): CacheImports {
     backend: (cache) => at(cache).backend,
     options: (cache) => at(cache).options,
     find,
+    holder: (blob) => caches.find((each) => each?.blobs.has(blob) === true)?.backend,
     open: (stored) => {
       const { cache, key } = JSON.parse(stored) as Pointer; // `recordOf` wrote it.
       const step = caches[cache]?.byKey.get(key);

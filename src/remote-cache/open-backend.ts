@@ -1,5 +1,6 @@
 import type { CacheFrom, CacheTo } from '../model/cache-options.js';
-import { unreachable } from '../model/error.js';
+import { BuildError, unreachable } from '../model/error.js';
+import { parseReference } from '../model/reference.js';
 import type { RegistryDeps } from '../registry/endpoint.js';
 import type { CacheBackend, WritableCacheBackend } from './backend.js';
 import { ghaBackend } from './gha-backend.js';
@@ -30,6 +31,7 @@ export function openCacheTo(
 ): WritableCacheBackend {
   switch (to.type) {
     case 'registry':
+      checkTag(to.ref);
       return registryBackend(to, registry);
     case 'local':
       return localBackend(to);
@@ -40,4 +42,16 @@ export function openCacheTo(
     default:
       return unreachable(to);
   }
+}
+
+/** What has a digest is there already, or is something else. */
+function checkTag(ref: string): void {
+  if (parseReference(ref).digest === undefined) return;
+  throw new BuildError(
+    'usage',
+    `--cache-to: ${ref} has a digest, and a cache is written by a name`,
+    {
+      hint: 'name a tag: ref=HOST/NAME:TAG',
+    },
+  );
 }

@@ -25,10 +25,13 @@ export function registryBackend(
   const tag = reference.tag ?? 'latest';
   return {
     name: `registry ${familiarName(reference)}`,
+    repository: reference,
     read: (scope) => read({ reference, repository }, scope),
     blob: (blob, scope) => repository.blob(blob, scope),
     has: ({ digest }, scope) => upload.has(digest, scope),
     put: (blob, bytes, scope) => upload.putBlob(blob, bytes, scope),
+    borrow: async ({ digest }, { repository: from }, scope) =>
+      from?.domain === reference.domain && upload.mount(digest, from.path, scope),
     write: async (document, scope) => {
       const { config, bytes, mediaType } = manifestOf(document, options);
       if (!(await upload.has(config.digest, scope)))

@@ -3,6 +3,7 @@ import type { Digest } from '../../src/model/digest.js';
 import type { BuildEvent } from '../../src/model/events.js';
 import type { Vertex } from '../../src/model/graph.js';
 import type {
+  Elsewhere,
   KeyPart,
   ListedFact,
   Op,
@@ -184,6 +185,8 @@ export interface SolveMore {
   readonly parallel?: number;
   /** Values whose results are gone from the store. */
   readonly gone?: ReadonlySet<number>;
+  /** Another machine's records. */
+  readonly elsewhere?: Elsewhere;
   readonly onEvent?: (event: BuildEvent) => void;
   readonly events?: BuildEvent[];
   readonly ran?: string[];
@@ -203,6 +206,7 @@ export async function solveStep(
     {
       resolveOp: (_spec, vertex) => opOf(stepOf.get(vertex.digest)!, ran),
       records,
+      ...(more.elsewhere === undefined ? {} : { elsewhere: more.elsewhere }),
       save: ({ value }) => String(value),
       load: (stored) =>
         Promise.resolve(
