@@ -82,8 +82,20 @@ function throughTemporary(path: string, place: string, write: (temporary: string
       rmSync(temporary, { force: true });
       // The directory is not there yet, or the temporary file not any more.
       if (!hasCode(error, 'ENOENT') || tries === TRIES) throw noSpace(error, dirname(path));
-      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+      makeDirectory(dirname(path));
     }
+  }
+}
+
+/** As `recursive` does, with the errors of the disk: Node's calls each of them a directory that is not there. */
+function makeDirectory(path: string, withParents = true): void {
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    if (hasCode(error, 'EEXIST')) return;
+    if (!hasCode(error, 'ENOENT') || !withParents) throw noSpace(error, dirname(path));
+    makeDirectory(dirname(path));
+    makeDirectory(path, false);
   }
 }
 
