@@ -10,6 +10,7 @@ import {
 import { deliver } from './container/deliver.js';
 import { checkName, createContainer } from './container/create-container.js';
 import { execInContainer, type ExecOptions } from './container/exec-container.js';
+import { fillVolumes } from './container/fill-volumes.js';
 import { followLog, type FollowOptions } from './container/follow-log.js';
 import {
   pauseContainer,
@@ -74,6 +75,7 @@ export async function createFromImage(
     forever,
   );
   workshop.containers.tell(state, 'create');
+  await fillVolumes(state, { ...workshop, snapshot, temporary: workshop.store.leaseDir });
   return state;
 }
 

@@ -1,6 +1,7 @@
-import { readdirSync, readFileSync, renameSync, statSync, unlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, statSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasCode } from '../model/has-code.js';
+import { replaceFile } from './durable.js';
 import { discardUnfinished } from './lease.js';
 import { claimFile } from './lock-file.js';
 import { removeTree } from './remove-tree.js';
@@ -48,7 +49,9 @@ function discardDead(directories: SweepDirectories): void {
   for (const id of readdirSync(leases)) {
     const file = join(leases, id);
     claimFile(file, () => {
-      discardUnfinished(readFileSync(file, 'latin1').split('\n'), directories);
+      const claimed = readFileSync(file, 'latin1').split('\n');
+      discardUnfinished(claimed, directories);
+      pointTo(claimed, directories);
       discard(id);
     });
   }
@@ -59,6 +62,26 @@ function discardDead(directories: SweepDirectories): void {
   for (const id of directoriesThere) if (!live.has(id)) discard(id);
   for (const key of readdirSync(locks)) claimFile(join(locks, key), () => undefined);
   for (const name of readdirSync(refs)) if (isTemporary(name)) removeStale(join(refs, name));
+}
+
+/** Who made a tree was killed right before its digest led to it: it does now, unless to another. */
+function pointTo(claimed: readonly string[], { trees, tmp }: SweepDirectories): void {
+  for (const id of claimed.filter((each) => /^[0-9a-f]{32}$/.test(each))) {
+    const diffID = diffIDOf(join(trees, id, 'meta.json'));
+    const pointer = join(trees, 'by-diff', diffID ?? '');
+    if (diffID !== undefined && !existsSync(pointer)) replaceFile(pointer, id, tmp);
+  }
+}
+
+/** Without its algorithm; undefined where it cannot be read. */
+function diffIDOf(file: string): string | undefined {
+  try {
+    const { diffID } = JSON.parse(readFileSync(file, 'utf8')) as { readonly diffID?: unknown };
+    return /^sha256:([0-9a-f]{64})$/.exec(String(diffID))?.[1];
+  } catch (error) {
+    if (error instanceof SyntaxError || hasCode(error, 'ENOENT')) return undefined;
+    throw error;
+  }
 }
 
 /** What ran out of time leaves its depths beside it, so trash/ is read until nothing more can go. */

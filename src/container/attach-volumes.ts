@@ -20,6 +20,8 @@ export interface AttachPlace {
   readonly volumes: VolumeStore;
   /** Something else than the mount itself keeps devices closed, or nothing does. */
   readonly devices: boolean;
+  /** Empty volumes have got by now what the image has in their places. */
+  readonly filled: boolean;
 }
 
 /**
@@ -27,12 +29,12 @@ export interface AttachPlace {
  * mount itself: what is below /dev and /sys, which it makes.
  */
 export async function attachVolumes(
-  { mounts = [], started }: ContainerState,
+  { mounts = [] }: ContainerState,
   place: AttachPlace,
 ): Promise<readonly LateMount[]> {
   const late = mounts.filter(({ destination }) => isLate(destination));
   const inRoot = mounts.filter(({ destination }) => !isLate(destination));
-  for (const mount of inRoot) await fill(mount, place, started === undefined);
+  for (const mount of inRoot) await fill(mount, place);
   for (const mount of inRoot) attachAll(place.root, [sourceOf(mount, place)]);
   return late.map((mount) => lateMount(mount, place));
 }
@@ -107,13 +109,13 @@ function madeSource(source: string): string {
   }
 }
 
-/** What the image has in its place comes into an empty volume, before the container's first start. */
-async function fill(mount: ContainerMount, place: AttachPlace, first: boolean): Promise<void> {
+/** What the image has in its place comes into an empty volume, where who created the container was killed before it. */
+async function fill(mount: ContainerMount, place: AttachPlace): Promise<void> {
   const { type, name, destination, noCopy } = mount;
   if (type !== 'volume' || name === undefined) return;
   const home = dirname(place.volumes.path(name));
   if (!existsSync(home)) return; // Said where it is opened.
-  if (first && noCopy !== true) await fillVolume({ home, root: place.root, destination });
+  if (!place.filled && noCopy !== true) await fillVolume({ home, root: place.root, destination });
   else await settleVolume(home);
 }
 

@@ -15,6 +15,7 @@ import type { Snapshot } from '../model/stores.js';
 import { sys } from '../sys/sys.js';
 import { attachVolumes } from './attach-volumes.js';
 import type { ContainerStore } from './container-store.js';
+import { isFilled } from './fill-volumes.js';
 import { startOf } from './half-started.js';
 import { mountContainer } from './mount-container.js';
 
@@ -73,7 +74,8 @@ async function openStopped(
     const root = await mountStopped(state, deps, lock);
     if (lock === undefined) return root;
     try {
-      const place = { root: root.path, volumes: deps.volumes(), devices: false };
+      const filled = isFilled(state, deps.containers);
+      const place = { root: root.path, volumes: deps.volumes(), devices: false, filled };
       await attachVolumes(state, place);
       return root;
     } catch (error) {

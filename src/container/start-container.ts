@@ -25,6 +25,7 @@ import { type StartingNetwork, startNetwork } from './container-network.js';
 import type { ContainerStore } from './container-store.js';
 import { mergeEnv } from './create-container.js';
 import { deliver } from './deliver.js';
+import { isFilled } from './fill-volumes.js';
 import { startOf } from './half-started.js';
 import { startChecker } from './health-checker.js';
 import { mountContainer } from './mount-container.js';
@@ -172,7 +173,10 @@ async function prepare(
   const confinement = confinementOf(state, (id) => pidOf(id, deps.containers));
   const devices = confinement.insecure || usesDeviceCgroup(confinement);
   const root = mountRoot(state, deps, devices);
-  const lateMounts = await attachVolumes(state, { root, volumes: deps.volumes(), devices });
+  const lateMounts = await attachVolumes(state, {
+    ...{ root, volumes: deps.volumes(), devices },
+    filled: isFilled(state, deps.containers),
+  });
   // Of a read-only root the files that we bring are a part.
   attachFiles(state, { root, files: network.mounts, readonly: confinement.readonlyRoot === true });
   const tree = mergedView([root]);

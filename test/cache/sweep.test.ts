@@ -242,6 +242,30 @@ test('a tree that never got its facts goes with the lease of who made it', async
   assertClean(store);
 });
 
+test('a tree whose maker was killed before its digest led to it is led to', async () => {
+  await using world = testStore();
+  const { store } = world;
+  const [lost, other, taken] = ['a'.repeat(32), 'b'.repeat(32), 'c'.repeat(32)];
+  const [one, two] = ['1'.repeat(64), '2'.repeat(64)];
+  for (const [id, hex] of [
+    [lost, one],
+    [other, two],
+  ] as const) {
+    mkdirSync(store.path('trees', id, 'fs'), { recursive: true });
+    writeFileSync(
+      store.path('trees', id, 'meta.json'),
+      JSON.stringify({ diffID: `sha256:${hex}` }),
+    );
+  }
+  mkdirSync(store.path('trees/by-diff'));
+  writeFileSync(store.path('trees/by-diff', two), taken);
+  writeFileSync(store.path('leases/0123'), `${lost}\n${other}\n`);
+  reopen(store);
+  assert.equal(readFileSync(store.path('trees/by-diff', one), 'utf8'), lost);
+  assert.equal(readFileSync(store.path('trees/by-diff', two), 'utf8'), taken);
+  assertClean(store);
+});
+
 test('a record, a name and a context’s memory are made where a kill leaves nothing', async () => {
   await using world = testStore();
   const { store } = world;

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { isFrozen, checkKilled, KILLED_COMMANDS, momentsOf } from '../helpers/killed-commands.js';
+import {
+  checkKilled,
+  checkWhole,
+  isFrozen,
+  KILLED_COMMANDS,
+  momentsOf,
+} from '../helpers/killed-commands.js';
 import { killAt, killPoints, sampled } from '../helpers/kill-points.js';
 import { networkWorld, until } from '../helpers/network-world.js';
 
@@ -16,6 +22,7 @@ describe('SIGKILL of a command: what is told afterwards is true, and nothing is 
       for (const point of sampled(momentsOf(world, command), MOMENTS)) {
         t.diagnostic(`killed before ${point.text}`);
         await checkKilled(world, command, point);
+        checkWhole(world);
       }
     });
 

@@ -6,6 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { sys } from '../../src/sys/sys.js';
 import { busyboxContext } from '../helpers/busybox.js';
+import { runProgram } from '../helpers/run-program.js';
 import { staveWorld } from '../helpers/stave.js';
 
 const FILES = 200;
@@ -53,6 +54,16 @@ describe('what an image has comes into an empty volume', () => {
       '0',
     );
     world.ok('volume', 'prune', '-af');
+  });
+
+  test('when the container is created, and not again when it starts', () => {
+    world.ok('create', '--name', 'made', '-v', 'made:/data', 'filled', 'ls', '-A', '/data');
+    const data = join(world.root, 'volumes/made/_data');
+    assert.equal(readdirSync(join(data, 'sub')).length, FILES);
+    runProgram('find', data, '-mindepth', '1', '-delete');
+    assert.equal(world.ok('start', '-a', 'made').stdout, '');
+    world.ok('rm', 'made');
+    world.ok('volume', 'rm', 'made');
   });
 
   test('extended attributes', () => {

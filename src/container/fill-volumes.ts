@@ -1,0 +1,62 @@
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { ContainerState } from '../model/container.js';
+import type { Snapshot } from '../model/stores.js';
+import { sys } from '../sys/sys.js';
+import type { ContainerStore } from './container-store.js';
+import { fillVolume } from './fill-volume.js';
+import { mountContainer } from './mount-container.js';
+import type { VolumeStore } from './volume-store.js';
+
+export interface FillDeps {
+  readonly containers: ContainerStore;
+  readonly volumes: () => VolumeStore;
+  /** The image's layers. */
+  readonly snapshot: Snapshot;
+  /** On the store's file system, and swept when we are killed. */
+  readonly temporary: () => string;
+}
+
+/**
+ * What the image has in their places comes into the empty volumes of a new container, as docker does it: before anybody
+ * starts it. Who is killed meanwhile leaves that to its first start.
+ */
+export async function fillVolumes(state: ContainerState, deps: FillDeps): Promise<void> {
+  const { containers, snapshot, temporary } = deps;
+  const volumes = deps.volumes();
+  const empty = (state.mounts ?? []).flatMap(({ type, name, noCopy, destination }) => {
+    if (type !== 'volume' || name === undefined || noCopy === true) return [];
+    const home = dirname(volumes.path(name));
+    return isEmpty(home) ? [{ home, destination }] : [];
+  });
+  if (empty.length > 0 && snapshot.layers.length > 0) {
+    using root = mountImage(snapshot, mkdtempSync(join(temporary(), 'image-')));
+    for (const each of empty) await fillVolume({ ...each, root: root.path });
+  }
+  if (empty.length > 0) writeFileSync(filledMark(containers, state), '', { mode: 0o600 });
+}
+
+/** Whether that was done. */
+export function isFilled(state: ContainerState, containers: ContainerStore): boolean {
+  return state.started !== undefined || existsSync(filledMark(containers, state));
+}
+
+function filledMark(containers: ContainerStore, { id }: ContainerState): string {
+  return containers.path(id, 'filled');
+}
+
+function isEmpty(home: string): boolean {
+  return !existsSync(join(home, '.whole')) && readdirSync(join(home, '_data')).length === 0;
+}
+
+function mountImage({ layers }: Snapshot, directory: string): Disposable & { path: string } {
+  const [path, none] = [join(directory, 'root'), join(directory, 'empty')];
+  for (const made of [path, none]) mkdirSync(made);
+  mountContainer({ lowers: [...layers.map((layer) => layer.path).reverse(), none], target: path });
+  return {
+    path,
+    [Symbol.dispose]: () => {
+      sys().umount(path);
+    },
+  };
+}
