@@ -247,9 +247,9 @@ export async function kill(name: string, signal: string, { containers }: Worksho
   try {
     await killContainer(containers.find(name), signalNumber(signal), containers);
   } catch (error) {
-    if (!(error instanceof BuildError) || error.code !== 'conflict') throw error;
-    const { message, hint } = error;
-    throw new BuildError('conflict', `cannot kill container: ${name}: ${message}`, {
+    if (!(error instanceof BuildError) || error.code === 'usage') throw error;
+    const { code, message, hint } = error;
+    throw new BuildError(code, `cannot kill container: ${name}: ${message}`, {
       ...(hint === undefined ? {} : { hint }),
     });
   }
@@ -269,6 +269,8 @@ export async function waitForExit(
 
 export function rename(name: string, to: string, { containers }: Workshop): void {
   const state = containers.find(name);
+  if (to === state.name)
+    throw new BuildError('usage', 'Renaming a container with the same name as its current name');
   checkName(to, new Map(containers.list().map((other) => [other.name, other.id])));
   const renamed = { ...state, name: to };
   containers.save(renamed);

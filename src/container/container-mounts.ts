@@ -187,7 +187,7 @@ function mountsFrom(
 function placeOf(target: string, spec: string): string {
   if (!target.startsWith('/'))
     throw usage(
-      `invalid volume specification: '${spec}': invalid mount path: '${target}' mount path must be absolute`,
+      `invalid volume specification: '${spec}': ${spec.startsWith('/') ? 'invalid mount config for type "bind": ' : ''}invalid mount path: '${target}' mount path must be absolute`,
     );
   const place = posix.normalize(target).replace(/(?<=.)\/$/, '');
   if (place === '/')

@@ -69,7 +69,7 @@ describe('containers in the foreground', () => {
       [['--nonsense', 'bb'], 125, /^ERROR: unknown flag: --nonsense/],
       [['--volum=/x', 'bb'], 125, /did you mean --volume\?/],
       [['-v', '/x:/y:foo', 'bb'], 125, /^ERROR: invalid mode: foo/],
-      [[], 125, /requires at least 1 argument/],
+      [[], 1, /requires at least 1 argument/],
       [['--name=-x', 'bb'], 125, /^ERROR: Invalid container name \(-x\)/],
       [['-it', 'bb', 'true'], 1, /^ERROR: the input device is not a TTY/],
       [

@@ -18,6 +18,29 @@ describe('containers in the background', () => {
   const status = (name: string): string =>
     world.ok('inspect', '-f', '{{.State.Status}} {{.State.ExitCode}}', name).stdout.trim();
 
+  test('what fails is said of each, in the words and with the codes of docker', () => {
+    world.ok('create', '--name', 'there', 'bb', 'true');
+    const said = (...args: string[]): readonly [number | null, string, string] => {
+      const { status, stdout, stderr } = world.run(...args);
+      return [status, stdout, stderr.replace(/\nhint: .*\n\n?/g, '')];
+    };
+    const none = (name: string): string => `ERROR: No such container: ${name}\n`;
+    const notStarted = `${none('no1')}${none('no2')}Error: failed to start containers: no1, no2\n`;
+    assert.deepEqual(said('start', 'no1', 'there', 'no2'), [1, 'there\n', notStarted]);
+    assert.deepEqual(said('rm', 'no1', 'no2'), [1, '', none('no1') + none('no2')]);
+    assert.deepEqual(said('rm', '-f', 'no1', 'no2'), [0, '', none('no1') + none('no2')]);
+    const failed = (name: string): string => `Error: failed to rename container named ${name}\n`;
+    assert.deepEqual(said('rename', 'no1', 'no2'), [1, '', none('no1') + failed('no1')]);
+    const same = 'ERROR: Renaming a container with the same name as its current name\n';
+    assert.deepEqual(said('rename', 'there', 'there'), [1, '', same + failed('there')]);
+    assert.match(
+      said('kill', 'no1')[2],
+      /^ERROR: cannot kill container: no1: No such container: no1/,
+    );
+    world.ok('wait', 'there');
+    world.ok('rm', 'there');
+  });
+
   test('exec -d does not wait for what it starts', () => {
     world.ok('run', '-d', '--name', 'apart', 'bb', 'sleep', '1000');
     for (const more of [[], ['-i'], ['-t']])

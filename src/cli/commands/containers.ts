@@ -5,6 +5,7 @@ import { BuildError } from '../../model/error.js';
 import { openWorkshop, type Workshop } from '../../workshop.js';
 import { type Command, type CommandContext, say } from '../command.js';
 import type { FlagSpec } from '../flags.js';
+import { errorText } from '../print-error.js';
 import { asError, atLeastOne, INSPECT_FLAGS, inspectAll, quietScope } from './images.js';
 
 export const rmCommand: Command = {
@@ -17,21 +18,23 @@ export const rmCommand: Command = {
     { name: 'link', short: 'l', kind: 'bool', help: '', later: true },
   ],
   run: async (context) => {
+    const { flags, stdout, stderr } = context;
     const names = atLeastOne(context, 'stave rm [OPTIONS] CONTAINER...');
-    const { flags } = context;
+    const options = { force: flags.bool('force'), volumes: flags.bool('volumes') };
     await using workshop = openWorkshop(undefined, context.env);
-    let failure: Error | undefined;
+    let status = 0;
     for (const name of names) {
       try {
-        const options = { force: flags.bool('force'), volumes: flags.bool('volumes') };
         await removeContainer(name, options, workshop);
-        say(context.stdout, `${name}\n`);
+        say(stdout, `${name}\n`);
       } catch (error) {
-        failure ??= asError(error);
+        if (!(error instanceof BuildError)) throw asError(error);
+        say(stderr, errorText(error));
+        // Who forces wants it gone, and it is.
+        if (!options.force || error.code !== 'not-found') status = 1;
       }
     }
-    if (failure !== undefined) throw failure;
-    return 0;
+    return status;
   },
 };
 

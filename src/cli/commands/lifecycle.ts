@@ -39,25 +39,31 @@ const TIMEOUT: FlagSpec = {
 };
 const TIME: FlagSpec = { name: 'time', kind: 'text', value: 'SECONDS', help: 'As --timeout' };
 
-/** Does the same to each container named, prints its name; the first failure is thrown when all had their turn. */
+/**
+ * Does the same to each container named and prints its name, or why not; `ending` says at last for which it failed, where
+ * docker does.
+ */
 export async function each(
   context: CommandContext,
   usage: string,
   work: (name: string, workshop: Workshop) => Promise<string | undefined>,
+  ending?: string,
 ): Promise<number> {
   const names = atLeastOne(context, usage);
   await using workshop = openWorkshop(undefined, context.env);
-  let failures = 0;
+  const failed: string[] = [];
   for (const name of names) {
     try {
       say(context.stdout, `${(await work(name, workshop)) ?? name}\n`);
     } catch (error) {
-      failures++;
+      failed.push(name);
       if (!(error instanceof BuildError)) throw asError(error);
       say(context.stderr, errorText(error));
     }
   }
-  return failures === 0 ? 0 : 1;
+  if (failed.length === 0) return 0;
+  if (ending !== undefined) say(context.stderr, `Error: ${ending}: ${failed.join(', ')}\n`);
+  return 1;
 }
 
 function request({ flags, stdout, stderr }: CommandContext, stdin: boolean) {
@@ -89,10 +95,10 @@ export const startCommand: Command = {
     const interactive = flags.bool('interactive');
     if (flags.bool('restart-policy')) return startThoseDue(context);
     if (!flags.bool('attach') && !interactive) {
-      return each(context, usage, async (name, workshop) => {
+      const start = async (name: string, workshop: Workshop): Promise<undefined> => {
         await startContainer(workshop.containers.find(name), workshop);
-        return undefined;
-      });
+      };
+      return each(context, usage, start, 'failed to start containers');
     }
     const [name = ''] = exactly(context, 1, usage);
     await using workshop = openWorkshop(undefined, context.env);
@@ -212,7 +218,13 @@ export const renameCommand: Command = {
   run: async (context) => {
     const [name = '', to = ''] = exactly(context, 2, 'stave rename CONTAINER NAME');
     await using workshop = openWorkshop(undefined, context.env);
-    rename(name, to, workshop);
-    return 0;
+    try {
+      rename(name, to, workshop);
+      return 0;
+    } catch (error) {
+      if (!(error instanceof BuildError)) throw error;
+      say(context.stderr, `${errorText(error)}Error: failed to rename container named ${name}\n`);
+      return 1;
+    }
   },
 };

@@ -46,7 +46,7 @@ function placesOf(text: string, name: string, published: readonly Published[]): 
   const wanted = text.includes('/') ? text : `${text}/tcp`;
   const found = published.filter(({ port }) => port === wanted);
   if (found.length > 0) return found.map(place);
-  throw new BuildError('not-found', `no public port '${text}' published for ${name}`, {
+  throw new BuildError('not-found', `no public port '${wanted}' published for ${name}`, {
     hint: `stave port ${name} lists them`,
   });
 }

@@ -49,17 +49,23 @@ export const runCommand: Command = {
   },
 };
 
-const NO_TERMINAL = { hint: 'leave out -t, or run it in a terminal' };
+const NO_TERMINAL = 'leave out -t, or run it in a terminal';
+const USAGE = 'usage: stave run [OPTIONS] IMAGE [COMMAND] [ARG...]';
+
+/** As docker's client, which has not asked its daemon yet: 125 is the daemon's. */
+function clientError({ stderr }: CommandContext, message: string, hint: string): number {
+  say(stderr, errorText(new BuildError('usage', message, { hint })));
+  return 1;
+}
 
 async function run(context: CommandContext): Promise<number> {
   const { flags, env, stdout, stderr } = context;
   const detach = flags.bool('detach');
+  if (flags.rest.length === 0) return clientError(context, 'requires at least 1 argument', USAGE);
   const options = runOptions(context, 'run');
   const detachKeys = parseDetachKeys(flags.text('detach-keys') ?? DEFAULT_DETACH_KEYS);
-  if (options.terminal && options.interactive && !detach && !process.stdin.isTTY) {
-    say(stderr, errorText(new BuildError('usage', 'the input device is not a TTY', NO_TERMINAL)));
-    return 1; // As docker's client, which has not asked its daemon yet: 125 is the daemon's.
-  }
+  if (options.terminal && options.interactive && !detach && !process.stdin.isTTY)
+    return clientError(context, 'the input device is not a TTY', NO_TERMINAL);
   const attached = attachedStreams(context);
   const cid = cidFile(options);
   await using workshop = openWorkshop(undefined, env);
