@@ -7,6 +7,7 @@ import { type ContainerStore, createContainerStore } from './container/container
 import { type ContainerTeller, containerHappenings, type Happening } from './model/engine-event.js';
 import { createVolumeStore, type VolumeStore } from './container/volume-store.js';
 import type { Monitor, Runtime } from './model/process.js';
+import type { Network } from './model/network.js';
 import { createNetworks, type Networks } from './network/networks.js';
 import type { Platform } from './model/oci.js';
 import { hostPlatform } from './sys/host-platform.js';
@@ -104,8 +105,8 @@ function objectRooms(
     openJournal().append(happenings.map((happening) => ({ ...happening, timeUs })));
   };
   const tellContainer: ContainerTeller = (state, action, more = {}, timeMs = now()) => {
-    const named = (id: string): string => networkName(id, openNetworks());
-    tell(containerHappenings(state, { action, more }, named), timeMs);
+    const find = (text: string): Network | undefined => networkOf(text, openNetworks());
+    tell(containerHappenings(state, { action, more }, find), timeMs);
   };
   const openVolumes = (): VolumeStore =>
     createVolumeStore(store().path('volumes'), now, {
@@ -137,9 +138,8 @@ function objectRooms(
   };
 }
 
-/** Of a network that is gone its id. */
-function networkName(id: string, { files }: Networks): string {
-  return files.list().find((network) => network.id === id)?.name ?? id;
+function networkOf(text: string, { files }: Networks): Network | undefined {
+  return files.list().find(({ id, name }) => id === text || name === text);
 }
 
 /** Root only in a user namespace that bin/stave made. */

@@ -1,4 +1,5 @@
 import type { ContainerState } from './container.js';
+import type { Network } from './network.js';
 import type { StoredImage } from './stored-image.js';
 import { volumesOf } from './volume.js';
 
@@ -39,6 +40,9 @@ export function pruned(type: Happening['type'], bytes: number): Happening {
   return { type, action: 'prune', id: '', attributes: { reclaimed: String(bytes) } };
 }
 
+/** By id or name. */
+type FindNetwork = (text: string) => Pick<Network, 'id' | 'name' | 'driver'> | undefined;
+
 /** With what happens to its networks and volumes at its start and end. */
 export function containerHappenings(
   state: ContainerState,
@@ -46,32 +50,34 @@ export function containerHappenings(
     action,
     more = {},
   }: { readonly action: string; readonly more?: Readonly<Record<string, string>> },
-  networkName: (id: string) => string,
+  findNetwork: FindNetwork,
 ): readonly Happening[] {
   const { id, image, name, config } = state;
   const attributes = { ...config.Labels, image, name, ...more };
   const own: Happening = { type: 'container', action, id, attributes };
   if (action === 'start')
-    return [...networks(state, 'connect', networkName), ...mounts(state), own];
+    return [...networks(state, 'connect', findNetwork), ...mounts(state), own];
   if (action !== 'die') return [own];
   const left = volumesOf(state).map((volume): Happening => {
     const shared = { container: id, driver: 'local' };
     return { type: 'volume', action: 'unmount', id: volume, attributes: shared };
   });
-  return [own, ...networks(state, 'disconnect', networkName), ...left];
+  return [own, ...networks(state, 'disconnect', findNetwork), ...left];
 }
 
 function networks(
-  { id, endpoints }: ContainerState,
+  { id: container, endpoints, hostConfig }: ContainerState,
   action: 'connect' | 'disconnect',
-  networkName: (id: string) => string,
+  findNetwork: FindNetwork,
 ): Happening[] {
-  return endpoints.map(({ network }) => ({
-    type: 'network',
-    action,
-    id: network,
-    attributes: { container: id, name: networkName(network), type: 'bridge' },
-  }));
+  const mode = hostConfig.NetworkMode;
+  const alone = mode === 'host' || mode === 'none' ? [mode] : [];
+  const joined = endpoints.length > 0 ? endpoints.map(({ network }) => network) : alone;
+  return joined.map((text) => {
+    // Of one that is gone its id.
+    const { id, name, driver } = findNetwork(text) ?? { id: text, name: text, driver: 'bridge' };
+    return { type: 'network', action, id, attributes: { container, name, type: driver } };
+  });
 }
 
 function mounts({ id, mounts: all = [] }: ContainerState): Happening[] {
