@@ -160,7 +160,10 @@ test('any tree a container can make is removed', async () => {
     `cd '${dead}' && for i in $(seq 60); do mkdir ${name} && cd -P ./${name}; done; : > file`,
   ]);
   assert.equal(made.status, 0);
+  // On a busy machine it may take more than one start's patience.
   reopen(store);
+  for (let tries = 0; tries < 20 && readdirSync(store.path('trash')).length > 0; tries++)
+    reopen(store);
   assertClean(store);
 });
 
