@@ -86,8 +86,8 @@ describe('events', () => {
     const past = (...args: string[]): string =>
       world.ok('events', '--since', from, '--until', '0s', ...args).stdout;
     assert.deepEqual(short(past()), [
-      ...['container create', 'container attach', 'container start', 'container die'],
-      ...['container destroy', 'image tag', 'image untag'],
+      ...['container create', 'container attach', 'network connect', 'container start'],
+      ...['container die', 'network disconnect', 'container destroy', 'image tag', 'image untag'],
     ]);
     assert.deepEqual(short(past('-f', 'event=die', '-f', 'event=tag')), [
       'container die',
