@@ -18,6 +18,8 @@ export interface ExecOptions {
   readonly interactive: boolean;
   readonly terminal: boolean;
   readonly detach: boolean;
+  /** With every capability there is, whatever the container's own may. */
+  readonly privileged?: boolean;
   readonly pidFile?: string;
   readonly onOutput?: (stream: 'stdout' | 'stderr', data: Uint8Array) => void;
 }
@@ -55,7 +57,7 @@ export async function execInContainer(
       env: mergeEnv(base, config.Env ?? [], options.env),
       cwd: options.workdir ?? workingDir(config),
       user,
-      confinement: execConfinement(state),
+      confinement: execConfinement(state, options.privileged === true),
       terminal: options.terminal,
       stdin: options.interactive,
       detach: options.detach,
@@ -68,12 +70,13 @@ export async function execInContainer(
 }
 
 /** A process that joins a container may do what the container's own may. */
-function execConfinement({ hostConfig }: ContainerState) {
+function execConfinement({ hostConfig }: ContainerState, privileged: boolean) {
   const { Privileged, CapAdd, CapDrop, SecurityOpt } = hostConfig;
   const options = SecurityOpt ?? [];
+  const insecure = privileged || Privileged;
   return {
-    insecure: Privileged,
-    ...(Privileged || (CapAdd ?? CapDrop) === null
+    insecure,
+    ...(insecure || (CapAdd ?? CapDrop) === null
       ? {}
       : { capabilities: tweakedCapabilities(CapAdd ?? [], CapDrop ?? []) }),
     noNewPrivileges: options.some((option) =>

@@ -1,5 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { hasCode } from '../model/has-code.js';
 import { deliver } from './deliver.js';
 
@@ -12,14 +12,29 @@ export function isUnbegun(dir: string, id: string): boolean {
 
 /**
  * Ends what whoever started a container left when it was killed half way: a process that waits to be let begin, and with
- * it its monitor. Does nothing as long as the monitor has not made it: then another look is needed.
+ * it its monitor. Does nothing as long as a monitor has not made it: then another look is needed. To be called by who
+ * holds the lock of starting: a monitor that is not known by its pid is nobody's then.
  */
 export function killHalfStarted(dir: string, id: string): void {
   const monitor = numberIn(join(dir, 'monitor.pid'));
+  if (monitor === undefined || !isMonitor(monitor, id)) {
+    for (const pid of strays(id)) deliver(pid, KILL);
+    return;
+  }
   const pid = numberIn(join(dir, 'pid'));
-  if (pid === undefined || monitor === undefined || !isMonitor(monitor, id)) return;
   // Its monitor's child: not another's that got the number of one that is gone.
-  if (statOf(pid)?.[1] === String(monitor)) deliver(pid, KILL);
+  if (pid !== undefined && statOf(pid)?.[1] === String(monitor)) deliver(pid, KILL);
+}
+
+const STARTERS = ['conmon', 'crun', 'runc'];
+
+/** Monitors and runtimes that have the container's id on their command line. */
+function strays(id: string): readonly number[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return pids.map(Number).filter((pid) => {
+    const [program = '', ...args] = commandLine(pid).split('\0');
+    return STARTERS.includes(basename(program)) && args.includes(id);
+  });
 }
 
 /** Whether the process whose pid a file names is the monitor of this container. */
@@ -36,7 +51,12 @@ export function killNamed(file: string, id: string): void {
 }
 
 function isMonitor(pid: number, id: string): boolean {
-  return (readOr(`/proc/${String(pid)}/cmdline`) ?? '').includes(id);
+  return commandLine(pid).includes(id);
+}
+
+/** Words ended by NUL; '' for a process that is gone. */
+function commandLine(pid: number): string {
+  return readOr(`/proc/${String(pid)}/cmdline`) ?? '';
 }
 
 /** Field 22 of /proc/pid/stat (proc_pid_stat(5)): a pid may be another's by now, this may not. */

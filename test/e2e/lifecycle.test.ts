@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { busyboxContext } from '../helpers/busybox.js';
 import { staveWorld } from '../helpers/stave.js';
@@ -43,10 +44,29 @@ describe('containers in the background', () => {
 
   test('exec -d does not wait for what it starts', () => {
     world.ok('run', '-d', '--name', 'apart', 'bb', 'sleep', '1000');
-    for (const more of [[], ['-i'], ['-t']])
-      assert.equal(world.ok('exec', '-d', ...more, 'apart', 'sleep', '2000').stdout, '');
+    const warning = 'WARNING: exec -d gives no terminal: -t has no effect\n';
+    for (const more of [[], ['-i'], ['-t']]) {
+      const { stdout, stderr } = world.ok('exec', '-d', ...more, 'apart', 'sleep', '2000');
+      assert.equal(stdout, '');
+      assert.equal(stderr, more.includes('-t') ? warning : '');
+    }
     assert.equal(world.ok('top', 'apart').stdout.match(/sleep 2000/g)?.length, 3);
     world.ok('rm', '-f', 'apart');
+  });
+
+  test('exec with variables of a file, and with every capability', () => {
+    world.ok('run', '-d', '--name', 'plain', 'bb', 'sleep', '1000');
+    const file = join(world.dir, 'variables');
+    writeFileSync(file, '# said\nA=of the file\nB=of the file\n');
+    const given = ['--env-file', file, '-e', 'B=of the flag'];
+    const said = world.ok('exec', ...given, 'plain', 'sh', '-c', 'echo $A, $B').stdout;
+    assert.equal(said, 'of the file, of the flag\n');
+    const bounding = (...flags: string[]): string =>
+      world.ok('exec', ...flags, 'plain', 'grep', 'CapBnd', '/proc/self/status').stdout;
+    assert.match(bounding(), /00000000a80425fb/);
+    const [all] = /CapBnd:.*\n/.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
+    assert.equal(bounding('--privileged'), all);
+    world.ok('rm', '-f', 'plain');
   });
 
   test('run -d prints the id; exec, logs, stop, start, wait, rm', () => {

@@ -4,7 +4,7 @@ import { BuildError } from '../../model/error.js';
 import { openWorkshop } from '../../workshop.js';
 import { type Command, say } from '../command.js';
 import { errorText } from '../print-error.js';
-import { environment } from '../run-flags/identity.js';
+import { givenEnvironment } from '../run-flags/identity.js';
 
 export const execCommand: Command = {
   names: ['exec', 'container exec'],
@@ -14,13 +14,13 @@ export const execCommand: Command = {
   flags: [
     { name: 'detach', short: 'd', kind: 'bool', help: 'Do not wait for it' },
     { name: 'env', short: 'e', kind: 'list', value: 'NAME[=VALUE]', help: 'Set a variable' },
+    { name: 'env-file', kind: 'list', value: 'FILE', help: 'Variables, one a line' },
     { name: 'interactive', short: 'i', kind: 'bool', help: 'Attach stdin' },
+    { name: 'privileged', kind: 'bool', help: 'With every capability' },
     { name: 'tty', short: 't', kind: 'bool', help: 'Give it a terminal' },
     { name: 'user', short: 'u', kind: 'text', value: 'USER[:GROUP]', help: 'Who runs it' },
     { name: 'workdir', short: 'w', kind: 'text', value: 'DIR', help: 'Working directory' },
     { name: 'detach-keys', kind: 'text', help: '', later: true },
-    { name: 'env-file', kind: 'list', help: '', later: true },
-    { name: 'privileged', kind: 'bool', help: '', later: true },
   ],
   run: async ({ flags, env, stderr }) => {
     const [name, ...command] = flags.rest;
@@ -30,6 +30,9 @@ export const execCommand: Command = {
       });
     }
     const terminal = flags.bool('tty') && !flags.bool('detach');
+    // Nobody is there who would keep it.
+    if (flags.bool('tty') && !terminal)
+      say(stderr, 'WARNING: exec -d gives no terminal: -t has no effect\n');
     if (terminal && !process.stdin.isTTY)
       throw new BuildError('usage', 'the input device is not a TTY', {
         hint: 'leave out -t, or run it in a terminal',
@@ -37,10 +40,11 @@ export const execCommand: Command = {
     const [user, workdir] = [flags.text('user'), flags.text('workdir')];
     const options = {
       command,
-      env: environment(flags.list('env'), env),
+      env: givenEnvironment(flags, env),
       interactive: flags.bool('interactive'),
       terminal,
       detach: flags.bool('detach'),
+      privileged: flags.bool('privileged'),
       ...(user === undefined ? {} : { user }),
       ...(workdir === undefined ? {} : { workdir }),
     };

@@ -38,7 +38,7 @@ export const IDENTITY: FlagFamily = {
   ],
   read: (flags, env): RunPart => ({
     ...texts(flags),
-    env: environment([...lines(flags, 'env-file'), ...flags.list('env')], env),
+    env: givenEnvironment(flags, env),
     interactive: flags.bool('interactive'),
     terminal: flags.bool('tty'),
     remove: flags.bool('rm'),
@@ -63,8 +63,13 @@ function texts(flags: ParsedFlags): RunPart {
   return Object.fromEntries(Object.entries(given).filter(([, text]) => text !== undefined)); // Keys and values are those of `given`.
 }
 
+/** Of `--env-file` and `--env`, which comes after it. Throws BuildError `usage`. */
+export function givenEnvironment(flags: ParsedFlags, env: NodeJS.ProcessEnv): string[] {
+  return environment([...lines(flags, 'env-file'), ...flags.list('env')], env);
+}
+
 /** `NAME=VALUE`, or `NAME` with the value it has here. */
-export function environment(given: readonly string[], env: NodeJS.ProcessEnv): string[] {
+function environment(given: readonly string[], env: NodeJS.ProcessEnv): string[] {
   return given.flatMap((entry) => {
     if (entry.includes('=')) return [entry];
     return env[entry] === undefined ? [] : [`${entry}=${env[entry]}`];
