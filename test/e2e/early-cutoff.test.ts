@@ -121,9 +121,13 @@ describe('early cutoff', () => {
   });
 
   test('the tag of a base moves to other layers with the same files', () => {
+    // A Dockerfile of its own: else its step would be the last one at the app's place.
+    const moveTo = (...lines: string[]): void => {
+      write('base.Dockerfile', `${lines.join('\n')}\n`);
+      image('-t', 'moving', '-f', join(at, 'base.Dockerfile'));
+    };
     const base = (text: string): void => {
-      dockerfile('FROM base0', text);
-      image('-t', 'moving');
+      moveTo('FROM base0', text);
     };
     const app = (...args: string[]): Record<string, string> => {
       dockerfile('FROM moving', 'RUN cat /f > /copy', 'WORKDIR /w', 'RUN ls / > /list');
@@ -135,8 +139,7 @@ describe('early cutoff', () => {
     base('RUN echo f > /f; touch -d @2000000 /f');
     assert.deepEqual(Object.values(app()), ['CACHED', SAME, SAME, SAME]);
     // The same layers under another config.
-    dockerfile('FROM moving', 'LABEL moved=yes');
-    image('-t', 'moving');
+    moveTo('FROM moving', 'LABEL moved=yes');
     assert.deepEqual(Object.values(app()), Array(4).fill('CACHED'));
     base('RUN echo other > /f');
     assert.match(app()['2/4']!, /^why: input changed: \[1\/4\] FROM \S*moving/);
