@@ -9,7 +9,7 @@ import { sys } from '../sys/sys.js';
 import type { Chores } from './chores.js';
 import { ensureLayers } from './ensure-layers.js';
 import { removeTree } from './remove-tree.js';
-import { type IdleTree, RootCopy } from './root-copy.js';
+import type { IdleTree, RootCopy, RootCopyOptions } from './root-copy.js';
 
 /** The root of one step. */
 export interface StepRoot {
@@ -91,7 +91,7 @@ export class Roots {
     const { parent, directory, upper, devices = false, chroot } = place;
     const start = this.#takeIdle(parent.layers) ?? (await this.#emptyTree());
     const hidden = chroot?.hidden ?? [];
-    const copy = new RootCopy({ directory, layers: parent.layers, upper, hidden, start });
+    const copy = await rootCopy({ directory, layers: parent.layers, upper, hidden, start });
     await copy.fill(scope);
     await copy.remember((await chroot?.furnish(copy.tree)) ?? [], scope);
     const target = join(directory, 'root');
@@ -145,6 +145,12 @@ export class Roots {
   }
 }
 
+/** Most machines have overlays and never load it. */
+async function rootCopy(options: RootCopyOptions): Promise<RootCopy> {
+  const { RootCopy } = await import('./root-copy.js');
+  return new RootCopy(options);
+}
+
 /** What a kernel, or who confines us, says to an overlay that can be had nowhere here; else it is a defect of ours. */
 const REFUSALS = ['EPERM', 'EACCES', 'ENODEV', 'ENOSYS', 'EINVAL', 'EOPNOTSUPP', 'EXDEV'] as const;
 
@@ -194,7 +200,7 @@ async function copyView(snapshot: Snapshot, directory: string, scope: Scope): Pr
   const upper = emptyDirectory(directory);
   const start = { directory: join(directory, 'tree'), layers: [] };
   mkdirSync(start.directory);
-  const copy = new RootCopy({ directory, layers: snapshot.layers, upper, start });
+  const copy = await rootCopy({ directory, layers: snapshot.layers, upper, start });
   await copy.fill(scope);
   return copy.tree;
 }

@@ -2,7 +2,7 @@ import { accessSync, constants, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path';
 import type { BuildResult } from '../model/build-options.js';
 import type { BuildStep } from '../model/build-steps.js';
-import { buildTrace, type TraceInput } from '../model/build-trace.js';
+import type { TraceInput } from '../model/build-trace.js';
 import { BuildError } from '../model/error.js';
 import type { CommandContext } from './command.js';
 
@@ -23,14 +23,15 @@ export function writeReports({ flags }: CommandContext, result: BuildResult): vo
 }
 
 /** What there is of a build that failed, too. */
-export function writeTrace(
+export async function writeTrace(
   { flags }: CommandContext,
   steps: readonly BuildStep[],
   input: TraceInput,
-): void {
+): Promise<void> {
   const file = flags.text('trace');
-  if (file !== undefined)
-    writeReport('trace', file, `${JSON.stringify(buildTrace(steps, input))}\n`);
+  if (file === undefined) return;
+  const { buildTrace } = await import('../model/build-trace.js');
+  writeReport('trace', file, `${JSON.stringify(buildTrace(steps, input))}\n`);
 }
 
 export function writeReport(flag: string, file: string, text: string): void {

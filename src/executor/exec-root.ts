@@ -1,13 +1,9 @@
-import { renameSync } from 'node:fs';
-import { join } from 'node:path';
 import type { ExecSpec } from '../model/graph.js';
 import type { BindMount } from '../model/process.js';
 import type { Scope } from '../model/scope.js';
 import type { ActiveLayer } from '../model/stores.js';
 import { attachAll, type MountSource } from '../runtime/attach-mounts.js';
 import type { CleanupStack } from './cleanup-stack.js';
-import { Furniture } from './furnish.js';
-import { furnishDevices, HIDDEN } from './stand-in-devices.js';
 
 /** A step's root with all that is mounted in it. */
 export interface ExecRoot {
@@ -38,26 +34,4 @@ export async function mountedRoot(job: ExecRootJob, scope: Scope): Promise<ExecR
   });
   attachAll(path, sources);
   return { path, mounts: scripts, end: () => layer.collect() };
-}
-
-/** Where nothing can be mounted: all of it is put into a copy of the root, and taken out again. */
-export async function furnishedRoot(job: ExecRootJob, scope: Scope): Promise<ExecRoot> {
-  const { layer, sources, scripts, directory, stack } = job;
-  let furniture: Furniture | undefined;
-  const remove = (): void => {
-    furniture?.remove();
-  };
-  stack.defer(remove);
-  const furnish = async (root: string): Promise<readonly string[]> => {
-    furnishDevices(root);
-    for (const { source, target } of scripts) renameSync(source, join(root, target));
-    furniture = new Furniture(root, directory);
-    return furniture.place(sources, scope.signal);
-  };
-  const path = await layer.mount(scope, { chroot: { hidden: HIDDEN, furnish } });
-  const end = async (): Promise<void> => {
-    await layer.collect();
-    remove();
-  };
-  return { path, mounts: [], end };
 }

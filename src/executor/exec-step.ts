@@ -13,7 +13,7 @@ import { sys } from '../sys/sys.js';
 import { CleanupStack } from './cleanup-stack.js';
 import { hostnameOf, networkFiles, scriptMount } from './exec-files.js';
 import { hostSource, type MountSource } from '../runtime/attach-mounts.js';
-import { type ExecRoot, furnishedRoot, mountedRoot } from './exec-root.js';
+import { type ExecRoot, type ExecRootJob, mountedRoot } from './exec-root.js';
 import { modeAt, MountSources, planTargets } from './exec-mounts.js';
 import { secretFile, secretValue, secretVariable } from './exec-secrets.js';
 import { sshSocket } from './exec-ssh.js';
@@ -61,7 +61,7 @@ export async function runStep(job: StepJob, deps: ExecutorDeps, scope: Scope): P
   writer.finish();
   const scripts = scriptMount(spec.script, directory);
   const place = { spec, layer, sources: all, scripts, directory, stack };
-  const root = await (chroot ? furnishedRoot(place, scope) : mountedRoot(place, scope));
+  const root = await (chroot ? furnished(place, scope) : mountedRoot(place, scope));
   const container = containerOf(job, { root, variables, edits }, deps);
   await runContainer(container, job, deps, scope);
   await root.end();
@@ -206,6 +206,12 @@ interface Place {
 }
 
 type Container = Omit<StepProcess, 'onOutput'>;
+
+/** Only where nothing can be mounted: others never load it. */
+async function furnished(place: ExecRootJob, scope: Scope): Promise<ExecRoot> {
+  const { furnishedRoot } = await import('./furnished-root.js');
+  return furnishedRoot(place, scope);
+}
 
 function containerOf(
   { spec, user }: StepJob,

@@ -115,17 +115,22 @@ async function run(context: CommandContext): Promise<number> {
   const started = workshop.now();
   await using build = startBuild(options, workshop);
   await printEvents(build.events, { mode, stream: stderr, env });
-  const close = (status: Closing['status']): void => {
+  const close = async (status: Closing['status']): Promise<void> => {
     const columns = mode !== 'plain' && stderr.isTTY ? stderr.columns : 0;
     const width = columns > 0 ? columns : Infinity;
     const steps = build.steps();
     const lines = closingLines(steps, { status, started, ended: workshop.now(), width });
     if (mode !== 'quiet' && mode !== 'rawjson') say(stderr, `${lines.join('\n')}\n`);
-    writeTrace(context, steps, { started, ended: workshop.now(), status, facts: build.facts() });
+    await writeTrace(context, steps, {
+      started,
+      ended: workshop.now(),
+      status,
+      facts: build.facts(),
+    });
   };
-  const result = await build.result.catch((error: unknown) => {
+  const result = await build.result.catch(async (error: unknown) => {
     try {
-      close(error instanceof CancelledError ? 'canceled' : 'failed');
+      await close(error instanceof CancelledError ? 'canceled' : 'failed');
     } catch (second) {
       say(stderr, errorText(second)); // The build's error is the one that counts.
     }
@@ -135,7 +140,7 @@ async function run(context: CommandContext): Promise<number> {
   const toStdout = options.outputs?.some((output) => output.dest === '-') === true;
   if (mode === 'quiet' && !toStdout) say(stdout, `${result.imageId}\n`);
   if (!flags.bool('quiet') && mode !== 'rawjson') announce(stderr, result);
-  close('completed');
+  await close('completed');
   return 0;
 }
 
