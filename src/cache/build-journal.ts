@@ -69,7 +69,7 @@ function lineOf(entry: JournalEntry, bytes: Buffer): string {
 export interface JournalText {
   /** As far as each is what was written. */
   readonly lines: () => Iterable<JournalLine>;
-  /** How many there should be: those with an end, and one that has all but its end. */
+  /** How many there should be: those with an end, and one that has all but its end, or another byte there. */
   readonly count: number;
   readonly first: JournalLine | undefined;
   readonly last: JournalLine | undefined;
@@ -85,12 +85,12 @@ export function readJournal(directory: string): JournalText | undefined {
     throw error;
   }
   const end = bytes.lastIndexOf(NEWLINE) + 1;
-  const rest = Buffer.concat([bytes.subarray(end), Buffer.from('\n')]);
+  const rest = bytes.subarray(end);
   const whole = bytes.subarray(0, end);
   const beforeLast = end === 0 ? 0 : whole.lastIndexOf(NEWLINE, end - 2) + 1;
   return {
     lines: () => linesOf(whole),
-    count: countLines(whole) + (lineAt(rest, 0) === undefined ? 0 : 1),
+    count: countLines(whole) + (lacksOnlyItsEnd(rest) ? 1 : 0),
     first: lineAt(whole, 0),
     last: lineAt(whole, beforeLast),
   };
@@ -98,6 +98,12 @@ export function readJournal(directory: string): JournalText | undefined {
 
 const NEWLINE = 10;
 const HEX = 64;
+
+function lacksOnlyItsEnd(rest: Buffer): boolean {
+  const isLine = (bytes: Buffer): boolean =>
+    lineAt(Buffer.concat([bytes, Buffer.from('\n')]), 0) !== undefined;
+  return isLine(rest) || isLine(rest.subarray(0, -1));
+}
 
 function countLines(bytes: Buffer): number {
   let count = 0;

@@ -128,7 +128,11 @@ describe('store check', () => {
       ],
       [
         'the last byte of them',
-        () => files('builds').find((file) => file.endsWith('events'))!,
+        () =>
+          files('builds').find(
+            (file) =>
+              file.endsWith('events') && readFileSync(file, 'latin1').split('\n').length > 2,
+          )!,
         -1,
         /^history of build [a-z0-9]{20}: its bytes are not those that were written/m,
       ],
