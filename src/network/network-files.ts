@@ -62,7 +62,10 @@ function readNetwork(file: string): Network[] {
     return [JSON.parse(readFileSync(file, 'utf8')) as Network]; // Written whole by replaceDurably.
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return []; // Removed meanwhile.
-    throw error;
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new BuildError('integrity', `${file} is damaged: ${error.message}`, {
+      hint: 'stave store check --repair takes the network away; then create it again',
+    });
   }
 }
 

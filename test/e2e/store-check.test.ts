@@ -156,6 +156,16 @@ describe('store check', () => {
       ],
       ['a network', () => files('networks')[0]!, 0, /^network [0-9a-f]+\.json: /m],
     ];
+  test('a network that cannot be read is an error that names the remedy', () => {
+    const [file = ''] = files('networks');
+    const good = readFileSync(file);
+    writeFileSync(file, good.subarray(0, -1));
+    const { status, stderr } = world.run('network', 'ls');
+    assert.equal(status, 1);
+    assert.match(stderr, /^ERROR: \S+\.json is damaged: .*\n\nhint: stave store check --repair /);
+    writeFileSync(file, good);
+  });
+
   for (const [name, pick, at, what] of KINDS) {
     test(`a bit flipped in ${name}: found, named, mended, built anew`, () => {
       const file = pick();
