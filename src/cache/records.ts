@@ -48,7 +48,10 @@ export function createRecords({ directory, locks, passing }: RecordPlaces): Reco
       asynchronous(() => {
         noteUse(directory, keys, passing);
       }),
-    lastUsed: (key) => Promise.resolve(readUses(directory).get(hexOf(key))?.last ?? 0),
+    lastUsed: (keys) => {
+      const uses = readUses(directory);
+      return Promise.resolve(keys.map((key) => uses.get(hexOf(key))?.last ?? 0));
+    },
     putList: async (facts) => {
       const text = JSON.stringify(facts);
       const digest = digestOf(text);

@@ -14,18 +14,10 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { hasCode } from '../model/has-code.js';
+import { OWN_DEVICES } from '../runtime/device-nodes.js';
 import { sys } from '../sys/sys.js';
 
 const S_IFCHR = 0o020000;
-
-const DEVICES = {
-  null: [1, 3],
-  zero: [1, 5],
-  full: [1, 7],
-  random: [1, 8],
-  urandom: [1, 9],
-  tty: [5, 0],
-} as const;
 
 /** What `/dev`, `/proc` and `/sys` of a step in a chroot are: directories of its root, for nothing can be mounted. */
 export const HIDDEN = ['dev', 'proc', 'sys'];
@@ -37,7 +29,7 @@ export const HIDDEN = ['dev', 'proc', 'sys'];
 export function furnishDevices(root: string): void {
   for (const name of HIDDEN) emptyDirectory(join(root, name));
   const dev = join(root, 'dev');
-  for (const [name, numbers] of Object.entries(DEVICES))
+  for (const [name, numbers] of Object.entries(OWN_DEVICES))
     if (!makesDevice(join(dev, name), numbers)) makeFile(dev, name);
   mkdirSync(join(dev, 'shm'));
   chmodSync(join(dev, 'shm'), 0o1777);

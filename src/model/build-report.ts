@@ -1,7 +1,7 @@
 import { buildName } from './build-name.js';
 import type { BuildRecord } from './build-record.js';
 import { type BuildStep, BuildSteps, stepDuration } from './build-steps.js';
-import { describeWhy } from './events.js';
+import { stepReason, type StepReason } from './why-report.js';
 
 /** What `history inspect --format json` prints: buildx' fields, then ours. */
 export interface BuildReport {
@@ -56,13 +56,7 @@ export interface ReportedError {
   readonly Source?: readonly string[];
 }
 
-export interface ReportedStep {
-  readonly Number: number;
-  readonly Name: string;
-  readonly Status: string;
-  /** Of a cached one: definition, or content (the same result). */
-  readonly CachedBy?: string;
-  readonly Why?: { readonly kind: string; readonly text: string };
+export interface ReportedStep extends Omit<StepReason, 'Cause'> {
   readonly StartedAt?: string;
   readonly CompletedAt?: string;
   readonly Duration: number;
@@ -116,13 +110,9 @@ function numbered(steps: readonly BuildStep[]): readonly BuildStep[] {
 }
 
 function reportStep(step: BuildStep, until: number): ReportedStep {
-  const { number, name, status, by, why, started, ended, error, range, logBytes } = step;
+  const { started, ended, error, range, logBytes } = step;
   return {
-    Number: number,
-    Name: name,
-    Status: status,
-    ...(by === undefined ? {} : { CachedBy: by }),
-    ...(why === undefined ? {} : { Why: { ...why, text: describeWhy(why) } }),
+    ...stepReason(step, []),
     ...(started === undefined ? {} : { StartedAt: iso(started) }),
     ...(ended === undefined ? {} : { CompletedAt: iso(ended) }),
     Duration: nanoseconds(stepDuration(step, until)),

@@ -97,8 +97,8 @@ export interface Records {
   putPlace(places: readonly Digest[], record: PlaceRecord): Promise<void>;
   /** Notes that a build has these steps. */
   used(keys: readonly CacheKey[]): Promise<void>;
-  /** When a build last had it, of others of the same store; 0 for never. Slow: for what is asked when a step runs. */
-  lastUsed(key: CacheKey): Promise<number>;
+  /** When a build last had each, of others of the same store; 0 for never. Slow: for what is asked when a step runs. */
+  lastUsed(keys: readonly CacheKey[]): Promise<readonly number[]>;
   putList(list: readonly ListedFact[]): Promise<Digest>;
   getList(digest: Digest): Promise<readonly ListedFact[] | undefined>;
   /** Exclusive across processes for the life of the disposable; `onWait` is called once if it has to wait. */

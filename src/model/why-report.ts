@@ -9,7 +9,10 @@ export interface StepReason {
   /** Of a cached one: definition, or content (an input ran again or moved, and held what it held). */
   readonly CachedBy?: string;
   /** Of one that ran: `what` is the first thing that differs, `more` how many others do. */
-  readonly Why?: Readonly<Record<string, unknown>> & { readonly text: string };
+  readonly Why?: Readonly<Record<string, unknown>> & {
+    readonly kind: string;
+    readonly text: string;
+  };
   /** Where it began, when it ran because of another step. */
   readonly Cause?: StepReason;
 }

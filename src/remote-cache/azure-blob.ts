@@ -5,6 +5,7 @@ import type { Bytes } from '../model/stores.js';
 import { shownUrl } from '../registry/address.js';
 import type { Http, HttpRequest, HttpResponse } from '../registry/http.js';
 import { partsOf } from './parts-of.js';
+import { resumed } from './resumed.js';
 
 /*
  * Blobs of Azure Storage by URLs that hold their own permission (Put Blob, Put Block, Put Block List, Get Blob). The
@@ -61,8 +62,6 @@ async function put(
   await response.discard();
 }
 
-const RESUMES = 4;
-
 /** `locate` gives a URL that is good now; it is asked again when one has run out. Digest and size are the reader's to check. */
 export async function* getAzureBlob(
   locate: () => Promise<URL>,
@@ -70,34 +69,26 @@ export async function* getAzureBlob(
   http: Http,
   scope: Scope,
 ): Bytes {
-  let received = 0;
-  let cause: unknown;
   let url = await locate();
-  for (let attempt = 0; attempt <= RESUMES && received < blob.size; attempt++) {
-    const range: Record<string, string> =
-      received === 0 ? {} : { range: `bytes=${String(received)}-` };
+  const open = async (
+    range: Readonly<Record<string, string>>,
+    more: boolean,
+  ): Promise<Bytes | undefined> => {
     const response = await http({
       ...{ method: 'GET', url, signal: scope.signal },
       headers: { ...VERSION, ...range },
     });
-    if (attempt < RESUMES && (response.status === 401 || response.status === 403)) {
+    if (more && (response.status === 401 || response.status === 403)) {
       await response.discard();
       url = await locate();
-      continue;
+      return undefined;
     }
-    if (response.status !== (received === 0 ? 200 : 206)) throw await failure(response, url);
-    try {
-      for await (const chunk of response.body) {
-        received += chunk.length;
-        yield chunk;
-      }
-    } catch (error) {
-      scope.signal.throwIfAborted();
-      cause = error;
-    }
-  }
-  if (received < blob.size)
-    throw new BuildError('registry', `${url.host} broke off blob ${blob.digest}`, { cause });
+    if (response.status !== (range['range'] === undefined ? 200 : 206))
+      throw await failure(response, url);
+    return response.body;
+  };
+  const broken = (): string => `${url.host} broke off blob ${blob.digest}`;
+  yield* resumed(blob, { open, broken }, scope);
 }
 
 function withQuery(url: URL, query: Readonly<Record<string, string>>): URL {

@@ -16,14 +16,18 @@ export interface CachedLayer {
   readonly created: string;
 }
 
-/** A step somebody ran. */
-export interface CachedStep {
+/** What a cache says of a step besides its layers. */
+export interface StepFacts {
   readonly key: CacheKey;
   readonly op: Digest;
   readonly content?: CacheKey;
   readonly tree: TreeDigest;
   readonly created: string;
   readonly name?: string;
+}
+
+/** A step somebody ran. */
+export interface CachedStep extends StepFacts {
   /** Bottom first. */
   readonly layers: () => readonly CachedLayer[];
 }

@@ -1,8 +1,9 @@
 import type { Store } from '../cache/store.js';
-import type { CacheKey, Digest, DiffID, TreeDigest } from '../model/digest.js';
+import type { DiffID, TreeDigest } from '../model/digest.js';
 import type { Descriptor } from '../model/oci.js';
 import type { KeyedStep } from '../model/op.js';
 import type { Scope } from '../model/scope.js';
+import type { StepFacts } from './cache-contents.js';
 import type { CacheImports } from './imports.js';
 
 /** A layer of a step's result, and where its bytes are. */
@@ -18,14 +19,8 @@ export interface StepLayer {
 }
 
 /** A step of this build with what it gave, whoever ran it. */
-export interface CollectedStep {
+export interface CollectedStep extends StepFacts {
   readonly keyed: KeyedStep;
-  readonly key: CacheKey;
-  readonly op: Digest;
-  readonly content?: CacheKey;
-  readonly tree: TreeDigest;
-  readonly created: string;
-  readonly name?: string;
   readonly layers: readonly StepLayer[];
 }
 

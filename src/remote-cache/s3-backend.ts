@@ -7,6 +7,7 @@ import type { Scope } from '../model/scope.js';
 import type { Bytes } from '../model/stores.js';
 import { MAX_CONFIG, type WritableCacheBackend } from './backend.js';
 import { flatDocument, readFlatDocument } from './flat-document.js';
+import { resumed } from './resumed.js';
 import { type S3Client, s3Client, type S3Environment } from './s3-client.js';
 import { touch, upload } from './s3-upload.js';
 import { createTurns } from './turns.js';
@@ -61,32 +62,15 @@ async function* once(bytes: Uint8Array): Bytes {
   yield bytes;
 }
 
-const RESUMES = 4;
-
-/** What was cut off is taken up where it broke. Digest and size are the reader's to check. */
-async function* download(client: S3Client, key: string, blob: Descriptor, scope: Scope): Bytes {
-  let received = 0;
-  let failure: unknown;
-  for (let attempt = 0; attempt <= RESUMES && received < blob.size; attempt++) {
-    const headers: Record<string, string> =
-      received === 0 ? {} : { range: `bytes=${String(received)}-` };
+function download(client: S3Client, key: string, blob: Descriptor, scope: Scope): Bytes {
+  const broken = `the s3 cache broke off blob ${blob.digest}`;
+  const open = async (headers: Readonly<Record<string, string>>): Promise<Bytes> => {
     const response = await client.send({ method: 'GET', key, headers }, scope);
     if (response.status === 404)
       throw new BuildError('not-found', `the s3 cache lacks blob ${blob.digest}`);
-    if (received > 0 && response.status !== 206)
-      throw new BuildError('registry', `the s3 cache broke off blob ${blob.digest}`);
-    try {
-      for await (const chunk of response.body) {
-        received += chunk.length;
-        yield chunk;
-      }
-    } catch (error) {
-      scope.signal.throwIfAborted();
-      failure = error;
-    }
-  }
-  if (received < blob.size)
-    throw new BuildError('registry', `the s3 cache broke off blob ${blob.digest}`, {
-      cause: failure,
-    });
+    if (headers['range'] !== undefined && response.status !== 206)
+      throw new BuildError('registry', broken);
+    return response.body;
+  };
+  return resumed(blob, { open, broken: () => broken }, scope);
 }

@@ -1,15 +1,9 @@
-import type { CacheKey, Digest, DiffID, TreeDigest } from '../model/digest.js';
-import type { CachedLayer } from './cache-contents.js';
+import type { DiffID, TreeDigest } from '../model/digest.js';
+import type { CachedLayer, StepFacts } from './cache-contents.js';
 import type { CacheConfig, ConfigLayer, ConfigRecord, StaveNote } from './config-types.js';
 
 /** A step that leaves: its keys and its result's layers, bottom first. */
-export interface OutgoingStep {
-  readonly key: CacheKey;
-  readonly op: Digest;
-  readonly content?: CacheKey;
-  readonly tree: TreeDigest;
-  readonly created: string;
-  readonly name?: string;
+export interface OutgoingStep extends StepFacts {
   readonly layers: readonly CachedLayer[];
 }
 

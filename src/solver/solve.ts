@@ -350,7 +350,7 @@ function withElsewhere(records: Records, elsewhere: Elsewhere | undefined): Hist
   if (elsewhere === undefined) return records;
   return {
     lastAt: async (places) => (await records.lastAt(places)) ?? elsewhere.lastAt(places),
-    lastUsed: (key) => records.lastUsed(key),
+    lastUsed: (keys) => records.lastUsed(keys),
     getList: async (digest) => (await records.getList(digest)) ?? elsewhere.getList(digest),
   };
 }

@@ -43,7 +43,7 @@ async function lastRun({ place }: Vertex, records: History): Promise<PlaceRecord
   if (same === undefined || there === undefined)
     return same ?? there ?? (await records.lastAt([anywhere]));
   if (same.key === there.key) return same;
-  const [before, later] = [await records.lastUsed(same.key), await records.lastUsed(there.key)];
+  const [before = 0, later = 0] = await records.lastUsed([same.key, there.key]);
   return later > before ? there : same;
 }
 

@@ -7,6 +7,7 @@ import { walkLayer } from '../../src/cache/layer-walk.js';
 import type { Layer, MountOptions } from '../../src/model/stores.js';
 import { sys } from '../../src/sys/sys.js';
 import { quiet, testStore } from '../helpers/test-store.js';
+import { Random } from '../fuzz/random.js';
 
 /** Times later than this are cut: two runs take place at different times. */
 const EPOCH = 1000;
@@ -104,7 +105,8 @@ async function step(
 }
 
 async function steps(snapshots: Snapshots, options: MountOptions, seed: number): Promise<Layer[]> {
-  const random = numbers(seed);
+  const numbers = new Random(seed);
+  const random = (below: number): number => numbers.int(below);
   const layers: Layer[] = [];
   for (let i = 0; i < 4; i++)
     layers.push(
@@ -122,17 +124,6 @@ function namesOf(layer: Layer): string[] {
       ' ',
     ),
   );
-}
-
-/** mulberry32 */
-function numbers(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) % below;
-  };
 }
 
 /** One thing that a step may do, to one of few names, so that they meet. */

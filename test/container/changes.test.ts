@@ -21,6 +21,7 @@ import { after, before, test } from 'node:test';
 import { writeChangeLayer } from '../../src/container/change-layer.js';
 import { type Change, containerChanges } from '../../src/container/changes.js';
 import { sys } from '../../src/sys/sys.js';
+import { Random } from '../fuzz/random.js';
 
 const RUNS = 1000;
 const NAMES = ['a', 'b', 'c', 'd', 'e', 'f'];
@@ -72,15 +73,10 @@ function show(changes: readonly Change[]): string[] {
   return changes.map(({ kind, path }) => `${kind} ${path}`);
 }
 
-/** A small generator (mulberry32): a seed that fails can be run again. */
+/** A seed that fails can be run again. */
 function random(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) % below;
-  };
+  const numbers = new Random(seed);
+  return (below) => numbers.int(below);
 }
 
 function makeRoot(path: string): string {

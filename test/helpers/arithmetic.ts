@@ -142,7 +142,7 @@ export function memoryRecords(): MemoryRecords {
       for (const key of keys) uses.set(key, builds);
       return Promise.resolve();
     },
-    lastUsed: (key) => Promise.resolve(uses.get(key) ?? 0),
+    lastUsed: (keys) => Promise.resolve(keys.map((key) => uses.get(key) ?? 0)),
     putList: (list) => {
       const digest = canonicalDigest(JSON.stringify(list));
       lists.set(digest, list);

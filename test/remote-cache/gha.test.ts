@@ -1,29 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import type { GhaCache } from '../../src/model/cache-options.js';
-import { digestOf } from '../../src/model/digest.js';
 import { BuildError } from '../../src/model/error.js';
-import { type Descriptor, MediaType } from '../../src/model/oci.js';
-import type { Bytes } from '../../src/model/stores.js';
+import type { Descriptor } from '../../src/model/oci.js';
 import { ghaBackend } from '../../src/remote-cache/gha-backend.js';
+import { all, blobOf, once } from '../helpers/blob-bytes.js';
 import { noise } from '../helpers/cache-mount.js';
 import { type GhaServer, startGha } from '../helpers/gha-server.js';
 import { quiet } from '../helpers/test-store.js';
-
-// eslint-disable-next-line @typescript-eslint/require-await -- a source of bytes
-async function* once(bytes: Buffer): Bytes {
-  yield bytes;
-}
-
-async function all(bytes: Bytes): Promise<Buffer> {
-  const parts: Uint8Array[] = [];
-  for await (const part of bytes) parts.push(part);
-  return Buffer.concat(parts);
-}
-
-function blobOf(bytes: Buffer): Descriptor {
-  return { mediaType: MediaType.ociLayerGzip, digest: digestOf(bytes), size: bytes.length };
-}
 
 const MAIN = 'refs/heads/main';
 const TOPIC = 'refs/heads/topic';

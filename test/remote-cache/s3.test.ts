@@ -6,29 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import type { S3Cache } from '../../src/model/cache-options.js';
-import { digestOf } from '../../src/model/digest.js';
 import { BuildError } from '../../src/model/error.js';
-import { type Descriptor, MediaType } from '../../src/model/oci.js';
-import type { Bytes } from '../../src/model/stores.js';
 import { s3Backend } from '../../src/remote-cache/s3-backend.js';
+import { all, blobOf, once } from '../helpers/blob-bytes.js';
 import { noise } from '../helpers/cache-mount.js';
 import { type S3Server, startS3 } from '../helpers/s3-server.js';
 import { quiet } from '../helpers/test-store.js';
-
-// eslint-disable-next-line @typescript-eslint/require-await -- a source of bytes
-async function* once(bytes: Buffer): Bytes {
-  yield bytes;
-}
-
-async function all(bytes: Bytes): Promise<Buffer> {
-  const parts: Uint8Array[] = [];
-  for await (const part of bytes) parts.push(part);
-  return Buffer.concat(parts);
-}
-
-function blobOf(bytes: Buffer): Descriptor {
-  return { mediaType: MediaType.ociLayerGzip, digest: digestOf(bytes), size: bytes.length };
-}
 
 describe('a cache in a bucket', () => {
   const home = mkdtempSync(join(tmpdir(), 'stave-s3-'));

@@ -119,8 +119,10 @@ async function run(context: CommandContext): Promise<number> {
     const columns = mode !== 'plain' && stderr.isTTY ? stderr.columns : 0;
     const width = columns > 0 ? columns : Infinity;
     const steps = build.steps();
-    const lines = closingLines(steps, { status, started, ended: workshop.now(), width });
-    if (mode !== 'quiet' && mode !== 'rawjson') say(stderr, `${lines.join('\n')}\n`);
+    if (mode !== 'quiet' && mode !== 'rawjson') {
+      const lines = closingLines(steps, { status, started, ended: workshop.now(), width });
+      say(stderr, `${lines.join('\n')}\n`);
+    }
     await writeTrace(context, steps, {
       started,
       ended: workshop.now(),
