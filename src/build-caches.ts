@@ -3,11 +3,12 @@ import { exportCaches, inlineCache, openExports } from './export-cache.js';
 import { baseLayers, loadImported, openImports } from './import-cache.js';
 import type { BuildOptions } from './model/build-options.js';
 import type { CacheMountRequest } from './cache/cache-mounts.js';
+import type { CacheKey } from './model/digest.js';
 import type { BuildPlan } from './model/graph.js';
-import type { Elsewhere, KeyedStep } from './model/op.js';
+import type { Elsewhere, KeyedStep, StepRecord } from './model/op.js';
 import type { Scope } from './model/scope.js';
 import type { Snapshot } from './model/stores.js';
-import { adoptSteps } from './remote-cache/adopt.js';
+import { adoptSteps, type ImportedOnto } from './remote-cache/adopt.js';
 import { CacheFailure } from './remote-cache/failure.js';
 import { mountBringer } from './remote-mounts.js';
 import { isInline } from './wants-caches.js';
@@ -18,8 +19,13 @@ export interface BuildCaches {
   /** Undefined when there is nothing to look in. */
   readonly elsewhere: Elsewhere | undefined;
   readonly noteSteps: (steps: readonly KeyedStep[]) => void;
-  /** A record of `elsewhere` as a snapshot. */
-  readonly load: (stored: string, plans: readonly BuildPlan[]) => Promise<Snapshot | undefined>;
+  /** A record of `elsewhere` as a snapshot, on the inputs that are here where it is known by their content. */
+  readonly load: (
+    stored: string,
+    plans: readonly BuildPlan[],
+    inputs?: readonly Snapshot[],
+  ) => Promise<Snapshot | undefined>;
+  readonly noteImported: (step: KeyedStep, record: StepRecord, inputs: readonly Snapshot[]) => void;
   /** What an image carries of its own cache; undefined when it is not to. `epoch` in seconds. */
   readonly inline:
     ((image: Finished, epoch: number | undefined, scope: Scope) => Promise<string>) | undefined;
@@ -40,13 +46,19 @@ export async function openCaches(
   const destinations = openExports(options.cacheTo ?? [], workshop);
   const imports = await openImports(options.cacheFrom ?? [], workshop, scope);
   let steps: readonly KeyedStep[] = [];
+  const byContent = new Map<CacheKey, ImportedOnto>();
   return {
     elsewhere: imports,
     noteSteps: (keyed) => {
       steps = keyed;
     },
-    load: async (stored, plans) =>
-      imports && loadImported(stored, { imports, bases: baseLayers(plans) }, workshop),
+    load: async (stored, plans, inputs) =>
+      imports && loadImported(stored, { imports, bases: baseLayers(plans), inputs }, workshop),
+    noteImported: ({ key }, { result }, [below]) => {
+      const found = imports?.open(result);
+      if (found === undefined) throw new Error('a record of no cache');
+      byContent.set(key, { ...found, below: (below?.layers ?? []).map(({ id }) => id) });
+    },
     inline: isInline(options)
       ? (image, epoch, inner) =>
           inlineCache({ steps, finished: [image], imports }, { image, epoch }, workshop, inner)
@@ -62,7 +74,7 @@ export async function openCaches(
       return true;
     },
     finish: async (finished, inner) => {
-      if (imports !== undefined) await adoptSteps(steps, imports, workshop.store);
+      if (imports !== undefined) await adoptSteps(steps, { imports, byContent }, workshop.store);
       await exportCaches(destinations, { steps, finished, imports }, workshop, inner);
     },
   };

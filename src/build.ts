@@ -303,8 +303,11 @@ function solvePlans(
       ...(caches?.elsewhere === undefined ? {} : { elsewhere: caches.elsewhere }),
       onKeyed: (steps) => caches?.noteSteps(steps),
       save: (snapshot) => JSON.stringify(snapshot.layers.map((layer) => layer.id)),
-      load: async (stored) =>
-        stored.startsWith('{') ? caches?.load(stored, plans) : loadSnapshot(stored, workshop),
+      load: async (stored, inputs) =>
+        stored.startsWith('{')
+          ? caches?.load(stored, plans, inputs)
+          : loadSnapshot(stored, workshop, inputs),
+      onImported: (step, record, inputs) => caches?.noteImported(step, record, inputs),
       parallel: PARALLEL,
       now: workshop.now,
       idle: () => new Promise((resolve) => setImmediate(resolve)),
@@ -321,11 +324,17 @@ function anySignal(signals: AbortSignal[]): AbortSignal {
   return signal;
 }
 
-/** A record's layers, if all are still there. */
-async function loadSnapshot(stored: string, { store }: Workshop): Promise<Snapshot | undefined> {
+/** A record's layers, if all are still there. Every step keeps the layers of its first input, so those may stand in. */
+async function loadSnapshot(
+  stored: string,
+  { store }: Workshop,
+  [below]: readonly Snapshot[] = [],
+): Promise<Snapshot | undefined> {
   const ids = JSON.parse(stored) as string[];
   store.claims.claim(ids);
-  const layers = await Promise.all(ids.map((id) => store.snapshots.open(id)));
+  const layers = await Promise.all(
+    ids.map(async (id, i) => (await store.snapshots.open(id)) ?? below?.layers[i]),
+  );
   const found = layers.filter((layer) => layer !== undefined);
   return found.length === ids.length ? store.snapshots.snapshot(found) : undefined;
 }

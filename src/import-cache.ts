@@ -76,10 +76,17 @@ export function baseLayers(plans: readonly BuildPlan[]): ReadonlyMap<DiffID, Bas
   return found;
 }
 
+interface Importing {
+  readonly imports: CacheImports;
+  readonly bases: ReadonlyMap<DiffID, BaseLayer>;
+  /** Of a step that is known by their content. */
+  readonly inputs?: readonly Snapshot[] | undefined;
+}
+
 /** A step of another machine: its layers are downloaded and unpacked when something reads them. */
 export async function loadImported(
   stored: string,
-  { imports, bases }: { imports: CacheImports; bases: ReadonlyMap<DiffID, BaseLayer> },
+  { imports, bases, inputs: [below] = [] }: Importing,
   workshop: Workshop,
 ): Promise<Snapshot | undefined> {
   const found = imports.open(stored);
@@ -88,7 +95,10 @@ export async function loadImported(
   const { snapshots } = workshop.store;
   const source = sourceOf(imports.backend(cache), workshop);
   const layers = await Promise.all(
-    found.layers.map(async (layer): Promise<Layer | undefined> => {
+    found.layers.map(async (layer, i): Promise<Layer | undefined> => {
+      // It holds the same, and is here: the other machine's may be layers of a base that nobody else has.
+      const own = below?.layers[i];
+      if (own !== undefined) return own;
       const { blob, diffID, held, created } = layer;
       const base = bases.get(diffID);
       if (base !== undefined)

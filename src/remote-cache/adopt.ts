@@ -1,7 +1,19 @@
 import type { Store } from '../cache/store.js';
 import { rememberCompressed } from '../exporter/layer-source.js';
+import type { CacheKey } from '../model/digest.js';
 import type { KeyedStep } from '../model/op.js';
 import type { CacheImports, ImportedStep } from './imports.js';
+
+/** A step found by what its inputs hold: the lowest of its layers are those of its first input, trees that are here. */
+export interface ImportedOnto extends ImportedStep {
+  readonly below: readonly string[];
+}
+
+export interface Imported {
+  readonly imports: CacheImports;
+  /** By the key that a step has here. */
+  readonly byContent: ReadonlyMap<CacheKey, ImportedOnto>;
+}
 
 /**
  * Records the steps of other machines whose layers this build brought here: the next build has them without a network.
@@ -9,13 +21,13 @@ import type { CacheImports, ImportedStep } from './imports.js';
  */
 export async function adoptSteps(
   steps: readonly KeyedStep[],
-  imports: CacheImports,
+  { imports, byContent }: Imported,
   store: Store,
 ): Promise<void> {
   for (const { key } of steps) {
-    const found = imports.find(key);
+    const found = byContent.get(key) ?? imports.find(key);
     if (found === undefined || (await isKnown(key, store))) continue;
-    await adopt(found, store);
+    await adopt(key, { below: [], ...found }, store);
   }
 }
 
@@ -27,13 +39,19 @@ async function isKnown(key: KeyedStep['key'], { records, snapshots }: Store): Pr
   return layers.every((layer) => layer !== undefined);
 }
 
-async function adopt({ step, layers }: ImportedStep, store: Store): Promise<void> {
-  const trees = await Promise.all(layers.map(({ diffID }) => store.treeOf(diffID)));
-  const ids = trees.flatMap((tree) =>
+async function adopt(
+  key: CacheKey,
+  { step, layers, below }: ImportedOnto,
+  store: Store,
+): Promise<void> {
+  const own = layers.slice(below.length);
+  const trees = await Promise.all(own.map(({ diffID }) => store.treeOf(diffID)));
+  const above = trees.flatMap((tree) =>
     tree === undefined || tree.epoch !== undefined ? [] : [tree.layer.id],
   );
-  if (ids.length < layers.length) return;
-  const { key, op, content, tree: digest, created, name } = step;
+  if (above.length < own.length) return;
+  const ids = [...below, ...above];
+  const { op, content, tree: digest, created, name } = step;
   const record = {
     ...{ result: JSON.stringify(ids), digest, created },
     ...(name === undefined ? {} : { name }),
@@ -41,6 +59,5 @@ async function adopt({ step, layers }: ImportedStep, store: Store): Promise<void
   };
   await store.records.putDefinition(key, record);
   if (content !== undefined) await store.records.putContent(op, content, record);
-  for (const { blob, diffID, held } of layers)
-    if (held) await rememberCompressed(blob, diffID, store);
+  for (const { blob, diffID, held } of own) if (held) await rememberCompressed(blob, diffID, store);
 }

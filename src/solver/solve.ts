@@ -24,8 +24,13 @@ export interface SolveOptions<R extends Result> {
   readonly onKeyed?: (steps: readonly KeyedStep[]) => void;
   /** A result as text, for its record. */
   readonly save: (result: R) => string;
-  /** The result a record means; undefined when it is gone. */
-  readonly load: (stored: string) => Promise<R | undefined>;
+  /**
+   * The result a record means; undefined when it is gone. `inputs` hold what those of the recorded run held: what it took
+   * over from them may be taken from these.
+   */
+  readonly load: (stored: string, inputs?: readonly R[]) => Promise<R | undefined>;
+  /** Told of a record of `elsewhere` that was a hit by content: it lies there under another key. */
+  readonly onImported?: (step: KeyedStep, record: StepRecord, inputs: readonly R[]) => void;
   /** Steps that may run at once. */
   readonly parallel: number;
   readonly now: () => number;
@@ -186,8 +191,8 @@ class Solver<R extends Result> {
     return found;
   }
 
-  #load(record: StepRecord | undefined): Promise<R | undefined> {
-    return record === undefined ? Promise.resolve(undefined) : this.#options.load(record.result);
+  async #load(record: StepRecord | undefined, inputs?: readonly R[]): Promise<R | undefined> {
+    return record === undefined ? undefined : this.#options.load(record.result, inputs);
   }
 
   /** Early cutoff: an input ran again or moved, and holds what it held. */
@@ -198,16 +203,28 @@ class Solver<R extends Result> {
     if (!own && (await elsewhere?.hasContent(keyed.opDigest)) !== true) return undefined;
     const key = await this.#contentKey(keyed, inputs);
     const record = await records.byContent(keyed.opDigest, key);
-    const mine = await this.#load(record);
-    const result = mine ?? (await this.#load(await elsewhere?.byContent(keyed.opDigest, key)));
+    const mine = await this.#load(record, inputs);
+    const result = mine ?? (await this.#importedByContent(keyed, key, inputs));
     if (result === undefined) return undefined;
     this.#reportCached(keyed.vertex, 'content');
     this.#inBackground(async () => {
       // What came from elsewhere is recorded when its layers are here.
       if (mine !== undefined && record !== undefined)
-        await records.putDefinition(keyed.key, record);
+        await records.putDefinition(keyed.key, { ...record, result: this.#options.save(mine) });
       await this.#putPlace(keyed);
     });
+    return result;
+  }
+
+  async #importedByContent(
+    keyed: Keyed<R>,
+    key: CacheKey,
+    inputs: readonly R[],
+  ): Promise<R | undefined> {
+    const { elsewhere, onImported } = this.#options;
+    const record = await elsewhere?.byContent(keyed.opDigest, key);
+    const result = await this.#load(record, inputs);
+    if (record !== undefined && result !== undefined) onImported?.(keyed, record, inputs);
     return result;
   }
 

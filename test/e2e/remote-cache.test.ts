@@ -10,7 +10,7 @@ import {
   ran,
   skopeo,
 } from '../helpers/cache-world.js';
-import { staveWorld } from '../helpers/stave.js';
+import { type StaveWorld, staveWorld } from '../helpers/stave.js';
 
 describe('caches of other machines', () => {
   const cache = cacheWorld();
@@ -118,6 +118,55 @@ describe('caches of other machines', () => {
     );
     assert.ok(config !== undefined && layer !== undefined && more.length === 0);
     assert.equal(fresh.ok('run', '--rm', 'app', 'cat', '/built').stdout, 'built\n');
+  });
+
+  /** The same files with other times: other layers to whoever names them by digest. */
+  const baseArchive = (epoch: number): string => {
+    const file = join(world.dir, `base-${String(epoch)}.tar`);
+    const [text] = CACHE_DOCKERFILE.split('FROM base AS');
+    const times = ['--build-arg', `SOURCE_DATE_EPOCH=${String(epoch)}`];
+    const output = `type=docker,dest=${file},name=apart,rewrite-timestamp=true`;
+    world.ok('build', '-q', ...times, '-o', output, context('apart', text));
+    return file;
+  };
+  const diffIDs = (on: StaveWorld, name: string): string[] => {
+    const { stdout } = on.ok('image', 'inspect', '--format', '{{json .RootFS.Layers}}', name);
+    return JSON.parse(stdout) as string[];
+  };
+
+  test('bases that were built apart and hold the same: all steps on them are hits', async () => {
+    const dir = context(
+      'on-apart',
+      `FROM apart AS tool
+RUN echo tool > /tool
+FROM apart
+COPY file /file
+RUN cat /file > /copy
+COPY --from=tool /tool /tool
+COPY --link file /linked
+WORKDIR /work
+`,
+    );
+    using first = staveWorld();
+    first.ok('load', '-q', '-i', baseArchive(1));
+    buildApp(first, dir, '--cache-to', `${at('apart:cache')},mode=max`);
+    using second = staveWorld();
+    second.ok('load', '-q', '-i', baseArchive(2));
+    assert.notDeepEqual(diffIDs(first, 'apart'), diffIDs(second, 'apart'));
+    await cache.registry.requests();
+    const from = ['--cache-from', at('apart:cache')];
+    const to = ['--cache-to', `${at('apart:cache')},mode=max`];
+    const outcome = buildApp(second, dir, ...from, ...to);
+    assert.deepEqual(ran(outcome), []);
+    assert.match(outcome.stderr, /CACHED \(same result\)/);
+    assert.match(outcome.stderr, /; 0 of them uploaded/);
+    // It stands on the base that is here.
+    assert.deepEqual(diffIDs(second, 'app').slice(0, 2), diffIDs(second, 'apart'));
+    assert.equal(second.ok('run', '--rm', 'app', 'cat', '/copy', '/tool').stdout, 'hello\ntool\n');
+    // Its own from now on.
+    await cache.registry.requests();
+    assert.deepEqual(ran(buildApp(second, dir)), []);
+    assert.deepEqual(await cache.registry.requests(), []);
   });
 
   for (const flags of [

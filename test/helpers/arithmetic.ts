@@ -187,6 +187,9 @@ export interface SolveMore {
   readonly gone?: ReadonlySet<number>;
   /** Another machine's records. */
   readonly elsewhere?: Elsewhere;
+  /** Told of each record that is loaded, and what its inputs are where it was found by them. */
+  readonly onLoad?: (stored: string, inputs: readonly number[] | undefined) => void;
+  readonly onImported?: (name: string, inputs: readonly number[]) => void;
   readonly onEvent?: (event: BuildEvent) => void;
   readonly events?: BuildEvent[];
   readonly ran?: string[];
@@ -208,9 +211,18 @@ export async function solveStep(
       records,
       ...(more.elsewhere === undefined ? {} : { elsewhere: more.elsewhere }),
       save: ({ value }) => String(value),
-      load: (stored) =>
-        Promise.resolve(
-          more.gone?.has(Number(stored)) === true ? undefined : numberOf(Number(stored)),
+      load: (stored, inputs) => {
+        more.onLoad?.(
+          stored,
+          inputs?.map(({ value }) => value),
+        );
+        const isGone = more.gone?.has(Number(stored)) === true;
+        return Promise.resolve(isGone ? undefined : numberOf(Number(stored)));
+      },
+      onImported: ({ vertex }, _record, inputs) =>
+        more.onImported?.(
+          vertex.name,
+          inputs.map(({ value }) => value),
         ),
       parallel: more.parallel ?? 8,
       now: () => 0,

@@ -49,7 +49,13 @@ test('what holds the same is a hit by content, and is not recorded as ours befor
   await solveStep(sum('target', parity('odd', five)), theirs);
   const ours = memoryRecords();
   const changed = sum('target', parity('odd', constant('seven', 7)));
-  const { ran, story } = await solveStep(changed, ours, { elsewhere: theirs });
+  const told: [string, readonly number[]][] = [];
+  const { ran, story } = await solveStep(changed, ours, {
+    elsewhere: theirs,
+    onImported: (...each) => told.push(each),
+  });
+  // What it stands on is here: its record is made of that, and of what comes.
+  assert.deepEqual(told, [['target', [1]]]);
   // The constant is another; its parity is that of the other machine.
   assert.deepEqual(ran, ['seven', 'odd']);
   assert.ok(story.includes('target: cached (same result)'));
@@ -70,4 +76,15 @@ test('--no-cache asks nobody', async () => {
   const again = { ...five, ignoreCache: true };
   const { ran } = await solveStep(again, memoryRecords(), { elsewhere: theirs });
   assert.deepEqual(ran, ['five']);
+});
+
+test('who loads what was found by its inputs is told them: what it took over may be taken from these', async () => {
+  const records = memoryRecords();
+  await solveStep(sum('target', parity('odd', five)), records);
+  const loads: [string, readonly number[] | undefined][] = [];
+  const changed = sum('target', parity('odd', constant('seven', 7)));
+  await solveStep(changed, records, { onLoad: (...each) => loads.push(each) });
+  assert.deepEqual(loads, [['1', [1]]]);
+  await solveStep(changed, records, { onLoad: (...each) => loads.push(each) });
+  assert.deepEqual(loads.at(-1), ['1', undefined]);
 });
