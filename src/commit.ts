@@ -4,6 +4,7 @@ import { type Change, type ChangedTree, containerChanges } from './container/cha
 import { writeChangeLayer } from './container/change-layer.js';
 import { standStill } from './container/stand-still.js';
 import { companions } from './companions.js';
+import { changedTree } from './container-tree.js';
 import type { ContainerState } from './model/container.js';
 import type { Digest } from './model/digest.js';
 import { BuildError } from './model/error.js';
@@ -25,9 +26,6 @@ export interface CommitOptions {
   /** Stop the container's processes meanwhile. */
   readonly pause: boolean;
 }
-
-/** Mounted by us at every start: what lies there in the writable layer is nobody's. */
-const HIDDEN = new Set(['dev', 'proc', 'sys', 'etc/hosts', 'etc/hostname', 'etc/resolv.conf']);
 
 /**
  * What a container changed in its filesystem. Its processes stand still meanwhile: a directory that became a link would
@@ -73,15 +71,12 @@ export async function openLayers(state: ContainerState, { store }: Workshop): Pr
   });
 }
 
-function treeOf(state: ContainerState, snapshot: Snapshot, { containers }: Workshop): ChangedTree {
-  return {
-    lowers: snapshot.layers.map((layer) => layer.path),
-    upper: containers.path(state.id, 'upper'),
-    hidden: new Set([
-      ...HIDDEN,
-      ...(state.mounts ?? []).map(({ destination }) => destination.slice(1)),
-    ]),
-  };
+function treeOf(state: ContainerState, { layers }: Snapshot, workshop: Workshop): ChangedTree {
+  return changedTree(
+    state,
+    layers.map((layer) => layer.path),
+    workshop,
+  );
 }
 
 interface Source {

@@ -1,4 +1,4 @@
-import { directorySize } from './cache/directory-size.js';
+import { writtenSize } from './container-tree.js';
 import { type ContainerState, isUp } from './model/container.js';
 import { BuildError } from './model/error.js';
 import { type Filters, matchAny, matchLabels } from './model/filters.js';
@@ -173,7 +173,7 @@ export async function containerSize(
   workshop: Workshop,
   scope: Scope,
 ): Promise<ContainerSize> {
-  const own = directorySize(workshop.containers.path(state.id, 'upper'));
+  const own = writtenSize(state, workshop);
   let total = own;
   for (const id of state.layers) {
     const layer = await workshop.store.snapshots.open(id);

@@ -71,11 +71,11 @@ export async function createFromImage(
   const state = await createContainer(
     { ...options, host },
     { ...from, config: image.config.config ?? {} },
-    { ...workshop, endpoints, temporary: workshop.store.leaseDir },
+    { ...workshop, endpoints },
     forever,
   );
   workshop.containers.tell(state, 'create');
-  await fillVolumes(state, { ...workshop, snapshot, temporary: workshop.store.leaseDir });
+  await fillVolumes(state, { ...workshop, snapshot });
   return state;
 }
 

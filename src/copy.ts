@@ -1,3 +1,4 @@
+import { treesOf } from './container/container-copy.js';
 import { applyTar } from './cache/apply.js';
 import { mergedView } from './cache/merged-view.js';
 import { userFiles } from './cache/user-files.js';
@@ -160,9 +161,7 @@ async function openFor(name: string, write: boolean, workshop: Workshop): Promis
 }
 
 async function depsOf(state: ContainerState, workshop: Workshop): Promise<RootDeps> {
-  const { store, containers } = workshop;
-  const temporary = async (): Promise<string> => (await store.lease()).dir;
-  const { volumes } = workshop;
+  const { containers, temporary, volumes } = workshop;
   return { containers, snapshot: await openLayers(state, workshop), temporary, volumes };
 }
 
@@ -171,10 +170,9 @@ async function ownerFor(name: string, workshop: Workshop): Promise<Identity | un
   const state = workshop.containers.find(name);
   const { User = '' } = state.config;
   if (User === '') return undefined;
-  const { layers } = await openLayers(state, workshop);
-  const upper = workshop.containers.path(state.id, 'upper');
-  const tree = mergedView([...layers.map((layer) => layer.path), upper]);
-  return resolveUser(userFiles(tree), User);
+  const snapshot = await openLayers(state, workshop);
+  const trees = treesOf(state.id, { containers: workshop.containers, snapshot });
+  return resolveUser(userFiles(mergedView(trees)), User);
 }
 
 function below(path: string): string {

@@ -1,6 +1,7 @@
 import { lstatSync } from 'node:fs';
 import { cacheEntries, rootBytes } from './cache/collect.js';
 import { diskBytes, directorySize } from './cache/directory-size.js';
+import { writtenSize } from './container-tree.js';
 import type { ContainerState } from './model/container.js';
 import type { Digest } from './model/digest.js';
 import type { StoredImage } from './model/stored-image.js';
@@ -85,7 +86,7 @@ export function diskUsage(workshop: Workshop): DiskUsage {
     }),
     containers: states.map((state) => ({
       state,
-      size: directorySize(containers.path(state.id, 'upper')),
+      size: writtenSize(state, workshop),
     })),
     volumes: volumeUsage(states, workshop),
     cache: cacheUsage(workshop),

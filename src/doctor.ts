@@ -23,8 +23,10 @@ export interface Diagnosis {
   readonly ladder: readonly Rung[];
   /** Dockerfiles without RUN can be built. */
   readonly builds: boolean;
-  /** RUN and `run` work. */
+  /** RUN works. */
   readonly runs: boolean;
+  /** `run`, `exec` and their kin work. */
+  readonly containers: boolean;
   readonly kernel: string;
   readonly programs: readonly ProgramFacts[];
   readonly overlay: 'works' | 'not tried' | 'fails';
@@ -55,13 +57,17 @@ export async function diagnose(workshop: Workshop): Promise<Diagnosis> {
   const facts = ladderFacts({ path, privateMounts, overlay: failed });
   const ladder = ladderOf(facts);
   const builds = store.problem === undefined;
+  const steps = builds && runs(facts);
+  const programs = programFacts(path);
+  const monitored = programs.some((each) => each.name === 'conmon' && each.path !== undefined);
   return {
     rung: ladder.find(({ here }) => here)?.rung ?? 4,
     ladder,
     builds,
-    runs: builds && runs(facts),
+    runs: steps,
+    containers: steps && monitored && privateMounts,
     kernel: release(),
-    programs: programFacts(path),
+    programs,
     overlay: overlay === 'untried' ? 'not tried' : failed === undefined ? 'works' : 'fails',
     cgroups: cgroupFacts(),
     fuse: canOpen('/dev/fuse'),

@@ -1,6 +1,6 @@
 import { type CacheEntry, cacheEntries, removeEntries, type Roots } from './cache/collect.js';
-import { directorySize } from './cache/directory-size.js';
 import { removeContainer } from './container/remove-container.js';
+import { writtenSize } from './container-tree.js';
 import { isUp } from './model/container.js';
 import { imageHappening, pruned } from './model/engine-event.js';
 import { BuildError } from './model/error.js';
@@ -52,7 +52,7 @@ export async function pruneContainers(
   let bytes = 0;
   for (const state of containers.list()) {
     if (isUp(state) || !goes(Date.parse(state.created), state.config.Labels)) continue;
-    const size = directorySize(containers.path(state.id, 'upper'));
+    const size = writtenSize(state, workshop);
     try {
       if (!dryRun) await removeContainer(state.id, { force: false, volumes: false }, containers);
     } catch (error) {

@@ -26,6 +26,8 @@ export interface Workshop extends AsyncDisposable {
   /** Something happened to an object of the store. */
   readonly tell: (...happenings: readonly Happening[]) => void;
   readonly volumes: () => VolumeStore;
+  /** A private directory on the store's filesystem that goes with the process. */
+  readonly temporary: () => string;
   /** Of containers, and what those have on the host. */
   readonly networks: () => Networks;
   readonly platform: Platform;
@@ -78,6 +80,7 @@ export function openWorkshop(root: string | undefined, env: NodeJS.ProcessEnv): 
       rooms.tell(happenings);
     },
     volumes: rooms.volumes,
+    temporary: () => store().leaseDir(),
     networks: rooms.networks,
     platform: hostPlatform(),
     env,

@@ -126,7 +126,7 @@ function describe(path: string, file: string | Buffer, stat: BigIntStats): Sourc
   };
 }
 
-const DEVICES = { c: 'character-device', b: 'block-device' } as const;
+export const DEVICES = { c: 'character-device', b: 'block-device' } as const;
 
 export function typeOf(
   stat: Pick<

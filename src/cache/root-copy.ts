@@ -1,10 +1,10 @@
-import { closeSync, lstatSync, openSync, renameSync, rmSync } from 'node:fs';
+import { lstatSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { BuildError } from '../model/error.js';
 import { hasCode } from '../model/has-code.js';
 import type { Scope } from '../model/scope.js';
-import { attachMount, cloneMount } from '../sys/mounts.js';
+import { mountTree } from '../sys/mounts.js';
 import { sys } from '../sys/sys.js';
 import { applyLayer } from './apply-layer.js';
 import { copyNode } from './copy-node.js';
@@ -68,19 +68,8 @@ export class RootCopy {
 
   /** Mounts the tree on a directory, without devices unless they are asked for. */
   mount(target: string, devices: boolean): void {
-    const [from, at] = [openSync(this.tree, O_PATH), openSync(target, O_PATH)];
-    try {
-      const mount = cloneMount(from, { nodev: !devices });
-      try {
-        attachMount(mount, at);
-      } finally {
-        closeSync(mount);
-      }
-      this.#mounted = true;
-    } finally {
-      closeSync(from);
-      closeSync(at);
-    }
+    mountTree(this.tree, target, { nodev: !devices });
+    this.#mounted = true;
   }
 
   unmount(target: string): void {
@@ -149,6 +138,5 @@ export class RootCopy {
   }
 }
 
-const O_PATH = 0o10000000;
 /** Longer than a jiffy, in milliseconds. */
 const TICK = 10;

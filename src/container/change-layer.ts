@@ -11,10 +11,11 @@ import { deviceNumbers } from '../cache/device-number.js';
 import { giveMode, giveOwner, makeNode } from '../cache/give-owner.js';
 import { giveXattr, imageXattrs, inodeOf, recordInode } from '../cache/inode-record.js';
 import { bytesUnder } from '../cache/layer-walk.js';
+import { makeWhiteout } from '../cache/whiteout.js';
 import { sys } from '../sys/sys.js';
 import type { Change, ChangedTree } from './changes.js';
 
-const [S_IFMT, S_IFCHR, NOTHING] = [0o170000, 0o020000, 0];
+const S_IFMT = 0o170000;
 
 /**
  * Writes a layer that holds exactly `changes` into an empty directory: entries as they are in the writable layer with
@@ -29,7 +30,7 @@ export function writeChangeLayer(
   const directories: { from: Buffer; to: Buffer }[] = [];
   for (const { kind, path } of changes) {
     const [from, to] = [bytesUnder(upper, path), bytesUnder(target, path)];
-    if (kind === 'D') sys().mknod(to, S_IFCHR, NOTHING, NOTHING);
+    if (kind === 'D') writeDeletion(to, bytesUnder(upper, parentOf(path)));
     else if (lstatSync(from).isDirectory()) {
       mkdirSync(to, { mode: 0o700 });
       directories.push({ from, to });
@@ -37,6 +38,17 @@ export function writeChangeLayer(
   }
   // Children change a directory's time, so directories are finished from the inside out.
   for (const { from, to } of directories.reverse()) copyFacts(from, to);
+}
+
+/** It has the time of its directory's last change, not that of the commit: the same changes are the same layer. */
+function writeDeletion(to: Buffer, directory: Buffer): void {
+  const { mtimeNs } = lstatSync(directory, { bigint: true });
+  makeWhiteout(to);
+  sys().utimens(to, mtimeNs, mtimeNs);
+}
+
+function parentOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf('/')));
 }
 
 /** Anything but a directory. */

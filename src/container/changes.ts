@@ -1,7 +1,7 @@
 import { lstatSync, readdirSync, type Stats } from 'node:fs';
 import { inodeOf } from '../cache/inode-record.js';
 import { bytesUnder, isOpaque } from '../cache/layer-walk.js';
-import { mergedView, typeOf } from '../cache/merged-view.js';
+import { DEVICES, mergedView, typeOf } from '../cache/merged-view.js';
 import { joinPath, type SourceEntry, type SourceTree } from '../cache/source-tree.js';
 import { sys } from '../sys/sys.js';
 
@@ -16,6 +16,8 @@ export interface ChangedTree {
   readonly lowers: readonly string[];
   /** The writable layer. */
   readonly upper: string;
+  /** It is no layer, but the whole tree. */
+  readonly whole?: boolean;
   /** Mount points: what is there belongs to a mount, not to the container. */
   readonly hidden: ReadonlySet<string>;
 }
@@ -23,11 +25,11 @@ export interface ChangedTree {
 /**
  * What a container changed, parents before children, siblings in byte order: the answer of a comparison of the two
  * whole trees by type, mode, owner, size, mtime, device and capability (moby, go-archive ChangesDirs), found by looking
- * at the writable layer only. A deleted directory is one line; a directory with a change inside is itself changed.
+ * at the writable layer only, where there is one. A deleted directory is one line; a directory with a change inside is itself changed.
  */
 export function containerChanges(tree: ChangedTree): readonly Change[] {
   const below = mergedView(tree.lowers);
-  return walk({ ...tree, below }, { path: '', hides: false });
+  return walk({ ...tree, below }, { path: '', hides: tree.whole === true });
 }
 
 interface Walk extends ChangedTree {
@@ -85,10 +87,11 @@ function isWhiteout(stat: Stats): boolean {
 
 /** A file that was copied up and put back as it was has not changed. */
 function differs(before: SourceEntry, now: Stats, file: Buffer): boolean {
-  if (before.type !== typeOf(now)) return true;
-  const { uid, gid, mode } = inodeOf(file, now);
+  const { uid, gid, mode, device } = inodeOf(file, now);
+  const type = device === undefined ? typeOf(now) : DEVICES[device.kind];
+  if (before.type !== type) return true;
   if (before.mode !== mode || before.uid !== uid || before.gid !== gid) return true;
-  if (before.rdev !== now.rdev) return true;
+  if (before.rdev !== (device?.rdev ?? now.rdev)) return true;
   if (capability(before.file) !== capability(file)) return true;
   if (before.type === 'directory') return false;
   return before.size !== now.size || before.mtimeNs !== lstatSync(file, { bigint: true }).mtimeNs;

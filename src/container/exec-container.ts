@@ -7,6 +7,7 @@ import type { Scope } from '../model/scope.js';
 import type { Snapshot } from '../model/stores.js';
 import { tweakedCapabilities } from '../runtime/capabilities.js';
 import { resolveUser } from '../runtime/users.js';
+import { treesOf } from './container-copy.js';
 import type { ContainerStore } from './container-store.js';
 import { mergeEnv } from './create-container.js';
 
@@ -39,11 +40,8 @@ export async function execInContainer(
 ): Promise<ExitStatus> {
   const { config } = state;
   // Users as the container sees them now: its layers and what it wrote on top.
-  const layers = [
-    ...snapshot.layers.map((layer) => layer.path),
-    containers.path(state.id, 'upper'),
-  ];
-  const user = resolveUser(userFiles(mergedView(layers)), options.user ?? config.User ?? '');
+  const trees = treesOf(state.id, { containers, snapshot });
+  const user = resolveUser(userFiles(mergedView(trees)), options.user ?? config.User ?? '');
   const base = [`PATH=${DEFAULT_PATH}`].concat(
     options.terminal ? ['TERM=xterm'] : [],
     `HOSTNAME=${state.hostname}`,

@@ -1,20 +1,16 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { ContainerState } from '../model/container.js';
-import type { Snapshot } from '../model/stores.js';
 import { sys } from '../sys/sys.js';
+import type { CopyDeps } from './container-copy.js';
 import type { ContainerStore } from './container-store.js';
 import { fillVolume } from './fill-volume.js';
 import { mountContainer } from './mount-container.js';
 import type { VolumeStore } from './volume-store.js';
 
-export interface FillDeps {
+export interface FillDeps extends CopyDeps {
   readonly containers: ContainerStore;
   readonly volumes: () => VolumeStore;
-  /** The image's layers. */
-  readonly snapshot: Snapshot;
-  /** On the store's file system, and swept when we are killed. */
-  readonly temporary: () => string;
 }
 
 /**
@@ -30,8 +26,13 @@ export async function fillVolumes(state: ContainerState, deps: FillDeps): Promis
     return isEmpty(home) ? [{ home, destination }] : [];
   });
   if (empty.length > 0 && snapshot.layers.length > 0) {
-    using root = mountImage(snapshot, mkdtempSync(join(temporary(), 'image-')));
-    for (const each of empty) await fillVolume({ ...each, root: root.path });
+    const root = mkdtempSync(join(temporary(), 'image-'));
+    await mountContainer(state.id, { target: root }, deps);
+    try {
+      for (const each of empty) await fillVolume({ ...each, root });
+    } finally {
+      sys().umount(root);
+    }
   }
   if (empty.length > 0) writeFileSync(filledMark(containers, state), '', { mode: 0o600 });
 }
@@ -47,16 +48,4 @@ function filledMark(containers: ContainerStore, { id }: ContainerState): string 
 
 function isEmpty(home: string): boolean {
   return !existsSync(join(home, '.whole')) && readdirSync(join(home, '_data')).length === 0;
-}
-
-function mountImage({ layers }: Snapshot, directory: string): Disposable & { path: string } {
-  const [path, none] = [join(directory, 'root'), join(directory, 'empty')];
-  for (const made of [path, none]) mkdirSync(made);
-  mountContainer({ lowers: [...layers.map((layer) => layer.path).reverse(), none], target: path });
-  return {
-    path,
-    [Symbol.dispose]: () => {
-      sys().umount(path);
-    },
-  };
 }

@@ -1,31 +1,65 @@
+import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { BuildError } from '../model/error.js';
 import { hasCode } from '../model/has-code.js';
 import { whyNoNamespaces } from '../runtime/blocked.js';
 import type { OverlayOptions } from '../sys/mount-overlay.js';
+import { mountTree } from '../sys/mounts.js';
 import { isOnOverlay, overlayProblem } from '../sys/overlay-problem.js';
 import { privileges } from '../sys/privileges.js';
 import { sys } from '../sys/sys.js';
+import { type CopyDeps, copyOf, ensureCopy } from './container-copy.js';
 
-/** Mounts a container's root. A container's writable layer is an overlay's: no copy can stand for it, as for a step's. */
-export function mountContainer(options: OverlayOptions): void {
-  const home = dirname(options.target);
-  try {
-    if (!isOnOverlay(home)) {
-      sys().mountOverlay(options);
-      return;
-    }
-  } catch (error) {
-    if (!hasCode(error, 'EPERM', 'EACCES', 'ENODEV', 'ENOSYS', 'EINVAL')) throw error;
-    if (overlayProblem(home) === undefined) throw error;
-  }
+export interface ContainerPlace {
+  /** An empty directory. */
+  readonly target: string;
+  /** An empty directory for overlayfs; without it the root is read-only. */
+  readonly work?: string;
+  readonly devices?: boolean;
+}
+
+/** Mounts a container's root: its image's layers with what it wrote, or, where there is no overlayfs, its copy. */
+export async function mountContainer(
+  id: string,
+  place: ContainerPlace,
+  deps: CopyDeps,
+): Promise<void> {
+  const { target, work, devices = false } = place;
   if (!privileges().admin) {
     const { what, remedy } = whyNoNamespaces();
     throw new BuildError('runtime', `containers need namespaces: ${what}`, { hint: remedy });
   }
-  throw new BuildError(
-    'runtime',
-    `containers need overlayfs, which cannot be mounted here: ${overlayProblem(home) ?? ''}`,
-    { hint: 'set STAVE_ROOT to a directory on ext4, xfs or btrfs (stave doctor shows all)' },
-  );
+  if (copyOf(deps.containers, id) === undefined && mountsOverlay(overlayOf(id, place, deps)))
+    return;
+  const copy = await ensureCopy(id, deps);
+  mountTree(copy, target, { nodev: !devices, readonly: work === undefined });
+}
+
+function overlayOf(
+  id: string,
+  { target, work, devices = false }: ContainerPlace,
+  { containers, snapshot }: CopyDeps,
+): OverlayOptions {
+  const upper = containers.path(id, 'upper');
+  const layers = snapshot.layers.map((layer) => layer.path).reverse();
+  const empty = containers.path(id, 'empty');
+  // One lower layer at least, or two without an upper one.
+  const lowers = [...layers, ...(layers.length === 0 || work === undefined ? [empty] : [])];
+  if (lowers.includes(empty)) mkdirSync(empty, { recursive: true });
+  if (work === undefined) return { lowers: [upper, ...lowers], target, devices };
+  return { lowers, upper, work, target, devices };
+}
+
+/** False where no overlay at all can be had. */
+function mountsOverlay(options: OverlayOptions): boolean {
+  const home = dirname(options.target);
+  if (isOnOverlay(home)) return false;
+  try {
+    sys().mountOverlay(options);
+    return true;
+  } catch (error) {
+    if (!hasCode(error, 'EPERM', 'EACCES', 'ENODEV', 'ENOSYS', 'EINVAL')) throw error;
+    if (overlayProblem(home) === undefined) throw error;
+    return false;
+  }
 }

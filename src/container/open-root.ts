@@ -11,28 +11,25 @@ import { join } from 'node:path';
 import type { ContainerState } from '../model/container.js';
 import { BuildError } from '../model/error.js';
 import { hasCode } from '../model/has-code.js';
-import type { Snapshot } from '../model/stores.js';
 import { sys } from '../sys/sys.js';
 import { attachVolumes } from './attach-volumes.js';
+import { type CopyDeps, copyOf } from './container-copy.js';
 import type { ContainerStore } from './container-store.js';
 import { isFilled } from './fill-volumes.js';
 import { startOf } from './half-started.js';
 import { mountContainer } from './mount-container.js';
 
-/** A container's filesystem, held by a descriptor: what is looked up in it cannot lead out of it. */ import type { VolumeStore } from './volume-store.js';
+import type { VolumeStore } from './volume-store.js';
 
+/** A container's filesystem, held by a descriptor: what is looked up in it cannot lead out of it. */
 export interface ContainerRoot extends AsyncDisposable {
   readonly fd: number;
   /** Device numbers of what is not the container's: its /proc, /sys and /dev while it runs. */
   readonly hidden: ReadonlySet<number>;
 }
 
-export interface RootDeps {
+export interface RootDeps extends CopyDeps {
   readonly containers: ContainerStore;
-  /** The image's layers. */
-  readonly snapshot: Snapshot;
-  /** A private directory on the store's filesystem that goes with the process. */
-  readonly temporary: () => Promise<string>;
   readonly volumes: () => VolumeStore;
 }
 
@@ -95,25 +92,25 @@ export async function openContainerLayers(
 ): Promise<ContainerRoot> {
   const { containers } = deps;
   if (!containers.isRunning(state.id)) return mountStopped(state, deps, undefined);
+  // In our namespace nothing is mounted in it.
+  const copy = copyOf(containers, state.id);
+  if (copy !== undefined) return held(openDirectory(copy, state));
   const monitor = readFileSync(containers.path(state.id, 'monitor.pid'), 'utf8').trim();
   // Mounted in the namespace of whoever started it, which its monitor keeps.
   return held(openDirectory(`/proc/${monitor}/root${containers.path(state.id, 'root')}`, state));
 }
 
-/** An overlay of our own, in our mount namespace; without `lock` it is read-only. */
+/** A mount of our own, in our mount namespace; without `lock` it is read-only. */
 async function mountStopped(
   state: ContainerState,
-  { containers, snapshot, temporary }: RootDeps,
+  deps: RootDeps,
   lock: Disposable | undefined,
 ): Promise<ContainerRoot & { readonly path: string }> {
-  const directory = mkdtempSync(join(await temporary(), 'root-'));
-  const [root, work, empty] = ['root', 'work', 'empty'].map((name) => join(directory, name));
-  if (root === undefined || work === undefined || empty === undefined) throw new Error('no paths');
-  for (const made of [root, work, empty]) mkdirSync(made);
-  const upper = containers.path(state.id, 'upper');
-  const lowers = [...snapshot.layers.map((layer) => layer.path).reverse(), empty];
-  if (lock === undefined) mountContainer({ lowers: [upper, ...lowers], target: root });
-  else mountContainer({ lowers, upper, work, target: root });
+  const directory = mkdtempSync(join(deps.temporary(), 'root-'));
+  const [root, work] = [join(directory, 'root'), join(directory, 'work')];
+  for (const made of [root, work]) mkdirSync(made);
+  const place = { target: root, ...(lock === undefined ? {} : { work }) };
+  await mountContainer(state.id, place, deps);
   const opened = held(openDirectory(root, state));
   return {
     ...opened,

@@ -40,6 +40,8 @@ export interface StartDeps {
   readonly snapshot: Snapshot;
   readonly env: NodeJS.ProcessEnv;
   readonly volumes: () => VolumeStore;
+  /** A private directory on the store's filesystem that goes with the process. */
+  readonly temporary: () => string;
   /** Of our terminal, for its own to begin with. */
   readonly size?: TerminalSize;
   readonly networks: () => ContainerNetworks;
@@ -172,7 +174,7 @@ async function prepare(
 ): Promise<ProcessSpec> {
   const confinement = confinementOf(state, (id) => pidOf(id, deps.containers));
   const devices = confinement.insecure || usesDeviceCgroup(confinement);
-  const root = mountRoot(state, deps, devices);
+  const root = await mountRoot(state, deps, devices);
   const lateMounts = await attachVolumes(state, {
     ...{ root, volumes: deps.volumes(), devices },
     filled: isFilled(state, deps.containers),
@@ -237,22 +239,18 @@ function pidOf(id: string, containers: ContainerStore): number {
 }
 
 /** In this process' mount namespace, which the monitor shares: it goes with the last of the two. */
-function mountRoot(
+async function mountRoot(
   { id }: ContainerState,
-  { containers, snapshot }: StartDeps,
+  deps: StartDeps,
   devices: boolean,
-): string {
+): Promise<string> {
+  const { containers } = deps;
   const root = containers.path(id, 'root');
-  const lowers = snapshot.layers.map((layer) => layer.path).reverse();
-  const empty = containers.path(id, 'empty');
-  if (lowers.length === 0) mkdirSync(empty, { recursive: true });
   // The kernel marks a work directory it could not finish with: each start begins with a clean one.
   const work = containers.path(id, 'work');
   rmSync(work, { recursive: true, force: true });
   mkdirSync(work);
-  const upper = containers.path(id, 'upper');
-  const bottom = lowers.length === 0 ? [empty] : lowers;
-  mountContainer({ lowers: bottom, upper, work, target: root, devices });
+  await mountContainer(id, { target: root, work, devices }, deps);
   return root;
 }
 

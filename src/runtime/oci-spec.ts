@@ -7,6 +7,7 @@ import type {
   SeccompProfile,
 } from '../model/process.js';
 import type { Ulimit } from '../model/run-settings.js';
+import { privileges } from '../sys/privileges.js';
 import { DEFAULT_CAPABILITIES, everyCapability } from './capabilities.js';
 import { maskedPaths } from './masked-paths.js';
 import { cgroup, limits } from './oci-cgroup.js';
@@ -55,7 +56,7 @@ export function ociSpec(process: ProcessSpec, seccomp: Seccomp, nodes?: string):
       ...(oomScoreAdj === undefined ? {} : { oomScoreAdj }),
       ...(ulimits === undefined ? {} : { rlimits: ulimits.map(rlimit) }),
     },
-    root: { path: process.root, readonly: false },
+    root: { path: process.root, readonly: sealsRoot(process) },
     ...(confinement?.namespaces?.uts === 'host' ? {} : { hostname: process.hostname }),
     mounts: mountsOf(process, nodes),
     ...annotations(confinement, seccomp),
@@ -115,6 +116,14 @@ function rootMount(options: readonly string[]) {
   return { destination: '/.', type: 'bind', source: '/', options: ['bind', 'remount', ...options] };
 }
 
+/**
+ * Of a read-only root: in a user namespace there are no devices to be closed, and what the filesystem below is mounted with
+ * must stay, which the runtime finds out and our own remount does not.
+ */
+function sealsRoot({ confinement }: ProcessSpec): boolean {
+  return confinement?.readonlyRoot === true && privileges().userNamespace;
+}
+
 function mountsOf(process: ProcessSpec, nodes: string | undefined): object[] {
   const { confinement } = process;
   const closed = closesDevices(confinement);
@@ -126,7 +135,7 @@ function mountsOf(process: ProcessSpec, nodes: string | undefined): object[] {
     ...(confinement?.lateMounts ?? []),
     ...process.mounts.map(bind),
     // Last, for mount points are made in it; by us, for crun forgets `nodev` when it does this itself.
-    ...(readonly ? [rootMount([...attributes, 'ro'])] : []),
+    ...(readonly && !sealsRoot(process) ? [rootMount([...attributes, 'ro'])] : []),
   ];
 }
 

@@ -1,4 +1,4 @@
-import { closeSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { hasCode } from '../model/has-code.js';
 import { errnoError } from './errno-error.js';
 import { cstring, libc } from './libc.js';
@@ -81,6 +81,22 @@ export function attachMount(mount: number, target: number): void {
   const flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
   const done = libc().syscall('move_mount', mount, cstring(''), target, cstring(''), flags);
   if (done < 0) libc().fail('move_mount');
+}
+
+/** Shows the directory `from` on the directory `target`, not what is mounted in it. */
+export function mountTree(from: string, target: string, attributes: MountAttributes): void {
+  const [source, at] = [openSync(from, O_PATH), openSync(target, O_PATH)];
+  try {
+    const mount = cloneMount(source, attributes);
+    try {
+      attachMount(mount, at);
+    } finally {
+      closeSync(mount);
+    }
+  } finally {
+    closeSync(source);
+    closeSync(at);
+  }
 }
 
 /** A fresh tmpfs, mounted on the directory `target`. */

@@ -54,6 +54,9 @@ test(`diff is the comparison of the whole trees, and the committed layer gives t
     const again = join(base, 'again');
     using _again = readOnly(again, [...lowers, layer]);
     assert.deepEqual(listing(again), listing(mounted.root), `seed ${String(seed)}`);
+    // Where there is no writable layer, only a tree.
+    const whole = { ...tree, upper: mounted.root, whole: true };
+    assert.deepEqual(show(containerChanges(whole)), show(changes), `seed ${String(seed)}`);
   }
 });
 
@@ -67,6 +70,8 @@ test('what is mounted is not shown, nor a directory made only to mount in', () =
   assert.deepEqual(show(containerChanges(tree)), []);
   writeFileSync(join(mounted.root, 'etc/mine'), '');
   assert.deepEqual(show(containerChanges(tree)), ['A etc', 'A etc/mine']);
+  const whole = { ...tree, upper: mounted.root, whole: true };
+  assert.deepEqual(show(containerChanges(whole)), ['A etc', 'A etc/mine']);
 });
 
 function show(changes: readonly Change[]): string[] {

@@ -9,6 +9,7 @@ import { type Outcome, staveWorld } from '../helpers/stave.js';
 
 interface Report {
   readonly rung: number;
+  readonly containers: boolean;
   readonly builds: boolean;
   readonly runs: boolean;
   readonly ladder: readonly {
@@ -42,7 +43,12 @@ describe('stave doctor', () => {
   test('root: the first rung; versions, kernel, store', () => {
     const report = reportOf(root.run('doctor', '--format', 'json'));
     assert.equal(report.rung, 1);
-    assert.ok(report.runs && report.builds && report.ladder.every(({ available }) => available));
+    assert.ok(
+      report.runs &&
+        report.containers &&
+        report.builds &&
+        report.ladder.every(({ available }) => available),
+    );
     assert.equal(report.overlay, 'works');
     const crun = report.programs.find(({ name }) => name === 'crun');
     assert.match(crun?.version ?? '', /^\d+\.\d+/);

@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { busyboxContext } from '../helpers/busybox.js';
+import { containerLifecycle } from '../helpers/container-lifecycle.js';
 import { lockedContainer, type LockedOptions } from '../helpers/locked-container.js';
 import { ORDINARY_UID, ordinaryWorld } from '../helpers/ordinary-user.js';
 import { overlayOn } from '../helpers/overlay-store.js';
@@ -66,6 +67,7 @@ describe('the same image on every rung', () => {
   const single = ordinaryWorld({ subordinateIds: 0 });
   const contexts = { 'without-run': WITHOUT_RUN, 'with-run': WITH_RUN };
   const wanted: Record<string, string> = {};
+  let lifecycle: readonly string[] = [];
   before(() => {
     for (const [name, text] of Object.entries(contexts)) makeContext(join(dir, name), text);
     process.env['SOURCE_DATE_EPOCH'] = '1700000000';
@@ -74,6 +76,7 @@ describe('the same image on every rung', () => {
       world.ok('build', '-q', '-t', 'bb', busyboxContext(world.dir));
     }
     chmodSync(dir, 0o755);
+    lifecycle = containerLifecycle(root);
     for (const name of Object.keys(contexts))
       wanted[name] = root.ok('build', '-q', join(dir, name)).stdout;
   });
@@ -100,9 +103,9 @@ describe('the same image on every rung', () => {
         assert.equal(stderr.includes(NO_OVERLAY), name === 'with-run', stderr);
         assert.equal(world.ok('build', '-q', join(dir, name)).stdout, wanted[name]);
       }
-      const refused = world.run('run', '--rm', 'bb', 'true');
-      assert.equal(refused.status, 125);
-      assert.match(refused.stderr, /containers need overlayfs.*\n[^]*hint: .*STAVE_ROOT/);
+      world.env['STAVE_NETWORK'] = 'host';
+      if (who === 'subordinate ids') world.ok('run', '--rm', 'bb', 'true');
+      else assert.deepEqual(containerLifecycle(world), lifecycle);
       assert.match(world.ok('doctor').stdout, /^> 3 {2}no overlay +here: /m);
     });
 

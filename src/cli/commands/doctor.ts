@@ -33,7 +33,8 @@ function text(diagnosis: Diagnosis): string {
     ...ladder(diagnosis),
     '',
     row('builds without RUN', diagnosis.builds ? 'work' : 'do not work'),
-    row('RUN and run', diagnosis.runs ? 'work' : 'do not work'),
+    row('RUN', diagnosis.runs ? 'works' : 'does not work'),
+    row('containers (run, exec)', diagnosis.containers ? 'work' : 'do not work'),
     '',
     ...diagnosis.programs.map(({ name, path, version, needed }) =>
       row(name, path === undefined ? `missing (${needed})` : `${version ?? 'there'} (${path})`),
