@@ -1,6 +1,8 @@
 import type { Finished } from './export-build.js';
 import { exportCaches, inlineCache, openExports } from './export-cache.js';
+import { blobSource } from './image-source.js';
 import { baseLayers, loadImported, openImports } from './import-cache.js';
+import { type LentBases, lentBases } from './lent-bases.js';
 import type { BuildOptions } from './model/build-options.js';
 import type { CacheMountRequest } from './cache/cache-mounts.js';
 import type { CacheKey } from './model/digest.js';
@@ -18,6 +20,8 @@ import type { Workshop } from './workshop.js';
 export interface BuildCaches {
   /** Undefined when there is nothing to look in. */
   readonly elsewhere: Elsewhere | undefined;
+  /** Base images that nobody else has. */
+  readonly lent: LentBases | undefined;
   readonly noteSteps: (steps: readonly KeyedStep[]) => void;
   /** A record of `elsewhere` as a snapshot, on the inputs that are here where it is known by their content. */
   readonly load: (
@@ -47,13 +51,17 @@ export async function openCaches(
   const imports = await openImports(options.cacheFrom ?? [], workshop, scope);
   let steps: readonly KeyedStep[] = [];
   const byContent = new Map<CacheKey, ImportedOnto>();
+  const lent = imports && lentBases(imports.loaded, workshop);
+  const baseSource = lent?.source ?? ((name: string) => blobSource(name, workshop));
   return {
     elsewhere: imports,
+    lent,
     noteSteps: (keyed) => {
       steps = keyed;
     },
     load: async (stored, plans, inputs) =>
-      imports && loadImported(stored, { imports, bases: baseLayers(plans), inputs }, workshop),
+      imports &&
+      loadImported(stored, { imports, bases: baseLayers(plans), baseSource, inputs }, workshop),
     noteImported: ({ key }, { result }, [below]) => {
       const found = imports?.open(result);
       if (found === undefined) throw new Error('a record of no cache');
@@ -61,7 +69,12 @@ export async function openCaches(
     },
     inline: isInline(options)
       ? (image, epoch, inner) =>
-          inlineCache({ steps, finished: [image], imports }, { image, epoch }, workshop, inner)
+          inlineCache(
+            { steps, finished: [image], imports, lent },
+            { image, epoch },
+            workshop,
+            inner,
+          )
       : undefined,
     bringMount: imports && mountBringer(imports.loaded, workshop, scope),
     survives: (error, { emit }) => {
@@ -75,7 +88,7 @@ export async function openCaches(
     },
     finish: async (finished, inner) => {
       if (imports !== undefined) await adoptSteps(steps, { imports, byContent }, workshop.store);
-      await exportCaches(destinations, { steps, finished, imports }, workshop, inner);
+      await exportCaches(destinations, { steps, finished, imports, lent }, workshop, inner);
     },
   };
 }

@@ -107,7 +107,9 @@ async function runBuild(
   const tags = (options.tags ?? []).map(parseReference);
   warnOfLimits(options, scope);
   return withCaches({ options, workshop }, scope, async (opening) => {
-    const definition = await loadDefinition(options, workshop, scope);
+    const definition = await loadDefinition(options, workshop, scope, async (...wanted) =>
+      (await opening)?.lent?.find(...wanted),
+    );
     const { platforms, origin, dockerfile } = definition;
     const facts = buildFacts({ options, origin, platforms: platforms.list, started });
     recorder.begin(facts, dockerfile.lines);
@@ -217,8 +219,13 @@ async function solveAndExport(
     return { plan, platform, snapshot };
   });
   const { index } = platforms;
+  const baseSource = caches?.lent?.source;
   const built = await internalVertex('exporting to image', scope, (inner) =>
-    exportBuild({ options, tags, finished, index, inline: caches?.inline }, workshop, inner),
+    exportBuild(
+      { options, tags, finished, index, inline: caches?.inline, baseSource },
+      workshop,
+      inner,
+    ),
   );
   return { built, finished };
 }
@@ -285,7 +292,8 @@ function solvePlans(
     freshMounts: new Set<string>(),
     runtime: workshop.runtime,
     context: definition.context,
-    openImage: (spec: Parameters<typeof openImage>[0]) => openImage(spec, workshop),
+    openImage: (spec: Parameters<typeof openImage>[0]) =>
+      openImage(spec, workshop, caches?.lent?.source(spec.reference)),
     remote: definition.remote,
     temporary: async () => (await store.lease()).dir,
     later: store.chores.add,

@@ -9,7 +9,7 @@ import { type Descriptor, MediaType, type Platform } from './model/oci.js';
 import { choosePlatform } from './model/platform.js';
 import { canonicalName, familiarName, parseReference, type Reference } from './model/reference.js';
 import type { Scope } from './model/scope.js';
-import type { Snapshot } from './model/stores.js';
+import type { BlobSource, Snapshot } from './model/stores.js';
 import type { Workshop } from './workshop.js';
 
 /** A platform's plan and what solving it gave. */
@@ -28,6 +28,8 @@ export interface ExportInput {
   /** What an image carries of its own cache. */
   readonly inline?:
     ((image: Finished, epoch: number | undefined, scope: Scope) => Promise<string>) | undefined;
+  /** Where layers of an image come from, if not from the store and its registry alone. */
+  readonly baseSource?: ((reference: string) => BlobSource) | undefined;
 }
 
 /** Assembles the images of a build, writes every output and, last, the names in the store. */
@@ -67,11 +69,13 @@ type Variant = Pick<OutputSpec, 'epoch' | 'rewriteTimestamp' | 'annotations' | '
 
 /** The images as the store has them, or as an output of its own epoch or annotations wants them. */
 async function assemble(
-  { options, tags, finished, index, inline }: ExportInput,
+  input: ExportInput,
   { epoch: own, rewriteTimestamp, annotations: more = [], names }: Variant,
   workshop: Workshop,
   scope: Scope,
 ): Promise<Built> {
+  const { options, tags, finished, index, inline } = input;
+  const sourceOf = input.baseSource ?? ((name: string) => blobSource(name, workshop));
   const epoch = own === undefined ? finished[0]?.plan.epoch : (own ?? undefined);
   const annotations = [...(options.annotations ?? []), ...more];
   const images = await Promise.all(
@@ -91,7 +95,7 @@ async function assemble(
         },
         scope,
       );
-      const fetch = blobSource(base.reference ?? 'scratch', workshop);
+      const fetch = sourceOf(base.reference ?? 'scratch');
       const context = { store: workshop.store, fetch };
       return { ...image, platform, snapshot, context, references: [] };
     }),

@@ -1,17 +1,20 @@
+import { type KnownBases, knownBases } from './bases-to-carry.js';
 import type { Finished } from './export-build.js';
+import { blobSource } from './image-source.js';
+import type { LentBases } from './lent-bases.js';
 import { baseLayers } from './import-cache.js';
 import { internalVertex } from './internal-vertex.js';
 import type { CacheTo } from './model/cache-options.js';
-import type { Digest } from './model/digest.js';
+import type { DiffID, Digest } from './model/digest.js';
 import { BuildError } from './model/error.js';
 import type { KeyedStep } from './model/op.js';
 import type { Scope } from './model/scope.js';
-import type { Layer } from './model/stores.js';
+import type { BlobSource, Layer } from './model/stores.js';
 import { registrySettings } from './registry-settings.js';
 import { exportMountsTo } from './remote-mounts.js';
 import type { WritableCacheBackend } from './remote-cache/backend.js';
 import { type CollectedStep, collectSteps } from './remote-cache/collect.js';
-import { exportCache } from './remote-cache/export.js';
+import { exportCache, type OutgoingBase } from './remote-cache/export.js';
 import type { CacheImports } from './remote-cache/imports.js';
 import { openCacheTo } from './remote-cache/open-backend.js';
 import { withinBudget } from './remote-cache/time-budget.js';
@@ -24,6 +27,7 @@ export interface CachedBuild {
   readonly steps: readonly KeyedStep[];
   readonly finished: readonly Finished[];
   readonly imports: CacheImports | undefined;
+  readonly lent: LentBases | undefined;
 }
 
 type PlacedCache = Exclude<CacheTo, { readonly type: 'inline' }>;
@@ -51,12 +55,20 @@ export async function exportCaches(
   scope: Scope,
 ): Promise<void> {
   if (destinations.length === 0) return;
-  const all = await collected(build, workshop, scope);
+  const plans = build.finished.map(({ plan }) => plan);
+  const bases = knownBases(plans, build.lent, workshop);
+  const all = await collected(build, bases, workshop, scope);
   for (const { to, backend } of destinations) {
     await internalVertex(`exporting cache to ${backend.name}`, scope, async (inner) => {
       try {
-        const steps = to.mode === 'max' ? all : await ofImage(all, build.finished, inner);
-        await write({ to, backend }, { ...build, steps }, workshop, inner);
+        const chosen =
+          to.mode === 'max'
+            ? { steps: all, bases: bases.outgoing() }
+            : {
+                steps: await ofImage(all, build.finished, inner),
+                bases: bases.outgoing(new Set(build.finished.flatMap(baseDiffIDs))),
+              };
+        await write({ to, backend }, { build, ...chosen }, workshop, inner);
       } catch (error) {
         scope.signal.throwIfAborted();
         if (!(error instanceof BuildError) || to.required === true) throw error;
@@ -67,9 +79,15 @@ export async function exportCaches(
   }
 }
 
+interface Written {
+  readonly build: CachedBuild;
+  readonly steps: readonly CollectedStep[];
+  readonly bases: readonly OutgoingBase[];
+}
+
 async function write(
   { to, backend }: OpenedCacheTo,
-  { steps, imports, finished }: Omit<CachedBuild, 'steps'> & { steps: readonly CollectedStep[] },
+  { build: { imports, finished, lent }, steps, bases }: Written,
   workshop: Workshop,
   scope: Scope & { readonly vertex: Digest },
 ): Promise<void> {
@@ -79,9 +97,17 @@ async function write(
   const { store } = workshop;
   const { mounts } = to;
   const plans = finished.map(({ plan }) => plan);
+  const named = baseLayers(plans);
+  const references = new Map(
+    [...named.values()].map(({ blob, reference }) => [blob.digest, reference]),
+  );
+  const fetchBase: BlobSource = (blob, inner) => {
+    const reference = references.get(blob.digest) ?? 'scratch';
+    return (lent?.source(reference) ?? blobSource(reference, workshop))(blob, inner);
+  };
   const more =
     mounts && ((inner: Scope) => exportMountsTo(backend, { ids: mounts, plans }, workshop, inner));
-  const input = { steps, reasons, imports, store, more };
+  const input = { steps, reasons, bases, imports, store, fetchBase, more };
   const budget = { what: `exporting the cache`, ms: to.timeoutMs ?? TIMEOUT_MS };
   const done = await withinBudget(budget, scope, (inner) =>
     exportCache(input, { backend, settings: to }, inner),
@@ -97,20 +123,23 @@ function count(number: number, what: string): string {
 
 async function collected(
   { steps, finished, imports }: CachedBuild,
+  bases: KnownBases,
   { store }: Workshop,
   scope: Scope,
 ): Promise<readonly CollectedStep[]> {
-  const found = baseLayers(finished.map(({ plan }) => plan));
-  const bases = new Map([...found].map(([diffID, { blob }]) => [diffID, blob]));
   const layers = finished.flatMap((image) => ownLayers(image));
   await Promise.all(layers.map((layer) => layer.meta(scope))); // Names of trees need trees.
   const own = layers.map(({ id }) => id);
-  return collectSteps(steps, { store, imports, bases, own }, scope);
+  return collectSteps(steps, { store, imports, bases: bases.layers, own }, scope);
 }
 
 /** Above the base. */
 function ownLayers({ plan, snapshot }: Finished): readonly Layer[] {
   return snapshot.layers.slice(plan.base?.rootfs.diff_ids.length ?? 0);
+}
+
+function baseDiffIDs({ plan }: Finished): readonly DiffID[] {
+  return plan.base?.rootfs.diff_ids ?? [];
 }
 
 /** Steps whose layers are all the image's. */
@@ -125,7 +154,7 @@ async function ofImage(
 
 /** The image's layers as its steps made them, whatever an epoch makes of their times. */
 async function layersOf(image: Finished, scope: Scope): Promise<readonly LayerIdentity[]> {
-  const below = (image.plan.base?.rootfs.diff_ids ?? []).map((diffID) => ({ diffID }));
+  const below = baseDiffIDs(image).map((diffID) => ({ diffID }));
   const own = ownLayers(image).map((layer) => layer.meta(scope));
   return [...below, ...(await Promise.all(own))];
 }
@@ -137,7 +166,8 @@ export async function inlineCache(
   workshop: Workshop,
   scope: Scope,
 ): Promise<string> {
-  const steps = await collected(build, workshop, scope);
+  const bases = knownBases([image.plan], build.lent, workshop);
+  const steps = await collected(build, bases, workshop, scope);
   const created = epoch === undefined ? undefined : new Date(epoch * 1000).toISOString();
   const records = inlineRecords(steps, await layersOf(image, scope), created);
   return Buffer.from(JSON.stringify(records)).toString('base64');

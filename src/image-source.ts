@@ -27,6 +27,14 @@ export interface ResolveOptions {
   /** Several platforms are resolved: the title says which. */
   readonly several?: boolean;
   readonly range?: SourceRange;
+  /** Asked last, when neither the store nor a registry gave it. */
+  readonly lent?:
+    | ((
+        reference: Reference,
+        platform: Platform,
+        scope: Scope,
+      ) => Promise<ResolvedImage | undefined>)
+    | undefined;
 }
 
 /**
@@ -35,7 +43,7 @@ export interface ResolveOptions {
  */
 export async function resolveImage(
   name: string,
-  { workshop, pull, range, platform, several = false }: ResolveOptions,
+  { workshop, pull, range, platform, several = false, lent }: ResolveOptions,
   scope: Scope,
 ): Promise<ResolvedImage> {
   const reference = placed(() => parseReference(name), range);
@@ -53,6 +61,12 @@ export async function resolveImage(
       } catch (error) {
         // Most likely built here: the caller warns of its platform.
         if (!pull && local !== undefined && error instanceof BuildError) return local;
+        // Who asks for a registry's image by --pull wants no other.
+        const other =
+          pull || !(error instanceof BuildError)
+            ? undefined
+            : await lent?.(reference, platform, inner);
+        if (other !== undefined) return other;
         throw withPlace(error, reference, workshop, range);
       }
     },
@@ -162,9 +176,9 @@ export function blobSource(reference: string, workshop: Workshop): BlobSource {
 export async function openImage(
   spec: Omit<ImageSpec, 'kind' | 'manifest'>,
   workshop: Workshop,
+  source = blobSource(spec.reference, workshop),
 ): Promise<Snapshot> {
   const { snapshots } = workshop.store;
-  const source = blobSource(spec.reference, workshop);
   const layers = await Promise.all(
     spec.layers.map((blob, i) => {
       const diffID = spec.diffIDs[i];

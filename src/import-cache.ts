@@ -1,4 +1,3 @@
-import { blobSource } from './image-source.js';
 import { internalVertex } from './internal-vertex.js';
 import type { CacheFrom } from './model/cache-options.js';
 import type { Digest, DiffID } from './model/digest.js';
@@ -79,6 +78,8 @@ export function baseLayers(plans: readonly BuildPlan[]): ReadonlyMap<DiffID, Bas
 interface Importing {
   readonly imports: CacheImports;
   readonly bases: ReadonlyMap<DiffID, BaseLayer>;
+  /** Where layers of an image come from. */
+  readonly baseSource: (reference: string) => BlobSource;
   /** Of a step that is known by their content. */
   readonly inputs?: readonly Snapshot[] | undefined;
 }
@@ -86,14 +87,14 @@ interface Importing {
 /** A step of another machine: its layers are downloaded and unpacked when something reads them. */
 export async function loadImported(
   stored: string,
-  { imports, bases, inputs: [below] = [] }: Importing,
+  { imports, bases, baseSource, inputs: [below] = [] }: Importing,
   workshop: Workshop,
 ): Promise<Snapshot | undefined> {
   const found = imports.open(stored);
   if (found === undefined) return undefined;
   const { cache } = found;
   const { snapshots } = workshop.store;
-  const source = sourceOf(imports.backend(cache), workshop);
+  const source = cacheSource(imports.backend(cache), workshop);
   const layers = await Promise.all(
     found.layers.map(async (layer, i): Promise<Layer | undefined> => {
       // It holds the same, and is here: the other machine's may be layers of a base that nobody else has.
@@ -102,7 +103,7 @@ export async function loadImported(
       const { blob, diffID, held, created } = layer;
       const base = bases.get(diffID);
       if (base !== undefined)
-        return snapshots.fromBlob(base.blob, diffID, blobSource(base.reference, workshop));
+        return snapshots.fromBlob(base.blob, diffID, baseSource(base.reference));
       if (!held) return storedLayer(layer, workshop);
       const lazy = await snapshots.fromBlob(blob, diffID, source, created || undefined);
       return failingAs(lazy, cache);
@@ -121,7 +122,7 @@ async function storedLayer(
 }
 
 /** Into the store first, where size and digest are checked. */
-function sourceOf(backend: CacheBackend, { store }: Workshop): BlobSource {
+export function cacheSource(backend: CacheBackend, { store }: Workshop): BlobSource {
   return async function* (blob, scope) {
     if (!store.blobs.claim(blob.digest))
       await store.blobs.put(backend.blob(blob, scope), blob, scope);

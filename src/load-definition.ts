@@ -6,7 +6,7 @@ import type { IgnoreRules } from './executor/match.js';
 import type { RemoteSources } from './executor/remote-sources.js';
 import { noIgnoreRules, readIgnoreFile } from './ignore-file.js';
 import { epochSources } from './epoch-source.js';
-import { resolveImage } from './image-source.js';
+import { resolveImage, type ResolveOptions } from './image-source.js';
 import { internalVertex } from './internal-vertex.js';
 import type { BuildOptions } from './model/build-options.js';
 import type { Digest } from './model/digest.js';
@@ -52,6 +52,7 @@ export async function loadDefinition(
   options: BuildOptions,
   workshop: Workshop,
   scope: Scope,
+  lent?: ResolveOptions['lent'],
 ): Promise<Definition> {
   const platforms = targetPlatforms(options, workshop);
   const remote = createRemoteSources(workshop, options);
@@ -87,6 +88,7 @@ export async function loadDefinition(
         platforms,
         workshop,
         named,
+        lent,
         sourceTime: epochSources({ context: source, named, remote }, scope),
       },
       scope,
@@ -119,11 +121,12 @@ interface Lowered {
   readonly sourceTime: NonNullable<LowerOptions['sourceTime']>;
   readonly platforms: TargetPlatforms;
   readonly workshop: Workshop;
+  readonly lent: ResolveOptions['lent'] | undefined;
 }
 
 function lowerOptions(
   options: BuildOptions,
-  { place, platforms, workshop, named, sourceTime }: Lowered,
+  { place, platforms, workshop, named, lent, sourceTime }: Lowered,
   scope: Scope,
 ): Definition['lowering'] {
   const pull = options.pull ?? false;
@@ -156,7 +159,7 @@ function lowerOptions(
     ...common,
     platform,
     resolveImage: (name, of, range) =>
-      resolveImage(name, { workshop, pull, range, platform: of, several }, scope),
+      resolveImage(name, { workshop, pull, range, platform: of, several, lent }, scope),
   });
 }
 

@@ -10,6 +10,7 @@ import {
 } from '../model/oci.js';
 import type { Scope } from '../model/scope.js';
 import type { LayerMeta, Snapshot } from '../model/stores.js';
+import { ociLayer } from './oci-layer.js';
 
 export interface AssembleInput {
   readonly plan: BuildPlan;
@@ -104,17 +105,6 @@ function lastTime(history: readonly HistoryEntry[]): string | undefined {
 
 function localLayer(meta: LayerMeta): Descriptor {
   return { mediaType: MediaType.ociLayer, digest: meta.diffID, size: meta.tarBytes };
-}
-
-const OCI_TYPES: Readonly<Record<string, string>> = {
-  [MediaType.dockerLayer]: MediaType.ociLayer,
-  [MediaType.dockerLayerGzip]: MediaType.ociLayerGzip,
-  [MediaType.dockerLayerZstd]: MediaType.ociLayerZstd,
-};
-
-/** The same bytes under OCI's name: an OCI manifest must not mix in docker's types. */
-function ociLayer(layer: Descriptor): Descriptor {
-  return { ...layer, mediaType: OCI_TYPES[layer.mediaType] ?? layer.mediaType };
 }
 
 /** Readers refuse an image whose history describes more or fewer layers than it has. */

@@ -1,4 +1,5 @@
 import type { Store } from '../cache/store.js';
+import { ociLayer } from '../exporter/oci-layer.js';
 import type { DiffID, TreeDigest } from '../model/digest.js';
 import type { Descriptor } from '../model/oci.js';
 import type { KeyedStep } from '../model/op.js';
@@ -14,8 +15,11 @@ export interface StepLayer {
   readonly created: string;
   /** As it is named there; of a tree of the store: uncompressed. */
   readonly blob: Descriptor;
-  /** The base image's: does not travel. The store's, by its tree. Another cache's, by number. */
-  readonly at: 'base' | 'store' | number;
+  /**
+   * The base image's: does not travel. The same of one that no registry has: travels as it is. The store's, by its tree.
+   * Another cache's, by number.
+   */
+  readonly at: 'base' | 'carried' | 'store' | number;
 }
 
 /** A step of this build with what it gave, whoever ran it. */
@@ -24,11 +28,18 @@ export interface CollectedStep extends StepFacts {
   readonly layers: readonly StepLayer[];
 }
 
+/** A base image's layer. */
+export interface BaseBlob {
+  readonly blob: Descriptor;
+  /** No registry has it. */
+  readonly travels: boolean;
+}
+
 export interface Known {
   readonly store: Store;
   readonly imports: CacheImports | undefined;
   /** Layers of the images the build is on, as they are named there. */
-  readonly bases: ReadonlyMap<DiffID, Descriptor>;
+  readonly bases: ReadonlyMap<DiffID, BaseBlob>;
   /** Trees of the images that were built: of layers that hold the same, theirs are taken. */
   readonly own: readonly string[];
 }
@@ -39,7 +50,7 @@ export async function collectSteps(
   known: Known,
   scope: Scope,
 ): Promise<readonly CollectedStep[]> {
-  const layer = storedLayers(known, scope);
+  const layer = storedLayers(known, await basesByContent(known, scope), scope);
   for (const id of known.own) await layer(id);
   const all: (CollectedStep | undefined)[] = [];
   for (const keyed of steps) all.push((await local(keyed, known, layer)) ?? imported(keyed, known));
@@ -52,16 +63,19 @@ type StoredLayer = (id: string) => Promise<StepLayer | undefined>;
  * Each tree is looked at once. Records of steps that were run again, and those of steps that were cut off early, may name
  * different layers that hold the same: the first stands for all.
  */
-function storedLayers({ store, bases }: Known, scope: Scope): StoredLayer {
+function storedLayers(
+  { store, bases }: Known,
+  byContent: Map<TreeDigest, StepLayer>,
+  scope: Scope,
+): StoredLayer {
   const known = new Map<string, Promise<StepLayer | undefined>>();
-  const byContent = new Map<TreeDigest, StepLayer>();
   const read = async (id: string): Promise<StepLayer | undefined> => {
     const layer = await store.snapshots.open(id);
     const meta = await layer?.meta(scope);
     if (meta === undefined) return undefined;
     const { diffID, content, created, tarBytes } = meta;
     const base = bases.get(diffID);
-    if (base !== undefined) return { diffID, content, created, blob: base, at: 'base' };
+    if (base !== undefined) return { content, created, ...ofBase(diffID, base) };
     const alike = byContent.get(content);
     if (alike !== undefined) return alike;
     const blob = { mediaType: PLAIN, digest: diffID, size: tarBytes };
@@ -73,6 +87,35 @@ function storedLayers({ store, bases }: Known, scope: Scope): StoredLayer {
     const found = known.get(id) ?? read(id);
     known.set(id, found);
     return found;
+  };
+}
+
+/** A step may have been found on an earlier base that held the same: those layers need not travel for it. */
+async function basesByContent(
+  { store, bases }: Known,
+  scope: Scope,
+): Promise<Map<TreeDigest, StepLayer>> {
+  const found = new Map<TreeDigest, StepLayer>();
+  for (const [diffID, base] of bases) {
+    const tree = await store.treeOf(diffID);
+    if (tree === undefined || tree.epoch !== undefined) continue;
+    const { content, created } = await tree.layer.meta(scope);
+    found.set(content, { content, created, ...ofBase(diffID, base) });
+  }
+  return found;
+}
+
+/** One that is not compressed leaves as a layer that was built here does. */
+export function ofBase(
+  diffID: DiffID,
+  { blob, travels }: BaseBlob,
+): Pick<StepLayer, 'diffID' | 'blob' | 'at'> {
+  if (!travels) return { diffID, blob, at: 'base' };
+  const { mediaType, digest, size } = ociLayer(blob);
+  return {
+    diffID,
+    blob: { mediaType, digest, size },
+    at: mediaType === PLAIN ? 'store' : 'carried',
   };
 }
 
@@ -107,8 +150,10 @@ function imported(keyed: KeyedStep, { imports, bases }: Known): CollectedStep | 
   const layers = found.layers.map((layer): StepLayer => {
     const { diffID, created: made } = layer;
     const base = bases.get(diffID);
-    const at = layer.held && base === undefined ? found.cache : 'base';
-    return { diffID, created: made, blob: base ?? layer.blob, at };
+    if (layer.held && base?.travels !== false)
+      return { diffID, created: made, blob: layer.blob, at: found.cache };
+    const known = base ?? { blob: layer.blob, travels: false };
+    return { created: made, ...ofBase(diffID, known) };
   });
   return {
     ...{ keyed, key: keyed.key, op, tree, created, layers },

@@ -5,9 +5,10 @@ import type { CacheExportSettings } from '../model/cache-options.js';
 import type { Digest, DiffID } from '../model/digest.js';
 import { type Descriptor, MediaType } from '../model/oci.js';
 import type { Scope } from '../model/scope.js';
-import type { Bytes } from '../model/stores.js';
+import type { BlobSource, Bytes } from '../model/stores.js';
 import type { WritableCacheBackend } from './backend.js';
 import type { CachedLayer } from './cache-contents.js';
+import { type BaseDocuments, packBases } from './carried-bases.js';
 import type { CollectedStep, StepLayer } from './collect.js';
 import type { CacheImports } from './imports.js';
 import { type ExplainedStep, packReasons } from './reasons.js';
@@ -16,10 +17,18 @@ import { cacheConfig } from './write-config.js';
 export interface ExportedSteps {
   readonly steps: readonly CollectedStep[];
   readonly reasons: readonly ExplainedStep[];
+  /** Base images that no registry has. */
+  readonly bases: readonly OutgoingBase[];
   readonly imports: CacheImports | undefined;
   readonly store: Store;
+  /** Where a base image's layer comes from that is not in the store. */
+  readonly fetchBase: BlobSource;
   /** Brings what else is in the cache; gives what its document is to name of that. */
   readonly more?: ((scope: Scope) => Promise<readonly Descriptor[]>) | undefined;
+}
+
+export interface OutgoingBase extends BaseDocuments {
+  readonly layers: readonly StepLayer[];
 }
 
 export interface ExportSummary {
@@ -51,14 +60,23 @@ export async function exportCache(
     }),
   }));
   const config = Buffer.from(JSON.stringify(cacheConfig(steps)));
-  const notes = packReasons(input.reasons);
-  if (!(await backend.has(notes.blob, scope)))
-    await backend.put(notes.blob, () => once(notes.bytes), scope);
+  const bases = input.bases.map((base) => {
+    const layers = base.layers.map((layer) => blobs.get(layer.diffID) ?? layer.blob);
+    return { ...base, layers };
+  });
+  const notes = [packReasons(input.reasons), ...(bases.length === 0 ? [] : [packBases(bases)])];
+  for (const { blob, bytes } of notes)
+    if (!(await backend.has(blob, scope))) await backend.put(blob, () => once(bytes), scope);
   const more = (await input.more?.(scope)) ?? [];
   const held = new Map<Digest, Descriptor>();
-  for (const { layers } of steps)
-    for (const layer of layers) if (layer.held) held.set(layer.blob.digest, annotated(layer));
-  await backend.write({ config, blobs: [...held.values(), notes.blob, ...more] }, scope);
+  for (const { diffID, created } of [...input.steps, ...input.bases].flatMap(
+    ({ layers }) => layers,
+  )) {
+    const blob = blobs.get(diffID);
+    if (blob !== undefined) held.set(blob.digest, annotated({ blob, diffID, created }));
+  }
+  const own = notes.map(({ blob }) => blob);
+  await backend.write({ config, blobs: [...held.values(), ...own, ...more] }, scope);
   return { ...outgoing.summary(), steps: steps.length, layers: held.size };
 }
 
@@ -68,7 +86,7 @@ async function* once(bytes: Uint8Array): Bytes {
 }
 
 /** What BuildKit asks of a layer in a manifest of a cache. */
-function annotated({ blob, diffID, created }: CachedLayer): Descriptor {
+function annotated({ blob, diffID, created }: Omit<CachedLayer, 'held'>): Descriptor {
   const { mediaType, digest, size } = blob;
   const annotations = { 'buildkit/createdat': created, 'containerd.io/uncompressed': diffID };
   return { mediaType, digest, size, annotations };
@@ -93,7 +111,8 @@ class Outgoing {
 
   /** Each layer once, several at a time. The first failure ends the rest. */
   async bring(scope: Scope): Promise<ReadonlyMap<DiffID, Descriptor>> {
-    const all = this.#input.steps.flatMap(({ layers }) => layers);
+    const { steps, bases } = this.#input;
+    const all = [...steps, ...bases].flatMap(({ layers }) => layers);
     const own = all.filter(({ at }) => at !== 'base').map((each) => [each.diffID, each] as const);
     const waiting = [...new Map(own).values()];
     const found = new Map<DiffID, Descriptor>();
@@ -158,7 +177,8 @@ class Outgoing {
     return knownCompressed({ diffID, compression, level }, this.#input.store);
   }
 
-  #source({ at }: StepLayer): (blob: Descriptor, scope: Scope) => Bytes {
+  #source({ at }: StepLayer): BlobSource {
+    if (at === 'carried') return this.#input.fetchBase;
     const backend = typeof at === 'number' ? this.#input.imports?.backend(at) : undefined;
     return (blob, scope) => {
       if (backend === undefined) throw new Error('a layer of the store without its tree');

@@ -121,11 +121,11 @@ describe('caches of other machines', () => {
   });
 
   /** The same files with other times: other layers to whoever names them by digest. */
-  const baseArchive = (epoch: number): string => {
+  const baseArchive = (epoch: number, name = 'apart'): string => {
     const file = join(world.dir, `base-${String(epoch)}.tar`);
     const [text] = CACHE_DOCKERFILE.split('FROM base AS');
     const times = ['--build-arg', `SOURCE_DATE_EPOCH=${String(epoch)}`];
-    const output = `type=docker,dest=${file},name=apart,rewrite-timestamp=true`;
+    const output = `type=docker,dest=${file},name=${name},rewrite-timestamp=true`;
     world.ok('build', '-q', ...times, '-o', output, context('apart', text));
     return file;
   };
@@ -159,14 +159,59 @@ WORKDIR /work
     const outcome = buildApp(second, dir, ...from, ...to);
     assert.deepEqual(ran(outcome), []);
     assert.match(outcome.stderr, /CACHED \(same result\)/);
-    assert.match(outcome.stderr, /; 0 of them uploaded/);
-    // It stands on the base that is here.
+    // It stands on the base that is here; only those layers are news to the cache.
+    assert.match(outcome.stderr, /; 2 of them uploaded/);
     assert.deepEqual(diffIDs(second, 'app').slice(0, 2), diffIDs(second, 'apart'));
     assert.equal(second.ok('run', '--rm', 'app', 'cat', '/copy', '/tool').stdout, 'hello\ntool\n');
     // Its own from now on.
     await cache.registry.requests();
     assert.deepEqual(ran(buildApp(second, dir)), []);
     assert.deepEqual(await cache.registry.requests(), []);
+  });
+
+  test('a base that no registry has goes with the cache, to an empty store', () => {
+    const base = `${cache.registry.host}/nowhere:1`;
+    const lines = [`FROM ${base} AS tool`, 'RUN echo tool > /tool', `FROM ${base}`];
+    const dir = context('carried', [...lines, 'COPY --from=tool /tool /tool\n'].join('\n'));
+    world.ok('load', '-q', '-i', baseArchive(3, base));
+    const to = ['--cache-to', `${at('carried:cache')},mode=max`];
+    const from = ['--cache-from', at('carried:cache')];
+    const built = buildApp(world, dir, ...to);
+    using fresh = staveWorld();
+    assert.match(fresh.run('build', dir).stderr, /nowhere:1: not found/);
+    const outcome = buildApp(fresh, dir, ...from, ...to);
+    assert.deepEqual(ran(outcome), []);
+    assert.match(outcome.stderr, /nowhere:1 is taken from the cache of registry/);
+    // It goes on from there with all it has, and sends nothing back.
+    assert.match(outcome.stderr, /2 steps, \d layers; 0 of them uploaded \(0 bytes\)/);
+    assert.equal(imageId(outcome), imageId(built));
+    // A cache gives a build what it needs, and names nothing.
+    assert.equal(fresh.ok('image', 'ls', '--format', '{{.Repository}}').stdout, 'app\n');
+    const asked = fresh.run('build', '--pull', ...from, dir).stderr;
+    assert.match(asked, /nowhere:1: not found/);
+    writeFileSync(join(dir, 'Dockerfile'), [...lines, 'RUN ls /bin > /more\n'].join('\n'));
+    assert.deepEqual(ran(buildApp(fresh, dir, ...from)), ['[stage-1 2/2] RUN ls /bin > /more']);
+    assert.match(fresh.ok('run', '--rm', 'app', 'cat', '/more').stdout, /^busybox$/m);
+  });
+
+  test('mode=min has no layer that its image has not: who needs more is told', () => {
+    const [base, other] = [3, 4].map((epoch) => {
+      const name = `${cache.registry.host}/only-here:${String(epoch)}`;
+      world.ok('load', '-q', '-i', baseArchive(epoch, name));
+      return name;
+    }) as [string, string];
+    const dir = context(
+      'lacking',
+      `FROM ${other} AS tool\nRUN echo tool > /tool\nFROM ${base}\nCOPY --from=tool /tool /tool\n`,
+    );
+    const directory = join(world.dir, 'lacking-cache');
+    buildApp(world, dir, '--cache-to', `type=local,dest=${directory}`);
+    using fresh = staveWorld();
+    const from = ['--cache-from', `type=local,src=${directory}`];
+    assert.deepEqual(ran(buildApp(fresh, dir, ...from)), []);
+    const { status, stderr } = fresh.run('build', ...from, '--no-cache', dir);
+    assert.equal(status, 1);
+    assert.match(stderr, /no registry has layer sha256:\S+ of \S+only-here:4[^]*hint: .*mode=max/);
   });
 
   for (const flags of [
