@@ -1,5 +1,5 @@
 import { BuildError } from './model/error.js';
-import type { ImageConfig, Platform, RunConfig } from './model/oci.js';
+import { type ImageConfig, type Platform, type RunConfig, withoutNulls } from './model/oci.js';
 import { digestOf } from './model/digest.js';
 import { lower } from './parser/lower.js';
 import { parseDockerfile } from './parser/parse.js';
@@ -25,7 +25,7 @@ export async function applyChanges(
   for (const change of changes) checkKeyword(change);
   const dockerfile = parseDockerfile(`FROM container\n${changes.join('\n')}\n`, '--change');
   // Triggers of the image are for who builds on it: they are kept, not run.
-  const { OnBuild: triggers = [], ...base } = config;
+  const { OnBuild: triggers = [], ...base } = withoutNulls(config);
   const plan = await lower(dockerfile, {
     buildArgs: {},
     labels: {},

@@ -2,7 +2,12 @@ import type { StoredImage } from './model/stored-image.js';
 import type { Digest } from './model/digest.js';
 import { imageHappening } from './model/engine-event.js';
 import type { HistoryEntry } from './model/oci.js';
-import { familiarName, familiarRepository, parseReference } from './model/reference.js';
+import {
+  familiarName,
+  familiarRepository,
+  parseReference,
+  pulledDigest,
+} from './model/reference.js';
 import type { Workshop } from './workshop.js';
 
 /** One line of an image's history, newest first. */
@@ -24,8 +29,7 @@ export function layerSizes(image: StoredImage, { store }: Workshop): number[] {
   );
 }
 
-export function imageHistory(name: string, workshop: Workshop): HistoryRow[] {
-  const image = workshop.store.images.find(name);
+export function imageHistory(image: StoredImage, workshop: Workshop): HistoryRow[] {
   const sizes = layerSizes(image, workshop);
   let layer = 0;
   const rows = (image.config.history ?? []).map((entry) => ({
@@ -36,16 +40,13 @@ export function imageHistory(name: string, workshop: Workshop): HistoryRow[] {
 }
 
 /** docker's inspect document of an image (Engine API, ImageInspect). */
-export function inspectImage(name: string, workshop: Workshop): Record<string, unknown> {
-  const image = workshop.store.images.find(name);
+export function inspectImage(image: StoredImage, workshop: Workshop): Record<string, unknown> {
   const { config } = image;
   const size = imageSize(image, workshop);
   return {
     Id: image.id,
     RepoTags: image.references.map(familiarName),
-    RepoDigests: [...new Set(image.pulled.map(familiarRepository))].map(
-      (repository) => `${repository}@${image.root.digest}`,
-    ),
+    RepoDigests: [...new Set(image.pulled.map(pulledDigest))],
     Parent: '',
     Comment: config.history?.at(-1)?.comment ?? '',
     Created: config.created ?? '',

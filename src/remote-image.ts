@@ -121,7 +121,7 @@ function notFound(reference: Reference): BuildError {
     'registry',
     `${canonicalName(reference)}: not found, or it may require credentials`,
     {
-      hint: `is the name right? docker login ${reference.domain} stores credentials where stave finds them`,
+      hint: `is the name right? stave login ${reference.domain} stores credentials`,
     },
   );
 }

@@ -6,6 +6,7 @@ import {
   familiarName,
   familiarRepository,
   parseReference,
+  pulledDigest,
   type Reference,
 } from './model/reference.js';
 import type { StoredImage } from './model/stored-image.js';
@@ -41,16 +42,17 @@ export function removeImage(text: string, force: boolean, workshop: Workshop): s
 /** Names, and the digests that nobody can pull by any more: a repository's goes with its last name. */
 function untagged(going: readonly Reference[], image: StoredImage): string[] {
   const left = image.references.filter((reference) => !going.includes(reference));
-  const repositories = new Set(
-    image.pulled.filter((name) => going.some((each) => same(each, name))).map(familiarRepository),
+  const kept = new Set(left.map(familiarRepository));
+  const gone = image.pulled.filter(
+    (name) => !kept.has(familiarRepository(name)) && going.some((each) => isOf(each, name)),
   );
-  for (const name of left) repositories.delete(familiarRepository(name));
-  const digests = [...repositories].map((repository) => `${repository}@${image.root.digest}`);
+  const digests = new Set(gone.map(pulledDigest));
   return [...going.map(familiarName), ...digests].map((name) => `Untagged: ${name}`);
 }
 
-function same(a: Reference, b: Reference): boolean {
-  return canonicalName(a) === canonicalName(b);
+/** A pulled name has the digest beside the tag. */
+function isOf(own: Reference, pulled: Reference): boolean {
+  return own.tag === pulled.tag && familiarRepository(own) === familiarRepository(pulled);
 }
 
 interface Use {

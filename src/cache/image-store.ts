@@ -85,7 +85,9 @@ export function createImageStore(
     const pulled = from === undefined ? {} : ({ pulled: true } as const);
     write(name, { name, manifest: { mediaType, digest, size }, ...previous, ...pulled });
     // The old image as <none>: only now, because while the name still means it `keep` sees no need.
-    if (before !== undefined && blobs.hasSync(before.manifest.digest)) keep(before.manifest);
+    if (before === undefined || !blobs.hasSync(before.manifest.digest)) return;
+    const now = { manifest: { mediaType, digest, size } };
+    if (!isSameImage(before, now, { blobs, platform })) keep(before.manifest);
   };
   const list = (): readonly StoredImage[] => collect(refs(), { blobs, platform });
   return {
@@ -156,7 +158,7 @@ function collect(refs: readonly ImageRef[], choice: Choice): readonly StoredImag
 }
 
 /** One damaged image must not hide the others; who asks for it by name is told. */
-function readIfWhole(ref: ImageRef, choice: Choice): StoredImage | undefined {
+function readIfWhole(ref: Omit<ImageRef, 'tagged'>, choice: Choice): StoredImage | undefined {
   // What was decoded before may have been removed since.
   if (!choice.blobs.hasSync(ref.manifest.digest)) return undefined;
   try {
@@ -168,8 +170,21 @@ function readIfWhole(ref: ImageRef, choice: Choice): StoredImage | undefined {
   }
 }
 
+/** By another manifest it may be the same image: a registry's has its layers compressed. */
+function isSameImage(
+  a: Omit<ImageRef, 'tagged'>,
+  b: Omit<ImageRef, 'tagged'>,
+  choice: Choice,
+): boolean {
+  const known = readIfWhole(a, choice);
+  return known !== undefined && known.id === readIfWhole(b, choice)?.id;
+}
+
 /** Throws BuildError `store` or `integrity` when a document is gone or damaged. */
-function readImage({ name, manifest: root, pulled }: ImageRef, choice: Choice): StoredImage {
+function readImage(
+  { name, manifest: root, pulled }: Omit<ImageRef, 'tagged'>,
+  choice: Choice,
+): StoredImage {
   const { blobs } = choice;
   const manifest = isIndexType(root.mediaType) ? imageOf(root, choice) : root;
   const document = blobs.readJson(manifest.digest) as Manifest; // Checked when it came into the store.
@@ -177,7 +192,8 @@ function readImage({ name, manifest: root, pulled }: ImageRef, choice: Choice): 
   const config = blobs.readJson(id) as ImageConfig; // The same.
   const references = name === undefined ? [] : [parseReference(name)];
   const known = { id, root, manifest, document, config, references };
-  return { ...known, pulled: pulled === true ? references : [] };
+  const asked = references.map((reference) => ({ ...reference, digest: root.digest }));
+  return { ...known, pulled: pulled === true ? asked : [] };
 }
 
 /** Of an index only some platforms may be here. */

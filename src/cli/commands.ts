@@ -9,20 +9,17 @@ import {
 } from './commands/cache-mounts.js';
 import { commitCommand, diffCommand } from './commands/changes.js';
 import { contextListCommand, contextWhyCommand } from './commands/context.js';
-import { inspectCommand, inspectContainerCommand, rmCommand } from './commands/containers.js';
+import { inspectContainerCommand, rmCommand } from './commands/containers.js';
 import { copyCommand, exportCommand } from './commands/copy.js';
 import { doctorCommand } from './commands/doctor.js';
 import { storeCheckCommand } from './commands/store-check.js';
 import { diskUsageCommand } from './commands/disk-usage.js';
 import { eventsCommand } from './commands/events.js';
 import { execCommand } from './commands/exec.js';
-import {
-  historyCommand,
-  inspectImageCommand,
-  listCommand,
-  removeCommand,
-  tagCommand,
-} from './commands/images.js';
+import { historyCommand } from './commands/image-history.js';
+import { listCommand } from './commands/image-list.js';
+import { removeCommand } from './commands/image-remove.js';
+import { inspectImageCommand, tagCommand } from './commands/images.js';
 import {
   attachCommand,
   killCommand,
@@ -37,6 +34,8 @@ import { buildInspectCommand } from './commands/history-inspect.js';
 import { buildLogsCommand } from './commands/history-logs.js';
 import { buildTraceCommand } from './commands/history-trace.js';
 import { infoCommand } from './commands/info.js';
+import { inspectCommand } from './commands/inspect.js';
+import { loginCommand, logoutCommand } from './commands/login.js';
 import { logsCommand } from './commands/logs.js';
 import {
   networkCreateCommand,
@@ -53,6 +52,7 @@ import { pruneCacheCommand } from './commands/prune-cache.js';
 import { pruneSystemCommand } from './commands/prune-system.js';
 import { psCommand } from './commands/ps.js';
 import { pullCommand } from './commands/pull.js';
+import { pushCommand } from './commands/push.js';
 import { createCommand, runCommand } from './commands/run.js';
 import { searchCommand } from './commands/search.js';
 import { statsCommand } from './commands/stats.js';
@@ -110,6 +110,9 @@ export const commands: readonly Command[] = [
   inspectCommand,
   inspectImageCommand,
   pullCommand,
+  pushCommand,
+  loginCommand,
+  logoutCommand,
   searchCommand,
   tagCommand,
   removeCommand,

@@ -9,7 +9,7 @@ import { BuildError } from '../model/error.js';
 import { DEFAULT_HOST_CONFIG } from '../model/host-config.js';
 import { mergedHealthcheck } from '../model/health.js';
 import type { EndpointConfig } from '../model/network.js';
-import type { RunConfig } from '../model/oci.js';
+import { type RunConfig, withoutNulls } from '../model/oci.js';
 import type { RunOptions } from '../model/run-options.js';
 import type { Scope } from '../model/scope.js';
 import type { Snapshot } from '../model/stores.js';
@@ -44,7 +44,7 @@ export async function createContainer(
 ): Promise<ContainerState> {
   const id = randomBytes(32).toString('hex');
   const hostname = checkedHostname(options.hostname) ?? id.slice(0, 12);
-  const config = configOf(options, image.config);
+  const config = configOf(options, withoutNulls(image.config));
   const args = argsOf(config);
   await ensureLayers(image.snapshot.layers, scope);
   // Of two that are created at once with one name, one finds it taken.

@@ -111,3 +111,8 @@ export function successors(manifest: Manifest): readonly Descriptor[] {
 export function isIndexType(mediaType: string): boolean {
   return mediaType === MediaType.ociIndex || mediaType === MediaType.dockerList;
 }
+
+/** Docker's older builder writes null for what an image does not set. */
+export function withoutNulls(config: RunConfig): RunConfig {
+  return Object.fromEntries(Object.entries(config).filter(([, value]) => value !== null));
+}

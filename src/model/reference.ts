@@ -64,6 +64,11 @@ export function canonicalName(reference: Reference): string {
   return `${reference.domain}/${reference.path}${suffix(reference)}`;
 }
 
+/** `debian@sha256:...`: by what a pulled image can be asked for again. */
+export function pulledDigest(reference: Reference & { readonly digest: Digest }): string {
+  return `${familiarRepository(reference)}@${reference.digest}`;
+}
+
 export function familiarRepository(reference: Reference): string {
   if (reference.domain !== 'docker.io') return `${reference.domain}/${reference.path}`;
   return reference.path.replace(/^library\//, '');

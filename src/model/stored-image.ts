@@ -13,6 +13,6 @@ export interface StoredImage {
   readonly document: Manifest;
   readonly config: ImageConfig;
   readonly references: readonly Reference[];
-  /** Those of them by which a registry gave it: in their repositories it can be asked for by digest. */
-  readonly pulled: readonly Reference[];
+  /** Those of them by which a registry gave it, with the digest it can be asked for by there. */
+  readonly pulled: readonly (Reference & { readonly digest: Digest })[];
 }

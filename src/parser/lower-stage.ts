@@ -3,7 +3,7 @@ import { DEFAULT_PATH } from '../model/container-defaults.js';
 import { BuildError, type SourceRange } from '../model/error.js';
 import type { NamedSource, OpSpec, ResolvedImage, Vertex } from '../model/graph.js';
 import { nearest } from '../model/nearest.js';
-import type { Platform, RunConfig } from '../model/oci.js';
+import { type Platform, type RunConfig, withoutNulls } from '../model/oci.js';
 import { formatPlatform, normalizePlatform, parsePlatform } from '../model/platform.js';
 import { dispatch } from './dispatch.js';
 import { Findings } from './findings.js';
@@ -279,7 +279,7 @@ export class Lowering {
     image: ResolvedImage,
     { base, platform }: { base: string; platform: Platform },
   ): { state: StageState; triggers: readonly string[] } {
-    const { OnBuild: triggers = [], ...inherited } = image.config.config ?? {};
+    const { OnBuild: triggers = [], ...inherited } = withoutNulls(image.config.config ?? {});
     const steps = { done: 1, total: this.#countSteps(stage) + countTriggers(triggers) + 1 };
     const index = '1'.padStart(String(steps.total).length);
     const title = { name: this.#title(stage), platformTitle: this.#platformTitle(platform), steps };

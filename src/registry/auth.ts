@@ -154,6 +154,6 @@ function basic({ username, password }: Extract<Credentials, { kind: 'password' }
 
 function denied(domain: string, why: string): BuildError {
   return new BuildError('auth', `registry ${domain} refuses: ${why}`, {
-    hint: `docker login ${domain} stores credentials where stave finds them`,
+    hint: `stave login ${domain} stores credentials`,
   });
 }

@@ -6,6 +6,7 @@ import type { Scope } from '../model/scope.js';
 import type { Bytes } from '../model/stores.js';
 import { type Endpoint, endpointsOf, MAX_ERROR, refused, type RegistryDeps } from './endpoint.js';
 import { follow } from './follow.js';
+import { listTags } from './tags.js';
 import type { HttpResponse } from './http.js';
 import { parseStrictJson } from './strict-json.js';
 
@@ -21,6 +22,8 @@ export interface FetchedManifest {
 export interface Repository {
   /** By tag or digest; undefined when nowhere there. */
   readonly manifest: (reference: string, scope: Scope) => Promise<FetchedManifest | undefined>;
+  /** All tags; undefined when there is no such repository. */
+  readonly tags: (scope: Scope) => Promise<readonly string[] | undefined>;
   /** Streams a blob; cut connections are taken up again where they broke. Size and digest are the reader's to check. */
   readonly blob: (blob: Descriptor, scope: Scope) => Bytes;
 }
@@ -51,6 +54,8 @@ export function openRepository(reference: Reference, deps: RegistryDeps): Reposi
       if (failures.length > 0) throw failures.at(-1);
       return undefined;
     },
+    // Of the registry itself: a mirror knows only what was asked of it.
+    tags: (scope) => listTags(endpoints.at(-1), reference, scope),
     blob: (blob, scope) => fetchBlob(endpoints, blob, reference, scope),
   };
 }

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
 import { busyboxContext } from '../helpers/busybox.js';
 import { startRegistry, type TestRegistry } from '../helpers/registry.js';
-import { staveWorld } from '../helpers/stave.js';
+import { type Outcome, staveWorld } from '../helpers/stave.js';
 
 describe('images come from a registry', () => {
   const world = staveWorld();
@@ -86,6 +88,65 @@ describe('images come from a registry', () => {
     );
   });
 
+  test('push prints what docker prints; what was pushed has a digest, and is pulled as it was', () => {
+    const repository = `${registry.host}/team/pushed`;
+    world.ok('tag', 'bb', `${repository}:v1`);
+    world.ok('tag', 'bb', `${repository}:v2`);
+    const first = world.ok('push', `${repository}:v1`).stdout;
+    const text = `^The push refers to repository \\[${repository}\\]\n(\\w{12}: Preparing\n)+(\\w{12}: (Pushed|Mounted from team/bb)\n)+v1: digest: (sha256:\\w{64}) size: \\d+\n$`;
+    const digest = new RegExp(text).exec(first)?.at(-1) ?? '';
+    assert.notEqual(digest, '', first);
+    assert.match(world.ok('push', `${repository}:v1`).stdout, /^\w{12}: Layer already exists$/m);
+    assert.equal(world.ok('push', '-aq', repository).stdout, `${repository}\n`);
+    assert.equal(world.ok('push', '-q', `${repository}:v2`).stdout, `${repository}:v2\n`);
+    assert.match(
+      world.ok('image', 'inspect', '-f', '{{.RepoDigests}}', 'bb').stdout,
+      new RegExp(`${repository}@${digest}`),
+    );
+    using fresh = staveWorld();
+    const pulled = fresh.ok('pull', '-a', repository).stdout;
+    const tag = (name: string): string =>
+      `${name}: Pulling from team/pushed\n(\\w{12}: .*\n)*Digest: ${digest}\n`;
+    assert.match(
+      pulled,
+      new RegExp(
+        `^(?=[^]*${tag('v1')})(?=[^]*${tag('v2')})[^]*Status: Downloaded newer image for ${repository}\n${repository}\n$`,
+      ),
+    );
+    const tags = fresh.ok('images', '--format', '{{.Tag}} {{.Digest}}').stdout;
+    assert.equal(tags, `v1 ${digest}\nv2 ${digest}\n`);
+    assert.equal(fresh.ok('run', '--rm', `${repository}:v2`, 'echo', 'runs').stdout, 'runs\n');
+    const before = world.ok('images', '-q').stdout.split('\n').length;
+    world.ok('rmi', `${repository}:v1`, `${repository}:v2`);
+    assert.equal(
+      world.ok('images', '-q').stdout.split('\n').length,
+      before - 2,
+      'no <none> is left',
+    );
+  });
+
+  test('what is not pushed or pulled, and why', () => {
+    const at = registry.host;
+    world.ok('tag', 'bb', `${at}/team/bb:v1`);
+    for (const [args, message] of [
+      [['push', `${at}/none`], `An image does not exist locally with the tag: ${at}/none`],
+      [['push', `${at}/team/bb:zz`], `tag does not exist: ${at}/team/bb:zz`],
+      [['push', '-a', `${at}/team/bb:v1`], "tag can't be used with --all-tags/-a"],
+      [['pull', '-a', `${at}/team/bb:v1`], "tag can't be used with --all-tags/-a"],
+      [['pull', '-a', `${at}/none`], `repository ${at}/none not found`],
+      [['push', `${at}/x@sha256:${'0'.repeat(64)}`], 'cannot push a digest reference'],
+      [
+        ['push', '--platform', 'linux/s390x', `${at}/team/bb:v1`],
+        `image with reference ${at}/team/bb:v1 was found but does not provide the specified platform (linux/s390x)`,
+      ],
+    ] as const) {
+      const { status, stderr } = world.run(...args);
+      assert.equal(status, 1);
+      assert.equal(stderr.split('\n')[0], `ERROR: ${message}`);
+      assert.match(stderr, /\n\nhint: /);
+    }
+  });
+
   test('a mirror answers for another registry', () => {
     using fresh = staveWorld();
     const file = join(fresh.dir, 'config.json');
@@ -131,7 +192,73 @@ describe('images come from a registry', () => {
       assert.ok(!JSON.stringify(refused).includes('hunter2'));
     }
   });
+
+  test('login and logout: the file, a helper, what the registry says of the password', async () => {
+    using fresh = staveWorld();
+    await using guard = await guarded(registry.host, 'bearer');
+    const home = join(fresh.dir, 'home');
+    const config = join(home, '.docker/config.json');
+    const login = (password: string, ...args: string[]): Promise<Outcome> => {
+      const line = `printf %s ${password} | bin/stave login -u user --password-stdin ${args.join(' ')}`;
+      return shell(line, { ...fresh.env, PATH: `${home}:${process.env['PATH'] ?? ''}` });
+    };
+    const wrong = await login('wrong', guard.host);
+    assert.equal(wrong.status, 1);
+    assert.match(wrong.stderr, /^ERROR: registry \S+ refuses: /);
+    const right = await login('hunter2', `http://${guard.host}/v1/`);
+    assert.equal(right.stdout, 'Login Succeeded\n', right.stderr);
+    assert.match(
+      right.stderr,
+      /WARNING! Your credentials are stored unencrypted in '.*config.json'/,
+    );
+    const auth = Buffer.from('user:hunter2').toString('base64');
+    assert.deepEqual(JSON.parse(readFileSync(config, 'utf8')), {
+      auths: { [guard.host]: { auth } },
+    });
+    assert.equal(statSync(config).mode & 0o777, 0o600);
+    assert.equal((await fresh.start(['pull', '-q', `${guard.host}/team/bb:v1`])).status, 0);
+    const again = await fresh.start(['login', guard.host]);
+    assert.equal(again.stdout, 'Login Succeeded\n');
+    assert.match(again.stderr, /Authenticating with existing credentials\.\.\. \[Username: user\]/);
+    const out = await fresh.start(['logout', guard.host]);
+    assert.equal(out.stdout, `Removing login credentials for ${guard.host}\n`);
+    assert.deepEqual(JSON.parse(readFileSync(config, 'utf8')), { auths: {} });
+
+    const kept = join(home, 'kept');
+    const helper = `#!/bin/sh\ncase $1 in store) cat >${kept};; erase) cat >${kept}.gone; rm ${kept};; get) cat ${kept};; esac\n`;
+    writeFileSync(join(home, 'docker-credential-test'), helper, { mode: 0o755 });
+    writeFileSync(config, JSON.stringify({ credHelpers: { [guard.host]: 'test' }, aliases: {} }));
+    const helped = await login('hunter2', guard.host);
+    assert.equal(helped.stderr, '');
+    assert.deepEqual(JSON.parse(readFileSync(kept, 'utf8')), {
+      ...{ ServerURL: guard.host, Username: 'user', Secret: 'hunter2' },
+    });
+    assert.deepEqual(JSON.parse(readFileSync(config, 'utf8')), {
+      ...{ credHelpers: { [guard.host]: 'test' }, aliases: {}, auths: { [guard.host]: {} } },
+    });
+    const env = { ...fresh.env, PATH: `${home}:${process.env['PATH'] ?? ''}` };
+    assert.equal((await shell(`bin/stave logout ${guard.host}`, env)).status, 0);
+    assert.equal(readFileSync(`${kept}.gone`, 'utf8'), guard.host);
+    for (const [args, message] of [
+      [['-u', 'x'], 'cannot perform an interactive login from a non-TTY device'],
+      [['--password-stdin'], 'the --password-stdin option requires --username to be set'],
+      [['-p', 'x', '--password-stdin'], /cannot specify both --password and --password-stdin/],
+      [['-u', ''], 'username is empty'],
+      [['a', 'b'], /requires at most 1 argument/],
+    ] as const)
+      assert.match(fresh.run('login', ...args).stderr.split('\n')[0] ?? '', new RegExp(message));
+  });
 });
+
+async function shell(line: string, env: NodeJS.ProcessEnv): Promise<Outcome> {
+  const child = spawn('sh', ['-c', line], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const [stdout, stderr, [status]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'close') as Promise<[number | null]>,
+  ]);
+  return { status, stdout, stderr };
+}
 
 /** A proxy before the real registry that wants credentials. */
 async function guarded(

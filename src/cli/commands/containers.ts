@@ -1,6 +1,5 @@
 import { containerSize } from '../../container-list.js';
 import { inspectContainer, removeContainer } from '../../containers.js';
-import { inspectImage } from '../../images.js';
 import { BuildError } from '../../model/error.js';
 import { openWorkshop, type Workshop } from '../../workshop.js';
 import { type Command, type CommandContext, say } from '../command.js';
@@ -38,14 +37,14 @@ export const rmCommand: Command = {
   },
 };
 
-const SIZE: FlagSpec = {
+export const SIZE: FlagSpec = {
   name: 'size',
   short: 's',
   kind: 'bool',
   help: 'Also how much a container wrote',
 };
 
-async function inspectSized(
+export async function inspectSized(
   name: string,
   { flags, signal }: CommandContext,
   workshop: Workshop,
@@ -67,43 +66,3 @@ export const inspectContainerCommand: Command = {
     return await inspectAll(context, (name) => inspectSized(name, context, workshop));
   },
 };
-
-/** A container first, then an image, as docker's. */
-export const inspectCommand: Command = {
-  names: ['inspect'],
-  usage: '[OPTIONS] NAME...',
-  summary: 'Show all that is known of containers or images',
-  flags: [
-    ...INSPECT_FLAGS,
-    { name: 'type', kind: 'text', value: 'TYPE', help: 'container or image' },
-    SIZE,
-  ],
-  run: async (context) => {
-    await using workshop = openWorkshop(undefined, context.env);
-    return await inspectAll(context, (name) => inspectEither(name, context, workshop));
-  },
-};
-
-async function inspectEither(
-  name: string,
-  context: CommandContext,
-  workshop: Workshop,
-): Promise<Record<string, unknown>> {
-  const { flags } = context;
-  const type = flags.text('type');
-  if (type !== 'image') {
-    try {
-      return await inspectSized(name, context, workshop);
-    } catch (error) {
-      if (type === 'container' || !(error instanceof BuildError)) throw error;
-    }
-  }
-  try {
-    return inspectImage(name, workshop);
-  } catch (error) {
-    if (type === 'image' || !(error instanceof BuildError) || error.code !== 'not-found')
-      throw error;
-    const hint = 'stave ps -a and stave images list what there is';
-    throw new BuildError('not-found', `No such object: ${name}`, { hint });
-  }
-}

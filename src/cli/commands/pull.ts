@@ -1,6 +1,6 @@
 import { parsePlatform } from '../../model/platform.js';
 import { parseReference } from '../../model/reference.js';
-import { pullImage } from '../../pull.js';
+import { pullAllTags, pullImage } from '../../pull.js';
 import { openWorkshop } from '../../workshop.js';
 import { type Command, say } from '../command.js';
 import { exactly } from './images.js';
@@ -11,19 +11,20 @@ export const pullCommand: Command = {
   summary: 'Download an image from a registry',
   flags: [
     { name: 'quiet', short: 'q', kind: 'bool', help: 'Print only the name' },
-    { name: 'all-tags', short: 'a', kind: 'bool', help: '', later: true },
+    { name: 'all-tags', short: 'a', kind: 'bool', help: 'All tags of the repository' },
     { name: 'platform', kind: 'text', value: 'OS/ARCH', help: 'Of an image that has several' },
   ],
   run: async (context) => {
     const [name = ''] = exactly(context, 1, 'stave pull [OPTIONS] NAME[:TAG|@DIGEST]');
     await using workshop = openWorkshop(undefined, context.env);
     const quiet = context.flags.bool('quiet');
+    const all = context.flags.bool('all-tags');
     const { tag, digest } = parseReference(name);
-    if (!quiet && tag === 'latest' && digest === undefined && !name.endsWith(':latest'))
+    if (!all && !quiet && tag === 'latest' && digest === undefined && !name.endsWith(':latest'))
       say(context.stdout, 'Using default tag: latest\n');
     const wanted = context.flags.text('platform') ?? context.env['DOCKER_DEFAULT_PLATFORM'] ?? '';
     const platform = wanted === '' ? workshop.platform : parsePlatform(wanted, workshop.platform);
-    const canonical = await pullImage(name, {
+    const canonical = await (all ? pullAllTags : pullImage)(name, {
       workshop,
       platform,
       signal: context.signal,
