@@ -59,6 +59,7 @@ await Promise.all([
   build({ ...cjs, entryPoints: ['src/cli/start.ts'], outfile: 'dist/cli.cjs' }),
   build({ ...cjs, entryPoints: ['src/cache/layer-worker.ts'], outfile: 'dist/worker.cjs' }),
   build({ ...cjs, entryPoints: ['src/runtime/chroot-main.ts'], outfile: 'dist/chroot.cjs' }),
+  build({ ...cjs, entryPoints: ['src/network/relay-main.ts'], outfile: 'dist/relay.cjs' }),
   build({
     ...cjs,
     entryPoints: APART.map((name) => ({ in: name, out: fileOf(name) })),

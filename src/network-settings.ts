@@ -18,20 +18,14 @@ export function containerPorts(
 ): readonly ContainerPort[] {
   const attachment = attachmentOf(state, workshop);
   if (attachment === undefined) return [];
-  const ipv6 = attachment.endpoints[0]?.ip6 !== undefined;
-  const published = attachment.ports.flatMap((port) => places(port, ipv6));
+  const published = attachment.ports.map(placeOf);
   const shown = new Set(published.map(({ port }) => port));
   const exposed = Object.keys(state.config.ExposedPorts ?? {}).filter((port) => !shown.has(port));
   return [...published, ...exposed.map((port) => ({ port }))];
 }
 
-/** A port of every address is reached by IPv6 too where the container has such an address. */
-function places(
-  { port, protocol, hostIp, hostPort }: PublishedPort,
-  ipv6: boolean,
-): ContainerPort[] {
-  const ips = hostIp === '' ? ['0.0.0.0', ...(ipv6 ? ['::'] : [])] : [hostIp];
-  return ips.map((ip) => ({ port: `${String(port)}/${protocol}`, hostIp: ip, hostPort }));
+function placeOf({ port, protocol, hostIp, hostPort }: PublishedPort): ContainerPort {
+  return { port: `${String(port)}/${protocol}`, hostIp: hostIp || '0.0.0.0', hostPort };
 }
 
 function attachmentOf(state: ContainerState, { containers, networks }: Workshop) {

@@ -11,7 +11,7 @@ import { portRequests } from '../model/port-requests.js';
 import type { BindMount, ProcessSpec } from '../model/process.js';
 import { containerHosts, containerResolvConf, hostResolvConf } from '../runtime/container-files.js';
 import type { ContainerStore } from './container-store.js';
-import { startOf } from './half-started.js';
+import { startOf } from '../sys/process-start.js';
 
 export interface NetworkDeps {
   readonly containers: ContainerStore;

@@ -12,7 +12,8 @@ import { cgroupPath } from '../runtime/oci-cgroup.js';
 import { removeCgroup } from '../runtime/remove-cgroup.js';
 import { deliver } from './deliver.js';
 import { discardContainer } from './discard-container.js';
-import { hasMonitor, isUnbegun, killHalfStarted, startOf } from './half-started.js';
+import { startOf } from '../sys/process-start.js';
+import { hasMonitor, isUnbegun, killHalfStarted } from './half-started.js';
 import { settleFreeze } from './settle-freeze.js';
 import { readState, saveState } from './state-file.js';
 import {

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { hasCode } from '../model/has-code.js';
+import { statOf } from '../sys/process-start.js';
 import { deliver } from './deliver.js';
 
 const KILL = 9;
@@ -57,17 +58,6 @@ function isMonitor(pid: number, id: string): boolean {
 /** Words ended by NUL; '' for a process that is gone. */
 function commandLine(pid: number): string {
   return readOr(`/proc/${String(pid)}/cmdline`) ?? '';
-}
-
-/** Field 22 of /proc/pid/stat (proc_pid_stat(5)): a pid may be another's by now, this may not. */
-export function startOf(pid: number): string | undefined {
-  return statOf(pid)?.[19];
-}
-
-/** The fields of /proc/pid/stat from the third on: state, parent, ... */
-function statOf(pid: number): readonly string[] | undefined {
-  const stat = readOr(`/proc/${String(pid)}/stat`);
-  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
 }
 
 function numberIn(file: string): number | undefined {

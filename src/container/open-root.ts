@@ -16,7 +16,7 @@ import { attachVolumes } from './attach-volumes.js';
 import { type CopyDeps, copyOf } from './container-copy.js';
 import type { ContainerStore } from './container-store.js';
 import { isFilled } from './fill-volumes.js';
-import { startOf } from './half-started.js';
+import { startOf } from '../sys/process-start.js';
 import { mountContainer } from './mount-container.js';
 
 import type { VolumeStore } from './volume-store.js';

@@ -26,7 +26,7 @@ import type { ContainerStore } from './container-store.js';
 import { mergeEnv } from './create-container.js';
 import { deliver } from './deliver.js';
 import { isFilled } from './fill-volumes.js';
-import { startOf } from './half-started.js';
+import { startOf } from '../sys/process-start.js';
 import { startChecker } from './health-checker.js';
 import { mountContainer } from './mount-container.js';
 import { refusePaused } from './pause-container.js';

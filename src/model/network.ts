@@ -59,8 +59,15 @@ export interface PortRequest {
 export interface PublishedPort {
   readonly port: number;
   readonly protocol: 'tcp' | 'udp' | 'sctp';
+  /** An address; 0.0.0.0 is every one of IPv4, :: of IPv6. */
   readonly hostIp: string;
   readonly hostPort: number;
+}
+
+/** A process, whoever has its number later. */
+export interface RelayProcess {
+  readonly pid: number;
+  readonly start: string;
 }
 
 /** A container's place in a network, while it runs. */
@@ -84,6 +91,8 @@ export interface Attachment {
   readonly boot: string;
   readonly endpoints: readonly Endpoint[];
   readonly ports: readonly PublishedPort[];
+  /** Carries what comes to published ports and no rule can lead to the container. */
+  readonly relay?: RelayProcess;
   /** Name servers asked for (`--dns`), for the networks' own server to ask. */
   readonly dns: readonly string[];
 }

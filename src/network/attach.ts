@@ -3,9 +3,13 @@ import type { Attaching, Attachment, AttachRequest, Endpoint } from '../model/ne
 import { newNetworkNamespace } from '../sys/network-namespace.js';
 import { bootId } from './attachments.js';
 import { removeAttachment } from './detach.js';
+import { exemptLoopback } from './exempt-loopback.js';
 import { joinNetwork } from './join.js';
+import { listensOnIpv6 } from './listens-on-ipv6.js';
 import { missingPrograms, notInstalled } from './netavark.js';
-import { type Published, publishPorts } from './publish-ports.js';
+import { wayOf } from './port-way.js';
+import { publishPorts, type TakenPort } from './publish-ports.js';
+import { relayPorts, withRelay } from './relay-ports.js';
 import type { Room } from './room.js';
 import { namespacePath } from './take-down.js';
 
@@ -26,8 +30,8 @@ export async function attach(
     const own = room.attachments.read(request.container);
     if (own !== undefined) await removeAttachment(own, room);
     const endpoints = request.endpoints.map((config, nth) => joinNetwork(config, room, nth));
-    const published = await takePorts(request, endpoints, room);
-    return begin(attachmentOf(request, endpoints, published), published.sockets, { room, lock });
+    const taken = await takePorts(request, endpoints, room);
+    return begin(attachmentOf(request, endpoints, taken), taken, { room, lock });
   } catch (error) {
     await lock[Symbol.asyncDispose]();
     throw error;
@@ -37,8 +41,9 @@ export async function attach(
 function attachmentOf(
   { container, name, dns }: AttachRequest,
   endpoints: readonly Endpoint[],
-  { ports }: Published,
+  taken: readonly TakenPort[],
 ): Attachment {
+  const ports = taken.map(({ port }) => port);
   return { container, name, boot: bootId(), endpoints, ports, dns };
 }
 
@@ -47,14 +52,14 @@ async function takePorts(
   { container, ports }: AttachRequest,
   endpoints: readonly Endpoint[],
   room: Room,
-): Promise<Published> {
-  const ipv6 = endpoints[0]?.ip6 !== undefined;
+): Promise<readonly TakenPort[]> {
+  const ip6 = endpoints[0]?.ip6 !== undefined;
   for (const other of ports.length > 0 ? room.attachments.list() : []) {
     if (other.ports.length === 0 || other.container === container) continue;
     if (!room.isRunning(other.container)) await removeAttachment(other, room);
   }
   const taken = room.attachments.list().flatMap((other) => other.ports);
-  return publishPorts(ports, { taken, ipv6 });
+  return publishPorts(ports, { taken, ip6, machine6: listensOnIpv6() });
 }
 
 interface Held {
@@ -65,21 +70,24 @@ interface Held {
 /** From here on the lock is `ready`'s. */
 function begin(
   attachment: Attachment,
-  sockets: readonly number[],
+  taken: readonly TakenPort[],
   { room, lock }: Held,
 ): Attaching {
   const fd = newNetworkNamespace();
+  const { held, relay } = relayPorts(taken, attachment.endpoints[0]);
+  const sockets = [...held, ...(relay === undefined ? [] : [relay.input])];
   let open = true;
   const release = (): void => {
     if (open) [fd, ...sockets].forEach(closeSync);
     open = false;
   };
   try {
-    room.attachments.write(attachment);
+    const whole = withRelay(attachment, relay);
+    room.attachments.write(whole);
     const namespace = namespacePath(fd);
-    const ready = setUp(attachment, namespace, { room, lock });
+    const ready = Promise.all([setUp(whole, namespace, { room, lock }), relay?.ready]);
     ready.catch(() => undefined); // Awaited by who starts the container.
-    return { attachment, namespace, sockets, ready, release };
+    return { attachment: whole, namespace, sockets, ready: ready.then(() => undefined), release };
   } catch (error) {
     release();
     room.attachments.remove(attachment.container);
@@ -96,8 +104,14 @@ async function setUp(
   try {
     for (const endpoint of attachment.endpoints)
       await room.netavark.run('setup', { namespace, attachment, endpoint });
+    if (hasRulesAndRelay(attachment)) await exemptLoopback(room.path);
   } catch (error) {
     await removeAttachment(attachment, room, namespace).catch(() => undefined); // The first failure tells more.
     throw error;
   }
+}
+
+function hasRulesAndRelay({ ports, endpoints: [first] }: Attachment): boolean {
+  const ways = ports.map((port) => wayOf(port, { ip6: first?.ip6 !== undefined, ports }));
+  return ways.some(({ rules, relay }) => rules && relay);
 }

@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Attachment } from '../model/network.js';
+import { endRelay } from './end-relay.js';
 import { isServing } from './netavark.js';
 import { hasNames } from './netavark-input.js';
 import type { Room } from './room.js';
@@ -34,7 +35,8 @@ export async function removeAttachment(
   room: Room,
   namespace?: string,
 ): Promise<void> {
-  const { container } = attachment;
+  const { container, relay } = attachment;
+  if (relay !== undefined) await endRelay(relay);
   await takeDown(attachment, {
     netavark: room.netavark,
     othersOn: (network) => othersOn(network, container, room),

@@ -1,4 +1,5 @@
 import type { Attachment, Endpoint, Network, PublishedPort } from '../model/network.js';
+import { wayOf } from './port-way.js';
 
 export interface Job {
   /** Path of the network namespace that holds good in every mount namespace. */
@@ -13,10 +14,11 @@ export function netavarkInput({ attachment, endpoint }: Job): unknown {
   const { container, name, dns, ports, endpoints } = attachment;
   const { network } = endpoint;
   const isFirst = endpoints[0]?.network.id === network.id;
+  const mappings = isFirst ? portMappings(ports, endpoint) : [];
   return {
     container_id: container,
     container_name: name,
-    ...(isFirst && ports.length > 0 ? { port_mappings: ports.map(portMapping) } : {}),
+    ...(mappings.length > 0 ? { port_mappings: mappings } : {}),
     ...(dns.length > 0 ? { dns_servers: dns } : {}),
     networks: {
       [network.id]: {
@@ -60,12 +62,16 @@ export function hasNames({ name }: Network): boolean {
   return name !== 'bridge';
 }
 
-function portMapping({ port, protocol, hostIp, hostPort }: PublishedPort): unknown {
-  return {
-    host_ip: hostIp === '0.0.0.0' || hostIp === '::' ? '' : hostIp,
-    container_port: port,
-    host_port: hostPort,
-    range: 1,
-    protocol,
-  };
+/** Those that rules lead to the container; the others have a relay. '' is every address, of both kinds. */
+function portMappings(ports: readonly PublishedPort[], { ip6 }: Endpoint): unknown[] {
+  return ports
+    .filter((port) => wayOf(port, { ip6: ip6 !== undefined, ports }).rules)
+    .filter(({ hostIp }) => hostIp !== '::') // The one of IPv4 is of both kinds.
+    .map(({ port, protocol, hostIp, hostPort }) => ({
+      host_ip: hostIp === '0.0.0.0' ? '' : hostIp,
+      container_port: port,
+      host_port: hostPort,
+      range: 1,
+      protocol,
+    }));
 }

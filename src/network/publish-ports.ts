@@ -8,42 +8,43 @@ import { formatIp, ipBytes, parseIp } from './ip.js';
 export interface PublishDeps {
   /** Those of other containers that run. */
   readonly taken: readonly PublishedPort[];
-  /** The container has an IPv6 address: a port of every address is one of both kinds. */
-  readonly ipv6: boolean;
+  /** The container has an IPv6 address. */
+  readonly ip6: boolean;
+  /** This machine does IPv6: a port of every address is one of both kinds. */
+  readonly machine6: boolean;
 }
 
-export interface Published {
-  readonly ports: readonly PublishedPort[];
-  /** Keep others off the ports. */
-  readonly sockets: readonly number[];
+/** A port and the socket that keeps others off it; SCTP has none. */
+export interface TakenPort {
+  readonly port: PublishedPort;
+  readonly fd?: number;
 }
 
 /** Chooses the host's ports and takes them. Throws BuildError `conflict` in docker's words, with nothing taken. */
-export function publishPorts(requests: readonly PortRequest[], deps: PublishDeps): Published {
-  const ports: PublishedPort[] = [];
-  const sockets: number[] = [];
+export function publishPorts(
+  requests: readonly PortRequest[],
+  deps: PublishDeps,
+): readonly TakenPort[] {
+  const all: TakenPort[] = [];
   try {
     for (const request of requests) {
-      const taken = [...deps.taken, ...ports];
-      const one = publish(request, { ...deps, taken });
-      ports.push(one.port);
-      sockets.push(...one.sockets);
+      const taken = [...deps.taken, ...all.map(({ port }) => port)];
+      all.push(...publish(request, { ...deps, taken }));
     }
-    return { ports, sockets };
+    return all;
   } catch (error) {
-    sockets.forEach(closeSync);
+    closePorts(all);
     throw error;
   }
 }
 
-interface PublishedOne {
-  readonly port: PublishedPort;
-  readonly sockets: readonly number[];
+export function closePorts(ports: readonly TakenPort[]): void {
+  for (const { fd } of ports) if (fd !== undefined) closeSync(fd);
 }
 
 const ATTEMPTS = 20;
 
-function publish(request: PortRequest, deps: PublishDeps): PublishedOne {
+function publish(request: PortRequest, deps: PublishDeps): readonly TakenPort[] {
   const [first, last] = request.hostPorts ?? [0, 0];
   // A free port of one kind may be taken in the other.
   const wanted =
@@ -62,28 +63,37 @@ function publish(request: PortRequest, deps: PublishDeps): PublishedOne {
   throw failure;
 }
 
-function take(
-  { port, protocol, hostIp }: PortRequest,
-  hostPort: number,
-  { taken, ipv6 }: PublishDeps,
-): PublishedOne {
-  const addresses = hostIp === '' ? (ipv6 ? ['0.0.0.0', '::'] : ['0.0.0.0']) : [hostIp];
-  const sockets: number[] = [];
+function take(request: PortRequest, hostPort: number, deps: PublishDeps): readonly TakenPort[] {
+  const { port, protocol } = request;
+  const addresses = addressesOf(request, deps);
+  const ports: TakenPort[] = [];
   let chosen = hostPort;
   try {
-    for (const address of addresses) {
-      checkFree({ protocol, address, hostPort: chosen, taken });
-      if (protocol === 'sctp') continue; // No socket keeps it: the list of what is taken must do.
-      const socket = bind(protocol, address, chosen);
-      sockets.push(socket.fd);
+    for (const hostIp of addresses) {
+      checkFree({ protocol, address: hostIp, hostPort: chosen, taken: deps.taken });
+      // No socket keeps a port of SCTP: the list of what is taken must do.
+      const socket = protocol === 'sctp' ? { port: chosen } : bind(protocol, hostIp, chosen);
       chosen = socket.port;
+      ports.push({ ...socket, port: { port, protocol, hostIp, hostPort: chosen } });
     }
     if (chosen === 0) throw allocated(addresses[0] ?? '', hostPort);
-    return { port: { port, protocol, hostIp, hostPort: chosen }, sockets };
+    return ports;
   } catch (error) {
-    sockets.forEach(closeSync);
+    closePorts(ports);
     throw error;
   }
+}
+
+function addressesOf(
+  { protocol, hostIp }: PortRequest,
+  { ip6, machine6 }: PublishDeps,
+): readonly string[] {
+  const noRelay = protocol === 'sctp' && !ip6;
+  if (hostIp === '') return machine6 && !noRelay ? ['0.0.0.0', '::'] : ['0.0.0.0'];
+  if (!noRelay || !hostIp.includes(':')) return [hostIp];
+  throw new BuildError('unsupported', `an sctp port cannot be published on ${shown(hostIp)}`, {
+    hint: 'give the container an IPv6 address: stave network create --ipv6',
+  });
 }
 
 interface Wanted {
@@ -95,13 +105,12 @@ interface Wanted {
 
 function checkFree({ protocol, address, hostPort, taken }: Wanted): void {
   const wanted = textOf(address);
-  const any = isAny(wanted);
-  const clash = taken.some(
-    (other) =>
-      other.hostPort === hostPort &&
-      other.protocol === protocol &&
-      (any || isAny(textOf(other.hostIp)) || textOf(other.hostIp) === wanted),
-  );
+  const clash = taken.some((other) => {
+    const own = textOf(other.hostIp === '' ? '0.0.0.0' : other.hostIp);
+    const same = other.hostPort === hostPort && other.protocol === protocol;
+    const kinds = own.includes(':') === wanted.includes(':');
+    return same && kinds && (isAny(own) || isAny(wanted) || own === wanted);
+  });
   if (clash) throw allocated(address, hostPort);
 }
 
@@ -111,7 +120,7 @@ function textOf(address: string): string {
 }
 
 function isAny(address: string): boolean {
-  return address === '' || address === '0.0.0.0' || address === '::';
+  return address === '0.0.0.0' || address === '::';
 }
 
 function bind(

@@ -1,10 +1,11 @@
-import { connect } from 'node:net';
+import { connect, isIPv6 } from 'node:net';
 import { BuildError } from '../model/error.js';
 import type { PublishedPort } from '../model/network.js';
 
 /** Asks a slirp4netns that runs to take the host's ports. Throws BuildError `conflict` in docker's words. */
 export async function forwardPorts(socket: string, ports: readonly PublishedPort[]): Promise<void> {
   for (const port of ports) {
+    if (isIPv6(port.hostIp)) continue; // A relay's.
     const answer = await ask(socket, requestOf(port));
     if (!answer.includes('"error"')) continue;
     const address = `${port.hostIp || '0.0.0.0'}:${String(port.hostPort)}`;

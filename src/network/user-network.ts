@@ -3,11 +3,20 @@ import { accessSync, closeSync, constants, openSync, readFileSync, rmSync } from
 import { delimiter, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { BuildError } from '../model/error.js';
-import type { Attaching, Attachment, AttachRequest, Network } from '../model/network.js';
+import type {
+  Attaching,
+  Attachment,
+  AttachRequest,
+  Network,
+  PublishedPort,
+} from '../model/network.js';
 import { createPipe } from '../sys/pipe.js';
 import { bootId } from './attachments.js';
 import { macOf } from './assign-address.js';
-import { publishPorts } from './publish-ports.js';
+import { endRelay } from './end-relay.js';
+import { listensOnIpv6 } from './listens-on-ipv6.js';
+import { publishPorts, type TakenPort } from './publish-ports.js';
+import { relayPorts, withRelay } from './relay-ports.js';
 import type { Room } from './room.js';
 import { forwardPorts } from './slirp-ports.js';
 import { namespacePath } from './take-down.js';
@@ -66,37 +75,46 @@ export async function attachUser(
   if (why !== undefined) throw why;
   const lock = await room.lock(signal);
   try {
-    const attachment = attachmentOf(request, network, room);
     const fd = await namespaceOfChild();
-    room.attachments.write(attachment);
-    return begin(attachment, fd, { room, lock });
+    const taken = await takePorts(request, room);
+    return begin(attachmentOf(request, network, taken), taken, { room, lock, fd });
   } catch (error) {
     await lock[Symbol.asyncDispose]();
     throw error;
   }
 }
 
-function attachmentOf(request: AttachRequest, network: Network, room: Room): Attachment {
-  const { container, name, dns, ports } = request;
+async function takePorts(
+  { container, ports }: AttachRequest,
+  room: Room,
+): Promise<readonly TakenPort[]> {
   ports.forEach(({ protocol, hostPorts }) => {
     checkPort(protocol, hostPorts?.[0] ?? 0);
   });
-  const others = room.attachments.list().filter((other) => other.container !== container);
-  const taken = others.filter((other) => room.isRunning(other.container));
-  const published = publishPorts(ports, {
-    taken: taken.flatMap((other) => other.ports),
-    ipv6: false,
-  });
-  published.sockets.forEach(closeSync); // slirp4netns takes them itself.
+  const taken: PublishedPort[] = [];
+  for (const other of room.attachments.list()) {
+    const runs = other.container !== container && room.isRunning(other.container);
+    if (runs) taken.push(...other.ports);
+    else if (other.relay !== undefined) await endRelay(other.relay);
+  }
+  return publishPorts(ports, { taken, ip6: false, machine6: listensOnIpv6() });
+}
+
+function attachmentOf(
+  { container, name, dns, endpoints: [config] }: AttachRequest,
+  network: Network,
+  taken: readonly TakenPort[],
+): Attachment {
   const endpoint = {
     id: container,
     network: { ...network, subnets: [SUBNET], bridge: '' },
     interface: INTERFACE,
     ip: ADDRESS,
     mac: macOf(ADDRESS),
-    aliases: request.endpoints[0]?.aliases ?? [],
+    aliases: config?.aliases ?? [],
   };
-  return { container, name, boot: bootId(), endpoints: [endpoint], ports: published.ports, dns };
+  const ports = taken.map(({ port }) => port);
+  return { container, name, boot: bootId(), endpoints: [endpoint], ports, dns };
 }
 
 /** The words are docker's (rootlesskit). */
@@ -143,15 +161,26 @@ async function namespaceOfChild(): Promise<number> {
 }
 
 /** From here on the lock is `ready`'s. */
-function begin(attachment: Attachment, fd: number, { room, lock }: Held): Attaching {
+function begin(
+  attachment: Attachment,
+  taken: readonly TakenPort[],
+  { room, lock, fd }: Held & { readonly fd: number },
+): Attaching {
   const exit = createPipe();
+  const namespace = namespacePath(fd);
+  const { held, relay } = relayPorts(taken, attachment.endpoints[0], fd);
+  held.forEach(closeSync); // slirp4netns takes them itself.
+  const sockets = [exit.writeEnd, ...(relay === undefined ? [] : [relay.input])];
   let open = true;
   const release = (): void => {
-    if (open) [fd, exit.writeEnd].forEach(closeSync);
+    if (open) [fd, ...sockets].forEach(closeSync);
     open = false;
   };
-  const namespace = namespacePath(fd);
-  const ready = setUp(attachment, { room, lock, namespace, exit: exit.readEnd }).catch(
+  const whole = withRelay(attachment, relay);
+  room.attachments.write(whole);
+  const slirp = setUp(whole, { room, lock, namespace, exit: exit.readEnd });
+  const ready = Promise.all([slirp, relay?.ready]).then(
+    () => undefined,
     (error: unknown) => {
       room.attachments.remove(attachment.container);
       release();
@@ -159,7 +188,7 @@ function begin(attachment: Attachment, fd: number, { room, lock }: Held): Attach
     },
   );
   ready.catch(() => undefined); // Awaited by who starts the container.
-  return { attachment, namespace, sockets: [exit.writeEnd], ready, release };
+  return { attachment: whole, namespace, sockets, ready, release };
 }
 
 interface SetUp extends Held {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { readdirSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
@@ -72,16 +72,16 @@ describe('published ports', () => {
     if (own !== undefined) assert.equal(get(own.address, port), 'web\n');
     assert.equal(
       ok('port', 'web').stdout,
-      `80/tcp -> 0.0.0.0:${port}\n81/udp -> 127.0.0.1:${udp}\n`,
+      `80/tcp -> 0.0.0.0:${port}\n80/tcp -> [::]:${port}\n81/udp -> 127.0.0.1:${udp}\n`,
     );
-    assert.equal(ok('port', 'web', '80').stdout, `0.0.0.0:${port}\n`);
+    assert.equal(ok('port', 'web', '80').stdout, `0.0.0.0:${port}\n[::]:${port}\n`);
     assert.match(
       run('port', 'web', '82').stderr,
       /^ERROR: no public port '82\/tcp' published for web\n/,
     );
     assert.equal(
       ok('ps', '--format', '{{.Ports}}').stdout,
-      `99/tcp, 0.0.0.0:${port}->80/tcp, 127.0.0.1:${udp}->81/udp\n`,
+      `99/tcp, 0.0.0.0:${port}->80/tcp, [::]:${port}->80/tcp, 127.0.0.1:${udp}->81/udp\n`,
     );
     assert.equal(Ports['99/tcp'], null);
   });
@@ -123,12 +123,15 @@ describe('published ports', () => {
     ok('rm', '-f', 'web');
     assert.equal(await listen(), 'free');
     assert.equal(get('127.0.0.1', port), '');
+    assert.equal(get('[::1]', port), '');
   });
 
   test('-P takes what the image exposes; of a range the first that is free', () => {
     server('all', '-P', '--expose', '80-81');
     const ports = ok('port', 'all').stdout;
-    assert.match(ports, /^80\/tcp -> 0\.0\.0\.0:\d+\n81\/tcp -> 0\.0\.0\.0:\d+\n$/);
+    const places = (port: string): string =>
+      String.raw`${port}/tcp -> 0\.0\.0\.0:(\d+)\n${port}/tcp -> \[::\]:\d+\n`;
+    assert.match(ports, new RegExp(`^${places('80')}${places('81')}$`));
     const [, first = ''] = /:(\d+)/.exec(ports) ?? [];
     const range = `${first}-${String(Number(first) + 50)}`;
     ok('run', '-d', '--name', 'next', '-p', `${range}:80`, 'bb', 'sleep', '1000');
@@ -137,27 +140,104 @@ describe('published ports', () => {
     ok('rm', '-f', 'all', 'next');
   });
 
-  test('udp', async () => {
-    ok('run', '-d', '--name', 'udp', '-p', '127.0.0.1::7/udp', 'bb', 'sleep', '1000');
-    const inside = ['-t', String(inspect('udp').State.Pid), '-n', process.execPath, '-e', ECHO];
-    const server = spawn('nsenter', inside, { stdio: 'ignore' }); // Its busybox has no server of UDP.
-    const port = Number(inspect('udp').NetworkSettings.Ports['7/udp']?.[0]?.HostPort);
-    const socket = createSocket('udp4');
-    const echo = new Promise<string>((resolve) => {
-      socket.once('message', (data) => {
-        resolve(data.toString());
+  for (const version of [4, 6] as const) {
+    test(`udp over IPv${String(version)}`, async () => {
+      const host = version === 4 ? '127.0.0.1' : '::1';
+      ok('run', '-d', '--name', 'udp', '-p', `[${host}]::7/udp`, 'bb', 'sleep', '1000');
+      const inside = ['-t', String(inspect('udp').State.Pid), '-n', process.execPath, '-e', ECHO];
+      const server = spawn('nsenter', inside, { stdio: 'ignore' }); // Its busybox has no server of UDP.
+      const port = Number(inspect('udp').NetworkSettings.Ports['7/udp']?.[0]?.HostPort);
+      const socket = createSocket(`udp${version}`);
+      const echo = new Promise<string>((resolve) => {
+        socket.once('message', (data) => {
+          resolve(data.toString());
+        });
       });
+      const again = setInterval(() => {
+        socket.send('ping', port, host, () => undefined);
+      }, 100);
+      try {
+        assert.equal(await echo, 'ping');
+      } finally {
+        clearInterval(again);
+        socket.close();
+        server.kill('SIGKILL');
+      }
+      ok('rm', '-f', 'udp');
     });
-    const again = setInterval(() => {
-      socket.send('ping', port, '127.0.0.1', () => undefined);
-    }, 100);
-    try {
-      assert.equal(await echo, 'ping');
-    } finally {
-      clearInterval(again);
-      socket.close();
-      server.kill('SIGKILL');
+  }
+});
+
+describe('published ports and IPv6', () => {
+  const portOf = (name: string): string =>
+    inspect(name).NetworkSettings.Ports['80/tcp']?.[0]?.HostPort ?? '';
+  const global6 = Object.values(networkInterfaces())
+    .flatMap((each) => each ?? [])
+    .filter(
+      ({ family, internal, address }) =>
+        family === 'IPv6' && !internal && !address.startsWith('fe80'),
+    )
+    .map(({ address }) => `[${address}]`);
+  const answers = (name: string, hosts: readonly string[]): Promise<void> =>
+    until(`${name} answers`, () => hosts.every((host) => get(host, portOf(name)) === `${name}\n`));
+
+  test('a container without an IPv6 address is reached by it', async () => {
+    server('four', '-p', '80');
+    await answers('four', ['127.0.0.1', '[::1]', ...global6]);
+    // What is asked while the answer is under way, too, and a body of more than a packet, both ways.
+    ok('exec', 'four', 'sh', '-c', 'seq 300000 > /www/long');
+    const url = `http://[::1]:${portOf('four')}/long`;
+    const { stdout } = spawnSync('curl', ['-s', '--noproxy', '*', url], { maxBuffer: 1 << 24 });
+    assert.equal(stdout.length, ok('exec', 'four', 'cat', '/www/long').stdout.length);
+    ok('restart', '-t', '0', 'four');
+    await answers('four', ['127.0.0.1', '[::1]']);
+    ok('rm', '-f', 'four');
+  });
+
+  test('one with an address is reached by rules, and on ::1', async () => {
+    ok('network', 'create', '--ipv6', 'dual');
+    server('dual', '--network', 'dual', '-p', '80');
+    await answers('dual', ['127.0.0.1', '[::1]', ...global6]);
+    ok('rm', '-f', 'dual');
+  });
+
+  test('-p [::1], [::] and 0.0.0.0 are these only', async () => {
+    const table = [
+      ['bridge', '[::1]', '[::1]', ['127.0.0.1', ...global6]],
+      ['bridge', '[::]', '[::1]', ['127.0.0.1']],
+      ['dual', '[::]', '[::1]', ['127.0.0.1']],
+      ['dual', '0.0.0.0', '127.0.0.1', ['[::1]', ...global6]],
+    ] as const;
+    for (const [network, place, open, closed] of table) {
+      server('only', '--network', network, '-p', `${place}::80`);
+      assert.equal(ok('port', 'only', '80').stdout, `${place}:${portOf('only')}\n`);
+      await answers('only', [open]);
+      for (const host of closed) assert.equal(get(host, portOf('only')), '', `${place} ${host}`);
+      ok('rm', '-f', 'only');
     }
-    ok('rm', '-f', 'udp');
+    ok('network', 'rm', 'dual');
+  });
+
+  test('one port of both kinds at once, twice in a row; sctp says what it needs', async () => {
+    server('both', '-p', '0.0.0.0::80');
+    const port = portOf('both');
+    server('other', '-p', `[::]:${port}:80`);
+    await until(
+      'both answer',
+      () => get('127.0.0.1', port) === 'both\n' && get('[::1]', port) === 'other\n',
+    );
+    const taken = run('run', '--rm', '-p', `[::1]:${port}:80`, 'bb', 'true');
+    assert.match(
+      taken.stderr,
+      new RegExp(`Bind for \\[::1\\]:${port} failed: port is already allocated`),
+    );
+    ok('kill', 'both', 'other');
+    ok('run', '--rm', '-p', `${port}:80`, 'bb', 'true');
+    ok('rm', '-f', 'both', 'other');
+    const sctp = run('run', '--rm', '-p', '[::1]:7777:80/sctp', 'bb', 'true');
+    assert.match(
+      sctp.stderr,
+      /^ERROR: .*sctp port cannot be published on \[::1\]\n.*hint: .*--ipv6/s,
+    );
   });
 });

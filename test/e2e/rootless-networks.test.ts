@@ -30,10 +30,10 @@ describe('networks of an ordinary user', { timeout: 300_000 }, () => {
   });
 
   /** What a server in the container says to a connection from here. */
-  const answer = (port: number): Promise<string> =>
+  const answer = (port: number, host = '127.0.0.1'): Promise<string> =>
     new Promise((resolve) => {
       let text = '';
-      const socket = connect(port, '127.0.0.1');
+      const socket = connect(port, host);
       socket.on('data', (data: Buffer) => (text += data.toString()));
       socket.on('error', () => {
         resolve('');
@@ -83,7 +83,11 @@ describe('networks of an ordinary user', { timeout: 300_000 }, () => {
     const port = portOf('web');
     // The container's server may be a moment behind.
     while ((await answer(port)) !== 'served\n');
-    assert.match(world.ok('ps').stdout, new RegExp(`0\\.0\\.0\\.0:${String(port)}->80/tcp`));
+    assert.match(
+      world.ok('ps').stdout,
+      new RegExp(`0\\.0\\.0\\.0:${String(port)}->80/tcp, \\[::\\]:${String(port)}->80/tcp`),
+    );
+    while ((await answer(port, '::1')) !== 'served\n');
     const { status, stderr } = world.run('run', '--rm', '-p', `${String(port)}:80`, 'bb', 'true');
     assert.equal(status, 125);
     assert.match(stderr, /Bind for 0\.0\.0\.0:\d+ failed: port is already allocated/);

@@ -51,8 +51,14 @@ function placesOf(text: string, name: string, published: readonly Published[]): 
   });
 }
 
-const order = new Intl.Collator('en', { numeric: true });
-
+/** Go's sortorder.NaturalLess: numbers by value, the rest by code point (0.0.0.0 before [::]). */
 function natural(a: string, b: string): number {
-  return order.compare(a, b);
+  const [left, right] = [a, b].map((text) => text.match(/\d+|\D/g) ?? []);
+  for (const [i, one] of (left ?? []).entries()) {
+    const other = right?.[i] ?? '';
+    const byValue = /\d/.test(one) && /\d/.test(other) ? Number(one) - Number(other) : 0;
+    if (byValue !== 0) return byValue;
+    if (one !== other) return one < other ? -1 : 1;
+  }
+  return a.length - b.length;
 }
