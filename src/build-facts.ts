@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { relative } from 'node:path';
 import type { Origin } from './load-definition.js';
 import type { BuildOptions, OutputSpec } from './model/build-options.js';
 import type { BuildFacts } from './model/build-record.js';
@@ -7,6 +8,7 @@ import type { Platform } from './model/oci.js';
 import { formatPlatform } from './model/platform.js';
 import { redactUrls } from './model/redact-urls.js';
 import { isSecretName } from './model/secret-name.js';
+import { vcsFacts } from './vcs-facts.js';
 
 const HIDDEN = '****';
 /** Shorter values turn up by chance. */
@@ -17,15 +19,17 @@ export interface FactsInput {
   readonly origin: Origin;
   readonly platforms: readonly Platform[];
   readonly started: number;
+  readonly env: NodeJS.ProcessEnv;
 }
 
 /** What the record of a build says it was asked to do. */
-export function buildFacts({ options, origin, platforms, started }: FactsInput): BuildFacts {
+export function buildFacts({ options, origin, platforms, started, env }: FactsInput): BuildFacts {
   const { target, tags = [], buildArgs = {}, labels = {}, buildContexts = {} } = options;
   return {
     id: newBuildId(),
     started,
     ...origin,
+    ...vcsOf(origin, env),
     platforms: platforms.map(formatPlatform),
     tags,
     ...(target === undefined ? {} : { target }),
@@ -35,6 +39,18 @@ export function buildFacts({ options, origin, platforms, started }: FactsInput):
     flags: flagsOf(options),
     pid: process.pid,
   };
+}
+
+/** Like buildx: unless BUILDX_GIT_INFO is false. */
+function vcsOf(
+  { local, context, dockerfile }: Origin,
+  { BUILDX_GIT_INFO: wanted = '' }: NodeJS.ProcessEnv,
+): Pick<BuildFacts, 'vcs'> {
+  if (!local || /^(0|f|false)$/i.test(wanted)) return {};
+  const found = vcsFacts(context);
+  if (found === undefined) return {};
+  const { root, ...facts } = found;
+  return { vcs: { ...facts, path: relative(root, dockerfile) } };
 }
 
 /** No vowels: an id is no word, which a step's or an image's name could be. */

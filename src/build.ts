@@ -111,7 +111,11 @@ async function runBuild(
       (await opening)?.lent?.find(...wanted),
     );
     const { platforms, origin, dockerfile } = definition;
-    const facts = buildFacts({ options, origin, platforms: platforms.list, started });
+    const facts = buildFacts({
+      ...{ options, origin, started },
+      platforms: platforms.list,
+      env: workshop.env,
+    });
     recorder.begin(facts, dockerfile.lines);
     const plans = await withWarnings(definition, scope, (lint) =>
       Promise.all(
@@ -129,7 +133,16 @@ async function runBuild(
       plans.flatMap(({ vertices }) => vertices),
     );
     const caches = await opening;
-    const lowered = { options, tags, plans, definition, settings, rebuild, caches };
+    const sameFiles = async (): Promise<readonly string[]> => {
+      const { sameDockerfiles } = await import('./same-dockerfile.js');
+      const steps = plans.flatMap(({ vertices }) => vertices);
+      return sameDockerfiles(
+        facts,
+        steps.map(({ name }) => name),
+        workshop,
+      );
+    };
+    const lowered = { options, tags, plans, definition, settings, rebuild, caches, sameFiles };
     const { built, finished } = await withClaims(workshop, () =>
       withoutBroken(caches, scope, () => solveAndExport(lowered, workshop, scope)),
     );
@@ -198,6 +211,7 @@ interface Lowered {
   readonly settings: RunSettings;
   readonly rebuild: ReadonlySet<Digest>;
   readonly caches: BuildCaches | undefined;
+  readonly sameFiles: () => Promise<readonly string[]>;
 }
 
 async function solveAndExport(
@@ -277,7 +291,7 @@ async function checkIds(
 
 /** One graph of all platforms: what they have in common runs once. */
 function solvePlans(
-  { plans, definition, settings, rebuild, caches }: Lowered,
+  { plans, definition, settings, rebuild, caches, sameFiles }: Lowered,
   workshop: Workshop,
   scope: Scope,
 ): Promise<Snapshot[]> {
@@ -308,6 +322,7 @@ function solvePlans(
       resolveOp: (spec, vertex) => resolveOp(spec, vertex, deps),
       records: store.records,
       rebuild,
+      sameFiles,
       ...(caches?.elsewhere === undefined ? {} : { elsewhere: caches.elsewhere }),
       onKeyed: (steps) => caches?.noteSteps(steps),
       save: (snapshot) => JSON.stringify(snapshot.layers.map((layer) => layer.id)),

@@ -19,7 +19,7 @@ import type { CacheImports } from './remote-cache/imports.js';
 import { openCacheTo } from './remote-cache/open-backend.js';
 import { withinBudget } from './remote-cache/time-budget.js';
 import { inlineRecords, type LayerIdentity, positions } from './remote-cache/write-config.js';
-import { placeKeys } from './solver/keys.js';
+import { placeKeys, travellingPlaceKeys } from './solver/keys.js';
 import type { Workshop } from './workshop.js';
 
 /** A build as its caches see it. */
@@ -92,7 +92,8 @@ async function write(
   scope: Scope & { readonly vertex: Digest },
 ): Promise<void> {
   const reasons = steps.map(({ keyed: { vertex, key, inputs, parts } }) => {
-    return { places: placeKeys(vertex.place), key, inputs, parts };
+    const places = [...placeKeys(vertex.place), ...travellingPlaceKeys(vertex.place)];
+    return { places, key, inputs, parts };
   });
   const { store } = workshop;
   const { mounts } = to;

@@ -28,6 +28,8 @@ export function createRecords({ directory, locks, passing }: RecordPlaces): Reco
     join(directory, 'content', hexOf(op), hexOf(key));
   const place = (digest: Digest): string => fannedPath(directory, 'places', digest);
   const list = (digest: Digest): string => fannedPath(directory, 'lists', digest);
+  // A build asks for each step that runs: what others do meanwhile makes no difference to it.
+  let uses: ReturnType<typeof readUses> | undefined;
   return {
     byDefinition: (key) => Promise.resolve(readRecord(definition(key)) as StepRecord | undefined),
     hasContent: (op) => Promise.resolve(existsSync(join(directory, 'content', hexOf(op)))),
@@ -46,11 +48,13 @@ export function createRecords({ directory, locks, passing }: RecordPlaces): Reco
     },
     used: (keys) =>
       asynchronous(() => {
+        uses = undefined;
         noteUse(directory, keys, passing);
       }),
     lastUsed: (keys) => {
-      const uses = readUses(directory);
-      return Promise.resolve(keys.map((key) => uses.get(hexOf(key))?.last ?? 0));
+      uses ??= readUses(directory);
+      const known = uses;
+      return Promise.resolve(keys.map((key) => known.get(hexOf(key))?.last ?? 0));
     },
     putList: async (facts) => {
       const text = JSON.stringify(facts);

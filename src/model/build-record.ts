@@ -11,6 +11,8 @@ export interface BuildFacts {
   /** The context is a directory of this machine. */
   readonly local: boolean;
   readonly dockerfile: string;
+  /** Of a directory that is in a checkout. */
+  readonly vcs?: RecordedVcs;
   readonly platforms: readonly string[];
   readonly tags: readonly string[];
   readonly target?: string;
@@ -21,6 +23,14 @@ export interface BuildFacts {
   readonly flags: readonly string[];
   /** Of the program that built. */
   readonly pid: number;
+}
+
+/** Where a checkout comes from, without credentials. */
+export interface RecordedVcs {
+  readonly source?: string;
+  readonly revision?: string;
+  /** Of the Dockerfile, in the checkout. */
+  readonly path: string;
 }
 
 /** How a build ended. */

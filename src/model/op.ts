@@ -71,6 +71,8 @@ export interface PlaceRecord {
   readonly parts: readonly RecordedPart[];
   /** Definition keys of the inputs, in order. */
   readonly inputs: readonly CacheKey[];
+  /** Keys of runs before it, newest first: one of them may have been used again since. */
+  readonly earlier?: readonly CacheKey[];
 }
 export interface RecordedPart {
   readonly name: string;

@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import { canonicalDigest } from '../model/canonical.js';
 import type { CacheKey, Digest } from '../model/digest.js';
 import type { Place } from '../model/graph.js';
@@ -33,4 +34,23 @@ export function placeKeys({
     canonicalDigest(['position', file, stage, position]),
     canonicalDigest(['anywhere', text]),
   ];
+}
+
+/** Where it may be found in a cache: another machine has the file elsewhere, and the cache is of one project. */
+export function travellingPlaceKeys({
+  file,
+  stage,
+  position,
+  text,
+}: Place): readonly [text: Digest, position: Digest] {
+  const name = posix.basename(file);
+  return [
+    canonicalDigest(['text in', name, stage, text]),
+    canonicalDigest(['position in', name, stage, position]),
+  ];
+}
+
+/** Where one run is found whatever ran at its place since. */
+export function runKey(key: CacheKey): Digest {
+  return canonicalDigest(['run', key]);
 }

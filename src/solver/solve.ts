@@ -11,9 +11,9 @@ import type {
   StepRecord,
 } from '../model/op.js';
 import type { Scope } from '../model/scope.js';
-import { contentKey, definitionKey, opDigest, placeKeys } from './keys.js';
+import { contentKey, definitionKey, opDigest, placeKeys, runKey } from './keys.js';
 import { createLimit, type Limit } from './limit.js';
-import { explain, type History } from './why.js';
+import { explain } from './why.js';
 
 export interface SolveOptions<R extends Result> {
   readonly resolveOp: (spec: OpSpec, vertex: Vertex) => Op<R>;
@@ -36,6 +36,8 @@ export interface SolveOptions<R extends Result> {
   readonly now: () => number;
   /** Steps that run again whatever is known of them; what follows is looked at by what they then gave. */
   readonly rebuild?: ReadonlySet<Digest>;
+  /** Other places on this machine where the build's Dockerfile was built. Asked once, to explain a step. */
+  readonly sameFiles?: () => Promise<readonly string[]>;
   /** Resolves when the steps that could start have started: records are written while they run. */
   readonly idle?: () => Promise<void>;
   /** Joins signals into one that many steps listen to. */
@@ -81,6 +83,9 @@ export async function solveAll<R extends Result>(
   }
 }
 
+/** Runs that a place remembers besides its last. */
+const MAX_EARLIER = 8;
+
 interface Keyed<R extends Result> extends KeyedStep {
   readonly op: Op<R>;
   /** Why it runs again whatever is known of it. */
@@ -96,8 +101,11 @@ class Solver<R extends Result> {
   readonly #limit: Limit;
   readonly #keyed = new Map<Digest, Keyed<R>>();
   readonly #solving = new Map<Digest, Promise<R>>();
+  readonly #keys = new Set<CacheKey>();
+  readonly #compared = new Map<CacheKey, CacheKey>();
   readonly #reported = new Set<Digest>();
   readonly #background: Promise<void>[] = [];
+  #otherFiles: Promise<readonly string[]> | undefined;
 
   constructor(vertices: readonly Vertex[], options: SolveOptions<R>, scope: Scope) {
     this.#vertices = vertices;
@@ -129,9 +137,15 @@ class Solver<R extends Result> {
         forced !== undefined || vertex.inputs.some((input) => this.#of(input).renewed);
       const keyed = { vertex, ...own, opDigest: digest, key, inputs, forced, renewed };
       this.#keyed.set(vertex.digest, keyed);
+      this.#keys.add(key);
     }
     this.#options.onKeyed?.([...this.#keyed.values()].filter(({ op }) => op.source !== true));
   }
+
+  readonly #sameFiles = (): Promise<readonly string[]> => {
+    this.#otherFiles ??= this.#options.sameFiles?.() ?? Promise.resolve([]);
+    return this.#otherFiles;
+  };
 
   #forced({ ignoreCache, digest }: Vertex): Keyed<R>['forced'] {
     if (this.#options.rebuild?.has(digest) === true) return 'rebuild';
@@ -272,7 +286,9 @@ class Solver<R extends Result> {
     this.#scope.signal.throwIfAborted();
     const renewed = vertex.inputs.map((input) => this.#of(input).renewed);
     const { records, elsewhere } = this.#options;
-    const why = await explain({ ...keyed, renewed }, withElsewhere(records, elsewhere));
+    const missed = { ...keyed, renewed, isCurrent: (key: CacheKey) => this.#keys.has(key) };
+    const { why, last } = await explain(missed, { records, elsewhere, sameFiles: this.#sameFiles });
+    if (last !== undefined) this.#compared.set(keyed.key, last.key);
     const { digest } = vertex;
     const time = this.#options.now;
     this.#reported.add(digest);
@@ -330,7 +346,18 @@ class Solver<R extends Result> {
         ...(list === undefined ? {} : { list: await records.putList(list()) }),
       })),
     );
-    await records.putPlace(placeKeys(vertex.place), { key, parts: recorded, inputs });
+    const places = placeKeys(vertex.place);
+    const [text, position] = places;
+    const before = [await records.lastAt([position]), await records.lastAt([text])];
+    const runs = before.flatMap((run) =>
+      run === undefined ? [] : [run.key, ...(run.earlier ?? [])],
+    );
+    // What is known of the file from elsewhere may be used here, and cached, before it runs here.
+    const other = this.#compared.get(key);
+    const known = new Set([...runs, ...(other === undefined ? [] : [other])]);
+    const earlier = [...known].filter((each) => each !== key).slice(0, MAX_EARLIER);
+    const run = { key, parts: recorded, inputs, ...(earlier.length === 0 ? {} : { earlier }) };
+    await records.putPlace([...places, runKey(key)], run);
   }
 
   /** A record that cannot be written costs the next build time, not this one its result. */
@@ -360,14 +387,4 @@ class Solver<R extends Result> {
       this.#scope.emit({ type: 'vertex-cached', vertex: top.vertex.digest, time, by: how });
     }
   }
-}
-
-/** The last run at a place, here or, when there was none, on another machine. */
-function withElsewhere(records: Records, elsewhere: Elsewhere | undefined): History {
-  if (elsewhere === undefined) return records;
-  return {
-    lastAt: async (places) => (await records.lastAt(places)) ?? elsewhere.lastAt(places),
-    lastUsed: (keys) => records.lastUsed(keys),
-    getList: async (digest) => (await records.getList(digest)) ?? elsewhere.getList(digest),
-  };
 }

@@ -33,6 +33,7 @@ export interface Step {
   /** What it reads of its inputs, where that is not all of them. */
   readonly reads?: (inputs: readonly number[]) => string;
   readonly position?: number;
+  readonly file?: string;
 }
 
 export const constant = (name: string, value: number): Step => ({
@@ -84,7 +85,7 @@ export function graphOf(target: Step): {
       name: step.name,
       range: { file: 'Sumfile', startLine: made.size + 1, endLine: made.size + 1 },
       place: {
-        file: 'Sumfile',
+        file: step.file ?? 'Sumfile',
         stage: step.name,
         position: step.position ?? 0,
         text: step.text ?? step.name,
@@ -190,6 +191,7 @@ export interface SolveMore {
   /** Told of each record that is loaded, and what its inputs are where it was found by them. */
   readonly onLoad?: (stored: string, inputs: readonly number[] | undefined) => void;
   readonly onImported?: (name: string, inputs: readonly number[]) => void;
+  readonly sameFiles?: () => Promise<readonly string[]>;
   readonly onEvent?: (event: BuildEvent) => void;
   readonly events?: BuildEvent[];
   readonly ran?: string[];
@@ -210,6 +212,7 @@ export async function solveStep(
       resolveOp: (_spec, vertex) => opOf(stepOf.get(vertex.digest)!, ran),
       records,
       ...(more.elsewhere === undefined ? {} : { elsewhere: more.elsewhere }),
+      ...(more.sameFiles === undefined ? {} : { sameFiles: more.sameFiles }),
       save: ({ value }) => String(value),
       load: (stored, inputs) => {
         more.onLoad?.(

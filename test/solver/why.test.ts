@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { describeWhy, type Why } from '../../src/model/events.js';
 import type { ListedFact } from '../../src/model/op.js';
 import { diffLists } from '../../src/solver/why.js';
-import { constant, memoryRecords, type Step, solveStep } from '../helpers/arithmetic.js';
+import { constant, memoryRecords, type Step, solveStep, sum } from '../helpers/arithmetic.js';
 
 /** Solves `before`, then `after`; the reason the last step ran the second time. */
 async function why(before: Step, after: Step): Promise<string> {
@@ -102,6 +102,58 @@ test('a text that comes back is compared with the last build, not with the one t
   // The last build had it, though it did not run.
   assert.equal(await told(at('y', 'b')), undefined);
   assert.equal(await told(at('y', 'c')), 'changed: user (b -> c)');
+});
+
+test('the newest run that a build used, though it was cached then, or its inputs differed', async () => {
+  const records = memoryRecords();
+  const at = (text: string, user: string): Step => ({
+    ...constant('s', 1),
+    text,
+    settings: { user },
+  });
+  const told = async (built: Step): Promise<string | undefined> => {
+    const { events } = await solveStep(built, records);
+    const started = events.find((event) => event.type === 'vertex-started');
+    return started?.why === undefined ? undefined : describeWhy(started.why);
+  };
+  await told(at('A', 'a'));
+  for (const user of ['b', 'c']) await told(at('B', user));
+  assert.equal(await told(at('A', 'a')), undefined);
+  assert.equal(await told(at('C', 'a')), 'changed: instruction text (A -> C)');
+  // Of one text, too, not what ran last.
+  for (const user of ['x', 'y']) await told(at('D', user));
+  assert.equal(await told(at('D', 'x')), undefined);
+  assert.equal(await told(at('D', 'z')), 'changed: user (x -> z)');
+});
+
+test('a step that this build has elsewhere is no earlier run of another', async () => {
+  const records = memoryRecords();
+  const step = (name: string, position: number, text: string): Step => ({
+    ...constant(name, 1),
+    ...{ text, position },
+  });
+  await solveStep(sum('all', step('s', 0, 'a')), records);
+  await solveStep(sum('all', step('s', 1, 'a'), step('s', 0, 'b')), records);
+  const { story } = await solveStep(sum('all', step('s', 1, 'a'), step('s', 0, 'c')), records);
+  assert.ok(story.includes('s: {"kind":"changed","what":"instruction text (b -> c)","more":0}'));
+});
+
+test('a file that is nowhere known is compared with the same file elsewhere, the likeliest first', async () => {
+  const records = memoryRecords();
+  const at = (file: string, text: string): Step => ({ ...constant('s', 1), file, text });
+  await solveStep(at('/one/Sumfile', 'a'), records);
+  await solveStep(at('/two/Sumfile', 'b'), records);
+  const sameFiles = (): Promise<readonly string[]> =>
+    Promise.resolve(['/nothing', '/one/Sumfile', '/two/Sumfile']);
+  const { story } = await solveStep(at('/three/Sumfile', 'c'), records, { sameFiles });
+  assert.deepEqual(story, ['s: {"kind":"changed","what":"instruction text (a -> c)","more":0}']);
+  const alone = await solveStep(at('/four/Sumfile', 'd'), records);
+  assert.deepEqual(alone.story, ['s: {"kind":"never-built"}']);
+  // Its own is asked first.
+  const own = await solveStep(at('/two/Sumfile', 'e'), records, { sameFiles });
+  assert.deepEqual(own.story, [
+    's: {"kind":"changed","what":"instruction text (b -> e)","more":0}',
+  ]);
 });
 
 test('evicted: both keys as last time, the result gone', async () => {

@@ -1,0 +1,80 @@
+import { basename, relative } from 'node:path';
+import type { BuildFacts } from './model/build-record.js';
+import { stepsOf } from './model/build-report.js';
+import { BuildError } from './model/error.js';
+import { canonicalName, parseReference } from './model/reference.js';
+import type { Workshop } from './workshop.js';
+
+/**
+ * Other paths of a build's Dockerfile on this machine, the likeliest first and of those the last built first: in another
+ * clone of the repository, of an image of the same name, in another directory of that name; else those whose steps
+ * (`titles`) are mostly the same.
+ */
+export function sameDockerfiles(
+  facts: BuildFacts,
+  titles: readonly string[],
+  { store }: Workshop,
+): readonly string[] {
+  const others = store.builds
+    .list()
+    .map((build) => build.facts)
+    .filter(
+      ({ id, dockerfile }) => id !== facts.id && ![facts.dockerfile, '-'].includes(dockerfile),
+    )
+    .filter((other) => inside(facts) === inside(other));
+  const scored = others
+    .map((other) => ({ file: other.dockerfile, score: likeness(facts, other) }))
+    .filter(({ score }) => score > 0)
+    .sort((a, b) => b.score - a.score);
+  const named = [...new Set(scored.map(({ file }) => file))].slice(0, MOST);
+  if (named.length > 0) return named;
+  const own = new Set(titles.map(textOf));
+  const similar = others.find(({ id }) => {
+    const record = store.builds.find(id);
+    return record !== undefined && isSimilar(own, new Set(stepsOf(record).flatMap(ownTitle)));
+  });
+  return similar === undefined ? [] : [similar.dockerfile];
+}
+
+/** A place is looked for at each of them. */
+const MOST = 8;
+
+function likeness(own: BuildFacts, facts: BuildFacts): number {
+  const { source, path } = own.vcs ?? {};
+  if (source !== undefined && source === facts.vcs?.source && path === facts.vcs.path) return 3;
+  const names = new Set(facts.tags.map(repositoryOf));
+  if (own.tags.some((tag) => names.has(repositoryOf(tag)))) return 2;
+  return own.local && facts.local && basename(own.context) === basename(facts.context) ? 1 : 0;
+}
+
+/** What the Dockerfile is called in its context. */
+function inside({ local, context, dockerfile }: BuildFacts): string {
+  return local ? relative(context, dockerfile) : basename(dockerfile);
+}
+
+/** `app:1` and `app:2` are versions of one thing. */
+function repositoryOf(tag: string): string {
+  try {
+    const { domain, path } = parseReference(tag);
+    return canonicalName({ domain, path });
+  } catch (error) {
+    if (error instanceof BuildError) return tag;
+    throw error;
+  }
+}
+
+function ownTitle(step: ReturnType<typeof stepsOf>[number]): string[] {
+  return step.range === undefined ? [] : [textOf(step.name)];
+}
+
+/** Without stage and number, which a step more or less changes. */
+function textOf(title: string): string {
+  return title.replace(/^\[[^\]]*\] /, '');
+}
+
+/** Most of the steps, and not only the base. */
+function isSimilar(own: ReadonlySet<string>, other: ReadonlySet<string>): boolean {
+  const common = [...own].filter((title) => other.has(title));
+  const enough = common.length * 2 >= Math.max(own.size, other.size);
+  return enough && common.some((title) => !title.startsWith('FROM '));
+}
