@@ -127,7 +127,7 @@ function endpointSettings(config: EndpointConfig, endpoint: Endpoint | undefined
     Links: null,
     Aliases: aliases.length === 0 ? null : aliases,
     DriverOpts: null,
-    GwPriority: 0,
+    GwPriority: config.gwPriority ?? 0,
     NetworkID: config.network,
     EndpointID: endpoint?.id ?? '',
     ...addresses(endpoint),

@@ -83,7 +83,7 @@ export function inspectNetwork(name: string, { networks }: Workshop): Record<str
     EnableIPv6: network.ipv6,
     IPAM: {
       Driver: 'default',
-      Options: isPredefined(network.name) ? null : {},
+      Options: isPredefined(network.name) ? null : (network.ipamOptions ?? {}),
       Config: network.subnets.map(({ subnet, range, gateway, aux }) => ({
         Subnet: subnet,
         ...(range === undefined ? {} : { IPRange: range }),
@@ -147,8 +147,8 @@ export async function connectNetwork(
   workshop: Workshop,
 ): Promise<void> {
   const { containers, networks } = workshop;
-  const network = networks().files.find(config.network);
   const state = containers.find(container);
+  const network = networks().files.find(config.network);
   checkConnect(network, state);
   const endpoint = { ...config, network: network.id };
   const running = containers.isRunning(state.id);

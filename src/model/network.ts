@@ -23,6 +23,7 @@ export interface Network {
   readonly attachable: boolean;
   readonly labels: Readonly<Record<string, string>>;
   readonly options: Readonly<Record<string, string>>;
+  readonly ipamOptions?: Readonly<Record<string, string>>;
   readonly subnets: readonly Subnet[];
   /** Name of the bridge's interface; '' for host and null. */
   readonly bridge: string;
@@ -36,6 +37,8 @@ export interface EndpointConfig {
   readonly ip?: string;
   readonly ip6?: string;
   readonly mac?: string;
+  /** The way out is the network with the highest; absent: 0. */
+  readonly gwPriority?: number;
 }
 
 /** What others in a network call a container: docker's DNSNames. */
@@ -81,6 +84,7 @@ export interface Endpoint {
   readonly ip6?: string;
   readonly mac: string;
   readonly aliases: readonly string[];
+  readonly gwPriority?: number;
 }
 
 /** Everything on the host that is a running container's: addresses, ports, rules, names. */

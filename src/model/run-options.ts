@@ -9,6 +9,7 @@ export interface NetworkRequest {
   readonly ip?: string;
   readonly ip6?: string;
   readonly mac?: string;
+  readonly gwPriority?: number;
 }
 
 /** What `run` and `create` ask for. */

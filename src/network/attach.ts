@@ -29,7 +29,9 @@ export async function attach(
   try {
     const own = room.attachments.read(request.container);
     if (own !== undefined) await removeAttachment(own, room);
-    const endpoints = request.endpoints.map((config, nth) => joinNetwork(config, room, nth));
+    const joined = request.endpoints.map((config, nth) => joinNetwork(config, room, nth));
+    const priority = ({ gwPriority = 0 }: Endpoint): number => gwPriority;
+    const endpoints = joined.toSorted((a, b) => priority(b) - priority(a));
     const taken = await takePorts(request, endpoints, room);
     return begin(attachmentOf(request, endpoints, taken), taken, { room, lock });
   } catch (error) {
@@ -53,13 +55,16 @@ async function takePorts(
   endpoints: readonly Endpoint[],
   room: Room,
 ): Promise<readonly TakenPort[]> {
-  const ip6 = endpoints[0]?.ip6 !== undefined;
+  const [first] = endpoints;
+  const ip6 = first?.ip6 !== undefined;
+  const anywhere = first?.network.options['com.docker.network.bridge.host_binding_ipv4'] ?? '';
+  const requests = ports.map((port) => ({ ...port, hostIp: port.hostIp || anywhere }));
   for (const other of ports.length > 0 ? room.attachments.list() : []) {
     if (other.ports.length === 0 || other.container === container) continue;
     if (!room.isRunning(other.container)) await removeAttachment(other, room);
   }
   const taken = room.attachments.list().flatMap((other) => other.ports);
-  return publishPorts(ports, { taken, ip6, machine6: listensOnIpv6() });
+  return publishPorts(requests, { taken, ip6, machine6: listensOnIpv6() });
 }
 
 interface Held {

@@ -1,7 +1,9 @@
 import type { Attachment, EndpointConfig } from '../model/network.js';
 import { bootId } from './attachments.js';
+import { endRelay } from './end-relay.js';
 import { joinNetwork } from './join.js';
 import { missingPrograms, notInstalled } from './netavark.js';
+import { interfaceNumber } from './netavark-input.js';
 import type { Room } from './room.js';
 
 export interface ConnectRequest {
@@ -58,7 +60,10 @@ export async function disconnect(
   for (const endpoint of going)
     await room.netavark.run('teardown', { namespace: namespaceOf(pid), attachment, endpoint });
   const endpoints = before.endpoints.filter((endpoint) => endpoint.network.id !== network);
-  room.attachments.write({ ...before, endpoints, ports: first ? [] : before.ports });
+  const { relay, ports, ...rest } = before;
+  if (relay !== undefined && first) await endRelay(relay);
+  const kept = first ? { ports: [] } : { ports, ...(relay === undefined ? {} : { relay }) };
+  room.attachments.write({ ...rest, endpoints, ...kept });
 }
 
 function namespaceOf(pid: number): string {
@@ -70,8 +75,8 @@ function nothing(container: string, name: string): Attachment {
 }
 
 function firstFree({ endpoints }: Attachment): number {
-  const used = new Set(endpoints.map((endpoint) => endpoint.interface));
+  const used = new Set(endpoints.map((endpoint) => interfaceNumber(endpoint)));
   let nth = 0;
-  while (used.has(`eth${String(nth)}`)) nth++;
+  while (used.has(nth)) nth++;
   return nth;
 }

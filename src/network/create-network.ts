@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { BuildError } from '../model/error.js';
 import type { Network, Subnet } from '../model/network.js';
 import { blockOf } from './assign-address.js';
+import { checkNetworkOptions } from './check-network-options.js';
 import { chooseIpv6Subnet, firstAddress } from './choose-subnet.js';
 import { type Block, formatBlock, holds, overlaps, parseBlock, parseIp } from './ip.js';
 import { bridgeName, isPredefined } from './network-files.js';
@@ -21,16 +22,14 @@ export interface NetworkOptions {
   readonly attachable: boolean;
   readonly labels: Readonly<Record<string, string>>;
   readonly options: Readonly<Record<string, string>>;
+  readonly ipamOptions: Readonly<Record<string, string>>;
 }
-
-const BRIDGE_NAME = 'com.docker.network.bridge.name';
-const MTU = 'com.docker.network.driver.mtu';
 
 /** Under the lock. Throws BuildError `usage`, `conflict` in docker's words. */
 export function createNetwork(options: NetworkOptions, room: Room): Network {
   const { name, internal, attachable, labels } = options;
   checkName(name, room);
-  checkOptions(options.options);
+  checkNetworkOptions(options.options);
   const id = randomBytes(32).toString('hex');
   const subnets = subnetsFor(options, room);
   const network: Network = {
@@ -43,8 +42,9 @@ export function createNetwork(options: NetworkOptions, room: Room): Network {
     attachable,
     labels,
     options: options.options,
+    ipamOptions: options.ipamOptions,
     subnets,
-    bridge: options.options[BRIDGE_NAME] ?? bridgeName(id),
+    bridge: options.options['com.docker.network.bridge.name'] ?? bridgeName(id),
   };
   room.files.write(network);
   return network;
@@ -62,19 +62,6 @@ function checkName(name: string, { files }: Room): void {
   if (files.list().some((other) => other.name === name)) {
     throw new BuildError('conflict', `network with name ${name} already exists`, {
       hint: `stave network inspect ${name}`,
-    });
-  }
-}
-
-/** Those that can be kept; any other would be a promise. */
-function checkOptions(options: NetworkOptions['options']): void {
-  for (const [name, value] of Object.entries(options)) {
-    if (name === MTU && /^\d{1,5}$/.test(value)) continue;
-    if (name === BRIDGE_NAME && /^[a-zA-Z0-9][\w.-]{0,14}$/.test(value)) continue;
-    if (name === MTU || name === BRIDGE_NAME)
-      throw new BuildError('usage', `invalid value ${JSON.stringify(value)} of --opt ${name}`);
-    throw new BuildError('unsupported', `--opt ${name} is not supported`, {
-      hint: `known are ${MTU} and ${BRIDGE_NAME}`,
     });
   }
 }

@@ -6,6 +6,8 @@ import { holds, parseIp } from './ip.js';
 import type { Room } from './room.js';
 import { withSubnets } from './subnets.js';
 
+const PREFIX = 'com.docker.network.container_iface_prefix';
+
 /** A container's place in a network: its addresses; `nth` is its interface's. Under the lock. Throws BuildError `conflict`, `usage`, `not-found`. */
 export function joinNetwork(config: EndpointConfig, room: Room, nth: number): Endpoint {
   const network = withSubnets(room.files.find(config.network), room);
@@ -18,11 +20,12 @@ export function joinNetwork(config: EndpointConfig, room: Room, nth: number): En
   return {
     id: randomBytes(32).toString('hex'),
     network,
-    interface: `eth${String(nth)}`,
+    interface: `${network.options[PREFIX] ?? 'eth'}${String(nth)}`,
     ip,
     ...(ip6 === undefined ? {} : { ip6 }),
     mac: config.mac ?? macOf(ip),
     aliases: config.aliases,
+    ...(config.gwPriority === undefined ? {} : { gwPriority: config.gwPriority }),
   };
 }
 

@@ -32,12 +32,25 @@ export function netavarkInput({ attachment, endpoint }: Job): unknown {
   };
 }
 
-const FIRST_METRIC = 100;
+/** For an interface of priority 0 and number 0; a point of priority is worth as many interfaces. */
+const FIRST_METRIC = 1_000_100;
+const STEP = 100;
+const MOST = 10_000;
+
+/** Of several ways out the one with the lowest metric is taken: highest priority first, then the first interface. */
+function metricOf(endpoint: Endpoint): number {
+  const priority = Math.max(-MOST, Math.min(endpoint.gwPriority ?? 0, MOST));
+  return FIRST_METRIC - STEP * priority + interfaceNumber(endpoint);
+}
+
+/** Of eth1: 1. */
+export function interfaceNumber({ interface: name }: Endpoint): number {
+  return Number(/\d*$/.exec(name)?.[0]);
+}
 
 /** Its name there is the id: rules' names are made of it, and other stores have networks of the same name. */
 function networkInfo(network: Network, endpoint: Endpoint): unknown {
   const mtu = network.options['com.docker.network.driver.mtu'];
-  const nth = Number(endpoint.interface.replace(/^\D+/, ''));
   return {
     name: network.id,
     id: network.id,
@@ -49,8 +62,7 @@ function networkInfo(network: Network, endpoint: Endpoint): unknown {
     dns_enabled: hasNames(network),
     options: {
       isolate: 'true',
-      // Of several ways out the first one's is the best.
-      metric: String(FIRST_METRIC + nth),
+      metric: String(metricOf(endpoint)),
       ...(mtu === undefined ? {} : { mtu }),
     },
     subnets: network.subnets.map(({ subnet, gateway }) => ({ subnet, gateway })),

@@ -6,6 +6,8 @@ import { networkWorld, until } from '../helpers/network-world.js';
 const world = networkWorld();
 const { ok, run, network, addressOf, server, shell } = world;
 
+const WAIT = ['bb', 'sleep', '1000'];
+
 describe('networks with names', () => {
   before(() => {
     ok('network', 'create', '--label', 'a=b', 'stv-one');
@@ -167,7 +169,40 @@ describe('networks with names', () => {
       'ifconfig eth0; cat /sys/class/net/eth0/mtu',
     ).stdout;
     assert.match(six, /fd00:7e57:1::2\/64 Scope:Global[\s\S]*^1400$/m);
+    assert.equal(network('stv-six').EnableIPv6, true);
+    ok('run', '-d', '--name', 'sixth', '--network', 'stv-six', ...WAIT);
+    const asked = `for i in $(seq 60); do nslookup sixth | grep '^Address: fd00' && exit; sleep 1; done`;
+    const fixed = ['--network', 'name=stv-six,ip6=fd00:7e57:1::99'];
+    const out = ok('run', '--rm', ...fixed, 'bb', 'sh', '-c', `${asked}; ifconfig eth0`).stdout;
+    assert.match(out, /^Address: fd00:7e57:1::2$/m);
+    const own = ok('run', '--rm', ...fixed, 'bb', 'ifconfig', 'eth0').stdout;
+    assert.match(own, /fd00:7e57:1::99\/64/);
+    ok('rm', '-f', 'sixth');
     ok('network', 'rm', 'stv-in', 'stv-six');
+  });
+
+  test('--gw-priority chooses the way out; options of names, ports and addresses', () => {
+    const options = ['bridge.host_binding_ipv4=127.0.0.1', 'container_iface_prefix=lan'];
+    const opts = options.flatMap((each) => ['-o', `com.docker.network.${each}`]);
+    ok('network', 'create', ...opts, '--ipam-opt', 'a=b', '--scope', 'local', 'stv-opt');
+    assert.deepEqual(network('stv-opt').IPAM.Options, { a: 'b' });
+    const way = (name: string): string =>
+      /^0\.0\.0\.0\s+(\S+)/m.exec(shell(name, 'route -n').stdout)?.[1] ?? '';
+    const gateway = (name: string): string => network(name).IPAM.Config[0]?.Gateway ?? '';
+    ok('run', '-d', '--name', 'two', '--network', 'stv-one', '-p', '80', ...WAIT);
+    ok('network', 'connect', '--gw-priority', '1', 'stv-opt', 'two');
+    assert.equal(way('two'), gateway('stv-opt'));
+    assert.equal(shell('two', 'ls /sys/class/net').stdout, 'eth0\nlan1\nlo\n');
+    ok('rm', '-f', 'two');
+    const nets = ['--network', 'stv-one', '--network', 'name=stv-opt,gw-priority=1'];
+    ok('run', '-d', '--name', 'two', ...nets, '-p', '80', ...WAIT);
+    assert.equal(way('two'), gateway('stv-opt'));
+    assert.match(ok('port', 'two').stdout, /^80\/tcp -> 127\.0\.0\.1:\d+\n$/);
+    ok('network', 'disconnect', 'stv-opt', 'two');
+    assert.equal(ok('port', 'two').stdout, '');
+    assert.equal(way('two'), gateway('stv-one'));
+    ok('rm', '-f', 'two');
+    ok('network', 'rm', 'stv-opt');
   });
 });
 
@@ -233,10 +268,29 @@ describe('network commands', () => {
       /every ip-range or gateway must have a corresponding subnet/,
     ],
     [['create', '-d', 'nosuch', 'x'], /plugin "nosuch" not found/],
-    [['create', '-d', 'macvlan', 'x'], /--driver macvlan is not supported yet/],
+    [['create', '-d', 'macvlan', 'x'], /--driver macvlan is not supported: .*firewall/],
+    [['create', '--config-only', 'x'], /--config-only is not supported: give each network its own/],
+    [['create', '--config-from', 'y', 'x'], /--config-from is not supported: give each network/],
+    [['create', '--ingress', 'x'], /--ingress is not supported: it is of swarms/],
+    [['create', '--scope', 'swarm', 'x'], /cannot create a swarm scoped network/],
+    [['create', '--ipv4=false', 'x'], /--ipv4=false is not supported: published ports and names/],
+    [
+      ['create', '-o', 'com.docker.network.bridge.enable_icc=false', 'x'],
+      /enable_icc=false is not supported: containers of one network reach each other/,
+    ],
+    [['ls', '-f', 'type=x'], /invalid filter: 'type'='x'/],
+    [['ls', '-f', 'dangling=x'], /invalid value for filter 'dangling', must be "true"/],
+    [['prune', '-f', '--filter', 'until=abc'], /failed to parse value as time or duration: "abc"/],
+    [
+      ['connect', '--link', 'a', 'bridge', 'x'],
+      /--link is not supported: containers of one network/,
+    ],
+    [['connect', '--link-local-ip', '1.2.3.4', 'bridge', 'x'], /--link-local-ip is not supported/],
+    [['connect', '--driver-opt', 'a=b', 'bridge', 'x'], /--driver-opt is not supported: a bridge/],
+    [['connect', '--gw-priority', 'x', 'bridge', 'x'], /invalid gw-priority \(x\)/],
     [['create', '-o', 'nosuch=1', 'x'], /--opt nosuch is not supported/],
     [['rm', 'bridge'], /bridge is a pre-defined network and cannot be removed/],
-    [['connect', 'nosuch', 'x'], /network nosuch not found/],
+    [['connect', 'nosuch', 'x'], /No such container: x/],
     [['inspect', 'nosuch'], /network nosuch not found/],
   ];
   for (const [args, message] of REFUSED)

@@ -18,7 +18,11 @@ export interface Inspected {
 export interface InspectedNetwork {
   readonly Id: string;
   readonly Containers: Readonly<Record<string, { readonly Name: string }>>;
-  readonly IPAM: { readonly Config: readonly { readonly Gateway: string }[] };
+  readonly EnableIPv6: boolean;
+  readonly IPAM: {
+    readonly Options: Readonly<Record<string, string>> | null;
+    readonly Config: readonly { readonly Gateway: string }[];
+  };
 }
 
 /** A world whose containers have networks; what those had on the machine is gone at its end, or the test fails. */

@@ -3,6 +3,8 @@ import { connectNetwork, disconnectNetwork } from '../../networks.js';
 import { BuildError } from '../../model/error.js';
 import { openWorkshop } from '../../workshop.js';
 import type { Command, CommandContext } from '../command.js';
+import { GW_PRIORITY, gatewayPriority } from '../run-flags/network.js';
+import { REFUSED_FLAGS } from '../run-flags/refused.js';
 import { exactly } from './images.js';
 
 export const networkConnectCommand: Command = {
@@ -13,9 +15,9 @@ export const networkConnectCommand: Command = {
     { name: 'alias', kind: 'list', value: 'NAME', help: 'Another name in the network' },
     { name: 'ip', kind: 'text', value: 'ADDRESS', help: 'Its IPv4 address there' },
     { name: 'ip6', kind: 'text', value: 'ADDRESS', help: 'Its IPv6 address there' },
-    ...['driver-opt', 'gw-priority', 'link', 'link-local-ip'].map(
-      (name) => ({ name, kind: 'text', help: '', later: true }) as const,
-    ),
+    { name: 'gw-priority', kind: 'text', value: 'N', help: GW_PRIORITY },
+    { name: 'driver-opt', kind: 'list', help: '', refused: 'a bridge has no options of one end' },
+    ...REFUSED_FLAGS.filter(({ name }) => name.startsWith('link')),
   ],
   run: async (context) => {
     const [network = '', container = ''] = exactly(
@@ -25,8 +27,9 @@ export const networkConnectCommand: Command = {
     );
     const aliases = context.flags.list('alias').flatMap((value) => value.split(','));
     const addresses = { ...address(context, 'ip', isIPv4), ...address(context, 'ip6', isIPv6) };
+    const priority = gatewayPriority(context.flags.text('gw-priority'));
     await using workshop = openWorkshop(undefined, context.env);
-    await connectNetwork({ network, aliases, ...addresses }, container, workshop);
+    await connectNetwork({ network, aliases, ...addresses, ...priority }, container, workshop);
     return 0;
   },
 };

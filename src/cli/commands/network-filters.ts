@@ -22,12 +22,27 @@ export function parseFilters(
         hint: 'write NAME=VALUE',
       });
     const name = text.slice(0, cut).trim().toLowerCase();
+    const value = text.slice(cut + 1).trim();
     if (!known.includes(name))
       throw new BuildError('usage', `invalid filter '${name}'`, {
         hint: `known are ${known.join(', ')}`,
       });
-    return { name, value: text.slice(cut + 1).trim() };
+    checkValue(name, value);
+    return { name, value };
   });
+}
+
+function checkValue(name: string, value: string): void {
+  if (name === 'type' && !/^(custom|builtin)$/.test(value))
+    throw new BuildError('usage', `invalid filter: 'type'='${value}'`, {
+      hint: 'type is custom or builtin',
+    });
+  if (name === 'dangling' && !/^(1|true|0|false)$/i.test(value))
+    throw new BuildError(
+      'usage',
+      'invalid value for filter \'dangling\', must be "true" (or "1"), or "false" (or "0")',
+    );
+  if (name === 'until') untilOf(value, 0);
 }
 
 /** Of several terms of a name one must hold (of labels all), of different names all. */
@@ -83,5 +98,9 @@ function untilOf(text: string, now: number): number {
     return now - parts.reduce((sum, [, n, unit]) => sum + Number(n) * (UNITS[unit ?? ''] ?? 0), 0);
   const time = /^\d+(\.\d+)?$/.test(text) ? Number(text) * 1000 : Date.parse(text);
   if (!Number.isNaN(time)) return time;
-  throw new BuildError('usage', `invalid filter 'until=${text}'`, { hint: 'a time, or 24h' });
+  throw new BuildError(
+    'usage',
+    `failed to parse value as time or duration: ${JSON.stringify(text)}`,
+    { hint: 'a time, or 24h' },
+  );
 }

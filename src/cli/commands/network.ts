@@ -25,6 +25,9 @@ const FILTER = {
   help: 'Only those with driver, id, label, name, scope, type or dangling as said',
 } as const;
 
+const NO_CONFIGS =
+  'give each network its own options; a network that is none of its own is of swarms';
+
 export const networkCreateCommand: Command = {
   names: ['network create'],
   usage: '[OPTIONS] NETWORK',
@@ -47,6 +50,7 @@ export const networkCreateCommand: Command = {
       help: 'Where addresses of containers come from',
     },
     { name: 'ipam-driver', kind: 'text', value: 'DRIVER', help: 'default' },
+    { name: 'ipam-opt', kind: 'list', value: 'NAME=VALUE', help: 'Kept, and shown by inspect' },
     { name: 'ipv4', kind: 'bool', help: 'Always' },
     { name: 'ipv6', kind: 'bool', help: 'IPv6 addresses too' },
     { name: 'label', kind: 'list', value: 'NAME[=VALUE]', help: 'Set metadata' },
@@ -57,10 +61,11 @@ export const networkCreateCommand: Command = {
       value: 'NAME=VALUE',
       help: 'Options of the bridge: its name, MTU',
     },
+    { name: 'scope', kind: 'text', value: 'SCOPE', help: 'local' },
     { name: 'subnet', kind: 'list', value: 'CIDR', help: 'Addresses of the network' },
-    ...['config-from', 'config-only', 'ingress', 'ipam-opt', 'scope'].map(
-      (name) => ({ name, kind: 'text', help: '', later: true }) as const,
-    ),
+    { name: 'config-from', kind: 'text', help: '', refused: NO_CONFIGS },
+    { name: 'config-only', kind: 'bool', help: '', refused: NO_CONFIGS },
+    { name: 'ingress', kind: 'bool', help: '', refused: 'it is of swarms, which need a daemon' },
   ],
   run: async (context) => {
     const { flags, env, stdout } = context;
@@ -79,6 +84,7 @@ export const networkCreateCommand: Command = {
         attachable: flags.bool('attachable'),
         labels: Object.fromEntries(flags.list('label').map(pairOf)),
         options: Object.fromEntries(flags.list('opt').map(pairOf)),
+        ipamOptions: Object.fromEntries(flags.list('ipam-opt').map(pairOf)),
       },
       workshop,
     );
@@ -97,11 +103,19 @@ function pairOf(text: string): readonly [string, string] {
   return cut === -1 ? [text, ''] : [text.slice(0, cut), text.slice(cut + 1)];
 }
 
+/** Drivers of docker's own, and why they are not here. */
+const DRIVERS: Readonly<Record<string, string>> = {
+  macvlan: 'containers would be on the network of the machine, past its firewall',
+  ipvlan: 'containers would be on the network of the machine, past its firewall',
+  overlay: 'it is of swarms, which need a daemon',
+};
+
 function checkDrivers({ flags }: CommandContext): void {
   const driver = flags.text('driver') ?? 'bridge';
-  if (['macvlan', 'ipvlan', 'overlay'].includes(driver))
-    throw new BuildError('unsupported', `--driver ${driver} is not supported yet`, {
-      hint: 'use bridge',
+  const why = DRIVERS[driver];
+  if (why !== undefined)
+    throw new BuildError('unsupported', `--driver ${driver} is not supported: ${why}`, {
+      hint: 'use bridge, or run --network host',
     });
   if (driver === 'host' || driver === 'null')
     throw new BuildError('usage', `only one instance of "${driver}" network is allowed`);
@@ -114,9 +128,17 @@ function checkDrivers({ flags }: CommandContext): void {
       hint: 'leave it out',
     });
   if (flags.text('ipv4') === 'false')
-    throw new BuildError('unsupported', '--ipv4=false is not supported yet', {
-      hint: 'leave it out',
-    });
+    throw new BuildError(
+      'unsupported',
+      '--ipv4=false is not supported: published ports and names need IPv4 here',
+      { hint: 'leave it out; --ipv6 adds addresses of the other kind' },
+    );
+  if ((flags.text('scope') ?? 'local') !== 'local')
+    throw new BuildError(
+      'unsupported',
+      `cannot create a ${flags.text('scope') ?? ''} scoped network: they are of swarms`,
+      { hint: 'leave --scope out: networks are local' },
+    );
 }
 
 const COLUMNS = (whole: boolean): readonly Column<Network>[] => [
@@ -165,7 +187,10 @@ export const networkInspectCommand: Command = {
   names: ['network inspect'],
   usage: '[OPTIONS] NETWORK...',
   summary: 'Show all that is known of networks',
-  flags: [...INSPECT_FLAGS, { name: 'verbose', short: 'v', kind: 'bool', help: '', later: true }],
+  flags: [
+    ...INSPECT_FLAGS,
+    { name: 'verbose', short: 'v', kind: 'bool', help: 'The same: it adds what swarms have' },
+  ],
   run: async (context) => {
     await using workshop = openWorkshop(undefined, context.env);
     return await inspectAll(context, (name) => Promise.resolve(inspectNetwork(name, workshop)));

@@ -60,7 +60,7 @@ function parseNetwork(text: string): NetworkRequest {
     return [field.slice(0, cut).trim().toLowerCase(), field.slice(cut + 1).trim()];
   });
   const unknown = fields.find(
-    ([key]) => !['name', 'alias', 'ip', 'ip6', 'mac-address'].includes(key),
+    ([key]) => !['name', 'alias', 'ip', 'ip6', 'mac-address', 'gw-priority'].includes(key),
   );
   if (unknown !== undefined) throw unknownField(unknown[0]);
   const one = (key: string): string | undefined => fields.findLast(([name]) => name === key)?.[1];
@@ -68,12 +68,21 @@ function parseNetwork(text: string): NetworkRequest {
   if (target === '') throw usage('network name/id is not specified');
   const aliases = fields.filter(([key]) => key === 'alias').map(([, value]) => value);
   const own = endpointOf({ ip: one('ip'), ip6: one('ip6'), mac: one('mac-address') });
-  return { target, aliases, ...own };
+  return { target, aliases, ...own, ...gatewayPriority(one('gw-priority')) };
+}
+
+export const GW_PRIORITY = 'The way out is that of the network with the highest (default 0)';
+
+/** Of `--gw-priority`. Throws BuildError `usage` in docker's words. */
+export function gatewayPriority(text: string | undefined): { readonly gwPriority?: number } {
+  if (text === undefined) return {};
+  if (!/^[+-]?\d{1,9}$/.test(text)) throw usage(`invalid gw-priority (${text}): invalid syntax`);
+  return { gwPriority: Number(text) };
 }
 
 function unknownField(key: string): BuildError {
-  if (['driver-opt', 'gw-priority', 'link-local-ip'].includes(key)) {
-    return new BuildError('unsupported', `--network ${key}= is not supported yet`, {
+  if (['driver-opt', 'link-local-ip'].includes(key)) {
+    return new BuildError('unsupported', `--network ${key}= is not supported`, {
       hint: 'leave it out',
     });
   }
