@@ -3,6 +3,8 @@ import { BuildError } from './model/error.js';
 import type { NetworkRequest, RunOptions } from './model/run-options.js';
 import { isPredefined } from './network/network-files.js';
 import { notInstalled } from './network/netavark.js';
+import { whyNoNamespaces } from './runtime/blocked.js';
+import { containerIsolation } from './runtime/container-isolation.js';
 import { privileges } from './sys/privileges.js';
 import type { Workshop } from './workshop.js';
 
@@ -41,7 +43,7 @@ export function chooseNetworks(
     return { mode: target, endpoints: [] };
   }
   if (privileges().userNamespace) checkUserNetwork(requests, workshop);
-  else if (!privileges().network) throw notAllowed();
+  else if (!ownsNetwork()) throw notAllowed();
   const endpoints = requests.map((request) => endpointOf(request, workshop));
   if (new Set(endpoints.map(({ network }) => network)).size < endpoints.length)
     throw usage(`network "${target}" is specified multiple times`);
@@ -61,7 +63,7 @@ function hasPrograms(
   stderr: NodeJS.WriteStream,
 ): boolean {
   if (privileges().userNamespace) return hasUserNetwork(options, networks().whyNone(), stderr);
-  if (!privileges().network) {
+  if (!ownsNetwork()) {
     if (publishes(options)) throw notAllowed();
     return false;
   }
@@ -92,7 +94,16 @@ function checkUserNetwork(requests: readonly NetworkRequest[], { networks }: Wor
   if (why !== undefined) throw why;
 }
 
+function ownsNetwork(): boolean {
+  return privileges().network && containerIsolation() === 'namespaces';
+}
+
 function notAllowed(): BuildError {
+  if (containerIsolation() === 'chroot') {
+    const { what, remedy } = whyNoNamespaces();
+    const why = `networks and published ports cannot be had in a chroot: ${what}`;
+    return new BuildError('runtime', why, { hint: `${remedy}, or use --network host` });
+  }
   return new BuildError('runtime', 'networks and published ports need root (CAP_NET_ADMIN)', {
     hint: 'run stave as root, or use --network host',
   });

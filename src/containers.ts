@@ -66,7 +66,7 @@ export async function createFromImage(
   const given = { ...options.host, NetworkMode: mode, AutoRemove: options.remove };
   const machine = (): MachineLimits => machineLimits();
   const asked = { ...DEFAULT_HOST_CONFIG, ...given };
-  const { host, warnings } = adaptHost(asked, { ...workshop, machine });
+  const { host, warnings } = adaptHost(asked, { ...workshop, machine, hostname: options.hostname });
   for (const warning of warnings) say(`WARNING: ${warning}`);
   const state = await createContainer(
     { ...options, host },

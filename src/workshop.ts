@@ -60,8 +60,8 @@ export function openWorkshop(root: string | undefined, env: NodeJS.ProcessEnv): 
     return chooseRuntime({ ...options, idle: store().chores.run });
   };
   const makeMonitor = async (): Promise<Monitor> => {
-    const { createMonitor } = await import('./runtime/monitor.js');
-    return createMonitor(options);
+    const { chooseMonitor } = await import('./runtime/choose-monitor.js');
+    return chooseMonitor(options);
   };
   const rooms = objectRooms(store, { now, path });
   return {

@@ -2,8 +2,11 @@ import { BuildError } from '../model/error.js';
 import type { HostConfig } from '../model/host-config.js';
 import type { MachineLimits } from '../model/machine-limits.js';
 import { normalCapabilities } from '../runtime/capabilities.js';
+import { containerIsolation } from '../runtime/container-isolation.js';
+import { noLimits } from '../runtime/machine-limits.js';
 import { checkLimits, needsDeviceCgroup } from './check-limits.js';
 import type { ContainerStore } from './container-store.js';
+import { chrootWarning, refuseInChroot } from './refuse-in-chroot.js';
 
 export interface AdaptedHost {
   readonly host: HostConfig;
@@ -12,6 +15,8 @@ export interface AdaptedHost {
 
 export interface AdaptDeps {
   readonly containers: ContainerStore;
+  /** One that was asked for. */
+  readonly hostname?: string | undefined;
   readonly machine: () => MachineLimits;
 }
 
@@ -19,8 +24,12 @@ export interface AdaptDeps {
  * What was asked, checked and made whole as docker does when it creates a container: defaults that follow from other
  * values, names of containers as ids, what the machine cannot do dropped with a warning. Throws BuildError `usage`.
  */
-export function adaptHost(asked: HostConfig, { containers, machine }: AdaptDeps): AdaptedHost {
+export function adaptHost(asked: HostConfig, deps: AdaptDeps): AdaptedHost {
   checkHost(asked);
+  const { containers, machine, hostname } = deps;
+  const chroot = containerIsolation() === 'chroot';
+  if (chroot) refuseInChroot(asked, hostname);
+  const notes = chroot ? [chrootWarning()] : [];
   const { Memory, MemorySwap, PidMode } = asked;
   const whole: HostConfig = {
     ...asked,
@@ -31,9 +40,9 @@ export function adaptHost(asked: HostConfig, { containers, machine }: AdaptDeps)
       ? `container:${containers.find(PidMode.slice('container:'.length)).id}`
       : PidMode,
   };
-  if (!asksOfCgroups(whole)) return { host: whole, warnings: [] };
-  const { resources, warnings } = checkLimits(whole, machine());
-  return { host: { ...whole, ...resources }, warnings };
+  if (!asksOfCgroups(whole)) return { host: whole, warnings: notes };
+  const { resources, warnings } = checkLimits(whole, chroot ? noLimits() : machine());
+  return { host: { ...whole, ...resources }, warnings: [...notes, ...warnings] };
 }
 
 /** Who shares so much of the machine is not kept apart by labels either. */

@@ -8,8 +8,10 @@ import { BuildError } from '../model/error.js';
 import { hasCode } from '../model/has-code.js';
 import { nearest } from '../model/nearest.js';
 import { pauseBeforeRestart } from '../model/restart-policy.js';
+import { madeBy } from '../runtime/made-by.js';
 import { cgroupPath } from '../runtime/oci-cgroup.js';
 import { removeCgroup } from '../runtime/remove-cgroup.js';
+import { endProcessesIn } from '../sys/process-root.js';
 import { deliver } from './deliver.js';
 import { discardContainer } from './discard-container.js';
 import { startOf } from '../sys/process-start.js';
@@ -83,7 +85,7 @@ export function createContainerStore(
     if (!isAlive(state)) return state;
     const exit = exitOf(path(id, 'exit', id));
     if (exit === undefined) killOrphan(state);
-    removeCgroup(cgroupPath(id, state.hostConfig.CgroupParent));
+    clearAway(state, path(id));
     const oomKilled = existsSync(path(id, 'bundle/oom'));
     const ended = orRestarting({ ...settled(state, exit, now()), oomKilled }, path(id));
     save(ended);
@@ -175,6 +177,12 @@ function settled(state: ContainerState, exit: Exit | undefined, now: number): Co
     exitCode: exit?.code ?? KILLED,
     finished: new Date(exit?.time ?? now).toISOString(),
   };
+}
+
+/** What the kernel has not ended with a container's first process, or keeps of it. */
+function clearAway({ id, hostConfig }: ContainerState, dir: string): void {
+  if (madeBy(dir).kind === 'chroot') endProcessesIn(join(dir, 'copy'));
+  removeCgroup(cgroupPath(id, hostConfig.CgroupParent));
 }
 
 function tellEnd(state: ContainerState, tell: ContainerTeller): void {

@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { ContainerState } from '../model/container.js';
-import { sys } from '../sys/sys.js';
+import { containerIsolation } from '../runtime/container-isolation.js';
 import type { CopyDeps } from './container-copy.js';
 import type { ContainerStore } from './container-store.js';
 import { fillVolume } from './fill-volume.js';
@@ -18,6 +18,8 @@ export interface FillDeps extends CopyDeps {
  * starts it. Who is killed meanwhile leaves that to its first start.
  */
 export async function fillVolumes(state: ContainerState, deps: FillDeps): Promise<void> {
+  // There volumes are directories of the container's, until it runs elsewhere.
+  if (containerIsolation() === 'chroot') return;
   const { containers, snapshot, temporary } = deps;
   const volumes = deps.volumes();
   const empty = (state.mounts ?? []).flatMap(({ type, name, noCopy, destination }) => {
@@ -26,13 +28,9 @@ export async function fillVolumes(state: ContainerState, deps: FillDeps): Promis
     return isEmpty(home) ? [{ home, destination }] : [];
   });
   if (empty.length > 0 && snapshot.layers.length > 0) {
-    const root = mkdtempSync(join(temporary(), 'image-'));
-    await mountContainer(state.id, { target: root }, deps);
-    try {
-      for (const each of empty) await fillVolume({ ...each, root });
-    } finally {
-      sys().umount(root);
-    }
+    const target = mkdtempSync(join(temporary(), 'image-'));
+    using root = await mountContainer(state.id, { target }, deps);
+    for (const each of empty) await fillVolume({ ...each, root: root.path });
   }
   if (empty.length > 0) writeFileSync(filledMark(containers, state), '', { mode: 0o600 });
 }

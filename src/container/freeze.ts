@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } fr
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { hasCode } from '../model/has-code.js';
+import { processesIn, rootOf } from '../sys/process-root.js';
 import { containerCgroup } from './cgroup-files.js';
 
 /** A container that runs: its id, and its first process. */
@@ -66,8 +67,10 @@ function stopAll(init: number): void {
   }
 }
 
-/** Pids of a container's PID namespace, as the host knows them. */
+/** Pids of a container's PID namespace, as the host knows them; of one in a chroot, of those that share its root. */
 export function processesOf(init: number): string[] {
+  const root = rootOf(init);
+  if (root !== undefined && root !== '/') return processesIn(root).map(String);
   const namespace = namespaceOf(String(init));
   if (namespace === undefined) return [];
   return readdirSync('/proc').filter(

@@ -28,13 +28,16 @@ export function killHalfStarted(dir: string, id: string): void {
 }
 
 const STARTERS = ['conmon', 'crun', 'runc'];
+const CHROOT = /\/chroot(-main)?\.c?js$/;
 
 /** Monitors and runtimes that have the container's id on their command line. */
 function strays(id: string): readonly number[] {
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   return pids.map(Number).filter((pid) => {
     const [program = '', ...args] = commandLine(pid).split('\0');
-    return STARTERS.includes(basename(program)) && args.includes(id);
+    // A chroot's are node's, which every command of ours is.
+    const ours = STARTERS.includes(basename(program)) || CHROOT.test(args[0] ?? '');
+    return ours && args.includes(id);
   });
 }
 

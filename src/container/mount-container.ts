@@ -1,12 +1,10 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { BuildError } from '../model/error.js';
 import { hasCode } from '../model/has-code.js';
-import { whyNoNamespaces } from '../runtime/blocked.js';
+import { containerIsolation } from '../runtime/container-isolation.js';
 import type { OverlayOptions } from '../sys/mount-overlay.js';
 import { mountTree } from '../sys/mounts.js';
 import { isOnOverlay, overlayProblem } from '../sys/overlay-problem.js';
-import { privileges } from '../sys/privileges.js';
 import { sys } from '../sys/sys.js';
 import { type CopyDeps, copyOf, ensureCopy } from './container-copy.js';
 
@@ -18,21 +16,33 @@ export interface ContainerPlace {
   readonly devices?: boolean;
 }
 
-/** Mounts a container's root: its image's layers with what it wrote, or, where there is no overlayfs, its copy. */
+export interface MountedContainer extends Disposable {
+  readonly path: string;
+}
+
+/**
+ * Mounts a container's root: its image's layers with what it wrote, or, where there is no overlayfs, its copy. Where
+ * nothing can be mounted that is it.
+ */
 export async function mountContainer(
   id: string,
   place: ContainerPlace,
   deps: CopyDeps,
-): Promise<void> {
+): Promise<MountedContainer> {
   const { target, work, devices = false } = place;
-  if (!privileges().admin) {
-    const { what, remedy } = whyNoNamespaces();
-    throw new BuildError('runtime', `containers need namespaces: ${what}`, { hint: remedy });
-  }
-  if (copyOf(deps.containers, id) === undefined && mountsOverlay(overlayOf(id, place, deps)))
-    return;
+  const mounted = {
+    path: target,
+    [Symbol.dispose]: () => {
+      sys().umount(target);
+    },
+  };
+  const chroot = containerIsolation() === 'chroot';
+  const overlay = !chroot && copyOf(deps.containers, id) === undefined;
+  if (overlay && mountsOverlay(overlayOf(id, place, deps))) return mounted;
   const copy = await ensureCopy(id, deps);
+  if (chroot) return { path: copy, [Symbol.dispose]: () => undefined };
   mountTree(copy, target, { nodev: !devices, readonly: work === undefined });
+  return mounted;
 }
 
 function overlayOf(

@@ -11,7 +11,6 @@ import { join } from 'node:path';
 import type { ContainerState } from '../model/container.js';
 import { BuildError } from '../model/error.js';
 import { hasCode } from '../model/has-code.js';
-import { sys } from '../sys/sys.js';
 import { attachVolumes } from './attach-volumes.js';
 import { type CopyDeps, copyOf } from './container-copy.js';
 import type { ContainerStore } from './container-store.js';
@@ -19,6 +18,7 @@ import { isFilled } from './fill-volumes.js';
 import { startOf } from '../sys/process-start.js';
 import { mountContainer } from './mount-container.js';
 
+import { containerIsolation } from '../runtime/container-isolation.js';
 import type { VolumeStore } from './volume-store.js';
 
 /** A container's filesystem, held by a descriptor: what is looked up in it cannot lead out of it. */
@@ -51,6 +51,10 @@ export async function openContainerRoot(
     const lock = writes ? await deps.containers.lock(state.id) : undefined;
     if (!writes || lock !== undefined) return openStopped({ ...state, mounts }, deps, lock);
   }
+  // Where nothing is mounted in it, and its processes may be others' who do not let themselves be looked at.
+  const copy = copyOf(deps.containers, state.id);
+  if (copy !== undefined && containerIsolation() === 'chroot')
+    return held(openDirectory(copy, state));
   const fd = openDirectory(`/proc/${String(state.pid)}/root`, state);
   if (state.pidStart !== undefined && startOf(state.pid) !== state.pidStart) {
     closeSync(fd);
@@ -69,7 +73,7 @@ async function openStopped(
 ): Promise<ContainerRoot> {
   try {
     const root = await mountStopped(state, deps, lock);
-    if (lock === undefined) return root;
+    if (lock === undefined || containerIsolation() === 'chroot') return root;
     try {
       const filled = isFilled(state, deps.containers);
       const place = { root: root.path, volumes: deps.volumes(), devices: false, filled };
@@ -110,14 +114,14 @@ async function mountStopped(
   const [root, work] = [join(directory, 'root'), join(directory, 'work')];
   for (const made of [root, work]) mkdirSync(made);
   const place = { target: root, ...(lock === undefined ? {} : { work }) };
-  await mountContainer(state.id, place, deps);
-  const opened = held(openDirectory(root, state));
+  const mounted = await mountContainer(state.id, place, deps);
+  const opened = held(openDirectory(mounted.path, state));
   return {
     ...opened,
-    path: root,
+    path: mounted.path,
     [Symbol.asyncDispose]: async () => {
       await opened[Symbol.asyncDispose]();
-      sys().umount(root);
+      mounted[Symbol.dispose]();
       lock?.[Symbol.dispose]();
     },
   };

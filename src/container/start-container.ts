@@ -10,14 +10,13 @@ import type { ContainerNetworks } from '../model/network.js';
 import type { Monitor, ProcessSpec, TerminalSize } from '../model/process.js';
 import { ramInBytes } from '../model/units.js';
 import type { Snapshot } from '../model/stores.js';
+import { containerIsolation } from '../runtime/container-isolation.js';
 import { usesDeviceCgroup } from '../runtime/oci-devices.js';
 import { cgroupPath, needsCgroup } from '../runtime/oci-cgroup.js';
 import { findProgram } from '../runtime/prepare.js';
 import { removeCgroup } from '../runtime/remove-cgroup.js';
 import { resolveGroup, resolveUser, type UserFiles } from '../runtime/users.js';
 import { atEnd, setAtEnd } from './at-end.js';
-import { attachFiles } from './attach-files.js';
-import { attachVolumes } from './attach-volumes.js';
 import { claimEnd, type HeldLock } from './container-locks.js';
 import { checkProgram } from './check-program.js';
 import { confinementOf } from './confinement-of.js';
@@ -26,10 +25,12 @@ import type { ContainerStore } from './container-store.js';
 import { mergeEnv } from './create-container.js';
 import { deliver } from './deliver.js';
 import { isFilled } from './fill-volumes.js';
+import { furnishRoot } from './furnish-root.js';
 import { startOf } from '../sys/process-start.js';
 import { startChecker } from './health-checker.js';
 import { mountContainer } from './mount-container.js';
 import { refusePaused } from './pause-container.js';
+import { refuseInChroot } from './refuse-in-chroot.js';
 import type { VolumeStore } from './volume-store.js';
 
 export interface StartDeps {
@@ -81,7 +82,7 @@ export async function startContainer(given: ContainerState, deps: StartDeps): Pr
       rmSync(containers.path(state.id, part), { recursive: true, force: true });
     const monitor = await deps.monitor();
     const dir = containers.path(state.id);
-    const ends = state.autoRemove || needsCgroup(spec);
+    const ends = state.autoRemove || needsCgroup(spec) || containerIsolation() === 'chroot';
     const restarts = state.hostConfig.RestartPolicy.Name !== 'no';
     setAtEnd(dir, restarts || network.attached || (ends && !deps.attached));
     const onExit = atEnd(dir, [...deps.reaper, state.id]);
@@ -172,15 +173,15 @@ async function prepare(
   network: StartingNetwork,
   deps: StartDeps,
 ): Promise<ProcessSpec> {
+  if (containerIsolation() === 'chroot') refuseInChroot(state.hostConfig);
   const confinement = confinementOf(state, (id) => pidOf(id, deps.containers));
   const devices = confinement.insecure || usesDeviceCgroup(confinement);
   const root = await mountRoot(state, deps, devices);
-  const lateMounts = await attachVolumes(state, {
+  const lateMounts = await furnishRoot(state, {
     ...{ root, volumes: deps.volumes(), devices },
     filled: isFilled(state, deps.containers),
+    ...{ files: network.mounts, readonly: confinement.readonlyRoot === true },
   });
-  // Of a read-only root the files that we bring are a part.
-  attachFiles(state, { root, files: network.mounts, readonly: confinement.readonlyRoot === true });
   const tree = mergedView([root]);
   const { config } = state;
   const user = userOf(state, userFiles(tree));
@@ -250,8 +251,7 @@ async function mountRoot(
   const work = containers.path(id, 'work');
   rmSync(work, { recursive: true, force: true });
   mkdirSync(work);
-  await mountContainer(id, { target: root, work, devices }, deps);
-  return root;
+  return (await mountContainer(id, { target: root, work, devices }, deps)).path;
 }
 
 function environment({ config, hostname, terminal }: ContainerState, home: string): string[] {

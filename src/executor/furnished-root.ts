@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Scope } from '../model/scope.js';
 import type { ExecRoot, ExecRootJob } from './exec-root.js';
 import { Furniture } from './furnish.js';
-import { furnishDevices, HIDDEN } from './stand-in-devices.js';
+import { furnishDevices, HIDDEN } from '../runtime/stand-in-devices.js';
 
 /** Where nothing can be mounted: all of it is put into a copy of the root, and taken out again. */
 export async function furnishedRoot(job: ExecRootJob, scope: Scope): Promise<ExecRoot> {

@@ -5,6 +5,6 @@ import { createRuntime, type StepRuntimeOptions } from './create-runtime.js';
 
 /** The highest rung there is for a step; where there is none, running one says why. */
 export function chooseRuntime(options: StepRuntimeOptions): Runtime {
-  if (!options.privateMounts && chrootProblem() === undefined) return createChrootRuntime();
+  if (!options.privateMounts && chrootProblem() === undefined) return createChrootRuntime(options);
   return createRuntime(options);
 }

@@ -1,6 +1,10 @@
+import { becomeContainer, createChrootContainer } from './chroot-container.js';
 import { becomeStep } from './chroot-step.js';
 import { superviseStep } from './chroot-supervisor.js';
 
-/** Entry of the two processes of a step in a chroot: who watches over it, and who becomes it. */
-if (process.argv[2] === 'step') becomeStep();
+/** Entry of all processes of chroots: who watches over one, who becomes one, what a container's monitor calls. */
+const [, , role, ...rest] = process.argv;
+if (role === 'step') becomeStep();
+else if (role === 'create') createChrootContainer(rest);
+else if (role === 'init') becomeContainer(rest);
 else superviseStep();

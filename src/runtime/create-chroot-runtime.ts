@@ -1,41 +1,29 @@
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
-import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { BuildError } from '../model/error.js';
 import type { ExitStatus, Runtime, StepProcess } from '../model/process.js';
 import type { Scope } from '../model/scope.js';
 import { becomeSubreaper } from '../sys/process-calls.js';
 import { whyNoNamespaces } from './blocked.js';
-import { capabilityNumber, DEFAULT_CAPABILITIES } from './capabilities.js';
-import { CHANNEL, type ChrootEnd, type ChrootFailure, type ChrootJob } from './chroot-job.js';
+import { chrootFailure } from './chroot-failure.js';
+import { CHANNEL, type ChrootEnd, type ChrootJob } from './chroot-job.js';
+import { chrootMain } from './chroot-main-file.js';
+import { jobOf } from './job-of.js';
 import { endOrphans } from './descendants.js';
-import { programNotExecutable, programNotFound } from './exec-error.js';
-import { cannot, checkRoot, checkUser } from './prepare.js';
+import { cannot, checkRoot, checkUser, type RuntimeOptions } from './prepare.js';
 import { type StartedChild, startChild } from './process.js';
-import { resourceNumber } from './resource-number.js';
-
-/** Capabilities that lead out of a chroot, or make what does; docker gives a container the first two. */
-const WAYS_OUT = [
-  'CAP_SYS_CHROOT',
-  'CAP_MKNOD',
-  'CAP_SYS_PTRACE',
-  'CAP_SYS_ADMIN',
-  'CAP_DAC_READ_SEARCH',
-];
 
 /**
  * The last rung: root of a container without privileges, where nothing can be mounted and no namespace be had. A step
  * sees the processes and the network of the container; its files are its root's.
  */
-export function createChrootRuntime(): Runtime {
+export function createChrootRuntime(options: RuntimeOptions): Runtime {
   let waiting: Promise<StartedChild> | undefined;
   let warned = false;
   const start = (): Promise<StartedChild> => {
     becomeSubreaper(); // A supervisor that is killed leaves its step to us.
-    return startChild([process.execPath, mainFile(), 'supervise'], {
+    return startChild([process.execPath, chrootMain(), 'supervise'], {
       stdio: 'pipe',
       env: {},
       more: ['pipe'],
@@ -59,7 +47,7 @@ export function createChrootRuntime(): Runtime {
       const child = await waiting;
       waiting = undefined;
       if (child === undefined) throw new Error('no supervisor');
-      const done = run(process, child, scope);
+      const done = run(await jobOf(process, options), process, { child, scope });
       warmUp(); // For the next step.
       return done;
     },
@@ -102,7 +90,16 @@ function refuse({ network, confinement }: StepProcess): void {
   throw cannot(`${asked} cannot be had in a chroot: ${what}`, `${remedy} (stave doctor shows all)`);
 }
 
-async function run(spec: StepProcess, child: StartedChild, scope: Scope): Promise<ExitStatus> {
+interface Running {
+  readonly child: StartedChild;
+  readonly scope: Scope;
+}
+
+async function run(
+  job: ChrootJob,
+  spec: StepProcess,
+  { child, scope }: Running,
+): Promise<ExitStatus> {
   const channel = child.channel(CHANNEL).on('error', () => undefined);
   // Never killed: it ends the step and then itself when its channel ends.
   const stop = (): void => void channel.destroy();
@@ -111,7 +108,7 @@ async function run(spec: StepProcess, child: StartedChild, scope: Scope): Promis
     let said = '';
     channel.on('data', (data: Buffer) => (said += data.toString()));
     const swept = once(channel, 'close').then(() => (said === '' ? sweep(child) : undefined));
-    if (!scope.signal.aborted) channel.write(`${JSON.stringify(jobOf(spec))}\n`);
+    if (!scope.signal.aborted) channel.write(`${JSON.stringify(job)}\n`);
     await child.follow(spec.onOutput, new AbortController().signal);
     await swept;
     scope.signal.throwIfAborted();
@@ -130,43 +127,12 @@ async function sweep(child: StartedChild): Promise<void> {
 /** Milliseconds. */
 const POLL = 5;
 
-function jobOf({ root, args, env, cwd, user, confinement }: StepProcess): ChrootJob {
-  const { uid, gid, additionalGids } = user;
-  const limits = confinement?.ulimits ?? [];
-  return {
-    ...{ root, args, env, cwd, uid, gid, groups: additionalGids },
-    capabilities: DEFAULT_CAPABILITIES.filter((name) => !WAYS_OUT.includes(name)).map(
-      capabilityNumber,
-    ),
-    limits: limits.map(({ name, soft, hard }) => [resourceNumber(name), soft, hard]),
-  };
-}
-
 function endOf(said: string, { args }: StepProcess): ExitStatus {
   if (!said.endsWith('\n'))
     throw new BuildError('runtime', 'the supervisor of the step was killed, and the step with it');
   const { code, signal, failure } = JSON.parse(said) as ChrootEnd;
-  if (failure !== undefined) throw notStarted(failure, args[0] ?? '');
+  if (failure !== undefined) throw chrootFailure(failure, args[0] ?? '');
   // As a runtime says it.
   if (signal !== null) return { code: 128 + constants.signals[signal as NodeJS.Signals] };
   return { code: code ?? 0 };
-}
-
-function notStarted({ code, syscall, directory }: ChrootFailure, program: string): BuildError {
-  if (syscall !== 'execve')
-    return cannot(`the step could not be started: ${syscall}: ${code}`, UNEXPECTED);
-  if (code === 'ENOENT' || code === 'ENOTDIR') return programNotFound(program);
-  if (directory === true) return programNotExecutable(program, 'is a directory');
-  if (code === 'EACCES') return programNotExecutable(program, 'permission denied');
-  if (code === 'ENOEXEC') return programNotExecutable(program, 'exec format error');
-  return programNotExecutable(program, code);
-}
-
-const UNEXPECTED = 'stave doctor shows what is in the way';
-
-/** Beside this file when it runs unbundled, beside the bundle (`dist/chroot.cjs`) else. */
-function mainFile(): string {
-  const here = dirname(fileURLToPath(import.meta.url));
-  const bundled = join(here, 'chroot.cjs');
-  return existsSync(bundled) ? bundled : join(here, 'chroot-main.js');
 }

@@ -49,7 +49,11 @@ const RUNGS: readonly Part[] = [
   { rung: 2, name: 'rootless, subordinate ids', gives: 'everything but limits and device nodes' },
   { rung: 3, name: 'rootless, one id', gives: 'RUN and run as root only, without chown to others' },
   { rung: 3, name: 'no overlay', gives: 'RUN and run on copies of their roots, slower' },
-  { rung: 4, name: 'chroot', gives: 'RUN without /proc, /sys and limits, for root of a container' },
+  {
+    rung: 4,
+    name: 'chroot',
+    gives: 'RUN and run without /proc, /sys, networks, volumes and limits',
+  },
   { rung: 4, name: 'no namespaces', gives: 'builds without RUN' },
 ];
 

@@ -7,8 +7,13 @@ import { privileges } from '../sys/privileges.js';
 /** Looks which limits can be set below `root`: the controllers of cgroup 1 and 2, and what the kernel made of them. */
 export function machineLimits(root = '/sys/fs/cgroup'): MachineLimits {
   // In a user namespace of ours the machine's cgroups are another's.
-  if (privileges().userNamespace) return hierarchies('/nonexistent');
+  if (privileges().userNamespace) return noLimits();
   return existsSync(join(root, 'cgroup.controllers')) ? unified(root) : hierarchies(root);
+}
+
+/** Of a machine that can enforce nothing. */
+export function noLimits(): MachineLimits {
+  return hierarchies('/nonexistent');
 }
 
 function unified(root: string): MachineLimits {

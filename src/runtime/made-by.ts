@@ -4,7 +4,7 @@ import { hasCode } from '../model/has-code.js';
 
 /** How a container was made: what speaks to it later must do so in the same way. */
 export interface MadeBy {
-  readonly kind: 'crun' | 'runc';
+  readonly kind: 'crun' | 'runc' | 'chroot';
   readonly cgroup: boolean;
   /** Where it was made without a cgroup and given one later: its path, of which the runtime does not know. */
   readonly adopted?: string;

@@ -44,11 +44,7 @@ async function create(spec: ProcessSpec, place: MonitorPlace, tools: Tools): Pro
   checkRoot(spec.root, tools.kind);
   checkUser(spec.user);
   const { dir } = place;
-  rmSync(join(dir, 'monitor.pid'), { force: true });
-  for (const part of ['bundle', 'runtime', 'exit']) {
-    rmSync(join(dir, part), { recursive: true, force: true });
-    mkdirSync(join(dir, part), { mode: 0o700 });
-  }
+  emptyPlace(dir);
   // Whoever shall enter or signal the container must join its user namespace (bin/rootless.sh); before the monitor is
   // there, so that it is found whenever we are killed.
   if (privileges().userNamespace)
@@ -59,7 +55,7 @@ async function create(spec: ProcessSpec, place: MonitorPlace, tools: Tools): Pro
   writeFileSync(join(dir, 'bundle/config.json'), config, { mode: 0o600 });
   noteMadeBy(dir, { kind: tools.kind, cgroup: needsCgroup(spec) });
   const { pid = -1, message = '' } = await startConmon(
-    [conmon, ...monitorLine(spec, place, tools)],
+    [conmon, ...monitorLine(spec, place, { ...tools, options: runtimeOptions(tools, dir) })],
     { held: [place.lockFd, ...place.sockets], cwd: join(dir, 'bundle') },
   );
   if (pid > 0) return pid;
@@ -67,15 +63,34 @@ async function create(spec: ProcessSpec, place: MonitorPlace, tools: Tools): Pro
   throw new BuildError('runtime', `the container could not be started: ${message.trim()}`);
 }
 
+/** Without what was of its last life. */
+export function emptyPlace(dir: string): void {
+  rmSync(join(dir, 'monitor.pid'), { force: true });
+  for (const part of ['bundle', 'runtime', 'exit']) {
+    rmSync(join(dir, part), { recursive: true, force: true });
+    mkdirSync(join(dir, part), { mode: 0o700 });
+  }
+}
+
+/** What a monitor calls to make a container. */
+export interface MonitoredRuntime {
+  readonly program: string;
+  readonly options: readonly string[];
+}
+
 /** Who detaches leaves a terminal's input open for the next; without a terminal the end of input is the input's end. */
 const TERMINAL = ['-t', '--leave-stdin-open'];
 
-function monitorLine(spec: ProcessSpec, place: MonitorPlace, tools: Prepared): string[] {
+export function monitorLine(
+  spec: ProcessSpec,
+  place: MonitorPlace,
+  { program, options }: MonitoredRuntime,
+): string[] {
   const { dir, openStdin, onExit = [] } = place;
   const { stdio, id } = spec;
   const [command, ...args] = onExit;
-  return ['--api-version', '1', '-c', id, '-u', id, '-n', id, '-r', tools.program]
-    .concat(runtimeOptions(tools, dir).flatMap((option) => ['--runtime-arg', option]))
+  return ['--api-version', '1', '-c', id, '-u', id, '-n', id, '-r', program]
+    .concat(options.flatMap((option) => ['--runtime-arg', option]))
     .concat(['-b', join(dir, 'bundle'), '-p', join(dir, 'pid'), '-P', join(dir, 'monitor.pid')])
     .concat([
       '--exit-dir',
@@ -108,7 +123,7 @@ interface Created {
  * conmon daemonizes; it tells the pid through a pipe, and keeps the descriptors of the lock and the ports. Where it stands
  * it leaves a file `oom` when the kernel ended a process for its memory.
  */
-async function startConmon(
+export async function startConmon(
   argv: readonly string[],
   { held, cwd }: { readonly held: readonly number[]; readonly cwd: string },
 ): Promise<Created> {

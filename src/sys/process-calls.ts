@@ -7,9 +7,12 @@ import { cstring, libc } from './libc.js';
  */
 
 const PR_SET_PDEATHSIG = 1;
+const PR_SET_SECCOMP = 22;
+const SECCOMP_MODE_FILTER = 2;
 const PR_CAPBSET_READ = 23;
 const PR_CAPBSET_DROP = 24;
 const PR_SET_CHILD_SUBREAPER = 36;
+const PR_SET_NO_NEW_PRIVS = 38;
 const PR_CAP_AMBIENT = 47;
 const PR_CAP_AMBIENT_CLEAR_ALL = 4;
 const SIGKILL = 9;
@@ -66,6 +69,20 @@ export function limitCapabilities(kept: ReadonlySet<number>): void {
     data.writeUInt32LE(0, half * 12 + 8);
   }
   must(c.declare('int capset(uint8_t *, uint8_t *)')(header, data), 'capset');
+}
+
+/** From now on no program gives more rights than its caller has, whatever bits it has. */
+export function forbidPrivileges(): void {
+  must(prctl(PR_SET_NO_NEW_PRIVS, 1), 'prctl');
+}
+
+/** A compiled seccomp filter for this thread and what becomes of it. */
+export function filterCalls(program: Buffer): void {
+  // struct sock_fprog: how many instructions, and where.
+  const filter = Buffer.alloc(16);
+  filter.writeUInt16LE(program.length / 8, 0);
+  filter.writeBigUInt64LE(BigInt(libc().address(program)), 8);
+  must(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, BigInt(libc().address(filter))), 'prctl');
 }
 
 /** Both limits of a resource, by its number in resource.h; a negative one is infinity. */

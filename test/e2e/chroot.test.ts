@@ -148,9 +148,101 @@ describe('RUN in a chroot: root of a container without privileges', () => {
       assert.ok(stderr.includes(`${cases[i]?.[2] ?? ''} cannot be had in a chroot: unshare(2)`));
       assert.match(stderr, /^hint: .*--privileged/m);
     }
-    const run = stave('run', '--rm', 'bb', 'true');
-    assert.equal(run.status, 125);
-    assert.match(run.stderr, /containers need namespaces: unshare\(2\) is refused/);
+    const flags = ['--network none', '--privileged', '--read-only', '--pid container:x', '--init'];
+    flags.push(
+      '-v /x:/y',
+      '--tmpfs /t',
+      '-p 80:80',
+      '--cap-add SYS_PTRACE',
+      '--hostname h',
+      '-m 64m',
+    );
+    const runs = flags.map((flag) => `/checkout/bin/stave run --rm ${flag} bb true; echo $?`);
+    const { stdout, stderr } = stave('sh', '-c', runs.join('\n'));
+    assert.equal(stdout, `${'125\n'.repeat(flags.length - 1)}0\n`, stderr);
+    const errors = stderr.match(/^ERROR: .* cannot be had in a chroot: unshare\(2\)/gm) ?? [];
+    assert.equal(errors.length, flags.length - 1, stderr);
+    assert.match(stderr, /memory limit.*discarded/i);
+  });
+
+  /** What a script of commands on containers says. */
+  const containers = (lines: readonly string[]) => {
+    const script = [
+      'PATH=$PATH:/checkout/bin',
+      `left() { pgrep -fc '^sleep 6[0-9]{3}'; }`,
+      ...lines,
+    ];
+    const { stdout, stderr } = stave('sh', '-c', `exec 2>&1; ${script.join('\n')}`);
+    assert.doesNotMatch(stderr, /^ERROR/m);
+    return stdout.replace(/^WARNING: the container runs in a chroot .*\n/gm, '');
+  };
+
+  test('containers: run and its kin, and nothing of one is left at its end', () => {
+    const said = containers([
+      `stave run -d --name one -u 1000:1001 bb sh -c '(sleep 6001 &); setsid sleep 6002 & echo up; exec sleep 6003' >/dev/null`,
+      'until [ "$(left)" = 3 ]; do :; done; stave logs one',
+      'stave ps --format "{{.Names}} {{.State}}"',
+      `stave exec one sh -c 'id; exit 3'; echo "exec: $?"`,
+      `echo given | stave exec -i -u 0 -w /bin -e A=b one sh -c 'cat; pwd; echo $A; touch /made'`,
+      'stave exec one nope; echo "exec: $?"',
+      'stave exec -d one sleep 6004; until [ "$(left)" = 4 ]; do :; done',
+      'stave top one -o pid,args | grep -c "sleep 600"',
+      'stave pause one && stave ps --format "{{.State}}" && stave unpause one',
+      'stave diff one; stave stop -t 0 one; echo "left: $(left)"',
+      'stave start one; until [ "$(left)" = 3 ]; do :; done; stave kill one; stave wait one; echo "left: $(left)"',
+      'stave rm one',
+    ]);
+    const asked = 'uid=1000 gid=1001 groups=1001\nexec: 3\ngiven\n/bin\nb\n';
+    const nope = 'ERROR: exec: "nope": executable file not found in $PATH\n\n';
+    const hint = 'hint: is it installed in the image, and is it spelled right?\nexec: 127\n';
+    assert.equal(
+      said,
+      `up\none running\n${asked}${nope}${hint}4\none\npaused\none\nA /made\none\nleft: 0\n` +
+        'one\none\n137\nleft: 0\none\n',
+    );
+  });
+
+  test('containers: output, input, a terminal, exit codes', () => {
+    const said = containers([
+      `stave run --name two bb sh -c 'echo out; echo err >&2; exit 7'; echo $?`,
+      'stave logs two 2>/dev/null; stave logs two 2>&1 >/dev/null; stave rm two',
+      'echo given | stave run -i --rm bb cat',
+      `stave run -t --rm bb sh -c 'test -t 0 && test -t 1 && echo terminal'`,
+      `stave run --rm bb sh -c 'kill -9 $$'; echo $?`,
+      `stave run --rm -u 7:8 --ulimit nofile=99:100 bb sh -c 'id; ulimit -n; touch /x 2>/dev/null || ls -A /proc /sys'`,
+      'stave run --rm bb mount -t tmpfs x /mnt || stave run --rm bb mknod /x b 8 0 || echo confined',
+    ]);
+    const id = 'uid=7 gid=8 groups=8\n99\n/proc:\n\n/sys:\n';
+    assert.match(said, /^(out\nerr|err\nout)\n7\nout\nerr\ntwo\ngiven\nterminal\r\n137\n/);
+    assert.ok(said.includes(`\n137\n${id}`), said);
+    assert.match(said, /\nconfined\n$/);
+  });
+
+  test('containers: whoever is killed, the next command tells the truth', () => {
+    const run = `stave run -d --name three bb sh -c 'setsid sleep 6001 & exec sleep 6002' >/dev/null`;
+    const up = 'until [ "$(left)" = 2 ]; do :; done';
+    const told =
+      'stave ps -a --format "{{.Names}} {{.State}}"; echo "left: $(left)"; stave rm -f three';
+    const said = containers([
+      `${run}; ${up}; pkill -9 conmon; ${told}`,
+      `stave run --name three bb sh -c 'setsid sleep 6001 & exec sleep 6002' >/dev/null & cli=$!`,
+      `${up}; kill -9 $cli; stave ps --format "{{.State}}"; stave kill three; stave wait three; ${told}`,
+    ]);
+    const end = 'three exited\nleft: 0\nthree\n';
+    assert.equal(said, `${end}running\nthree\n137\n${end}`);
+  });
+
+  test('seccomp: root has a filter of its own, with nothing to be gained by set-user-ID', () => {
+    const facts = `grep -E '^(Seccomp_filters|NoNewPrivs)' /proc/$(pgrep -f '^sleep 6001')/status`;
+    const [mine, ...filters] = ['0:0', '1000:1000'].flatMap((user) => {
+      const said = containers([
+        'grep Seccomp_filters /proc/self/status',
+        `stave run -d --name four -u ${user} bb sleep 6001 >/dev/null`,
+        `until [ "$(left)" = 1 ]; do :; done; ${facts}; stave rm -f four`,
+      ]);
+      return said.match(/\d+/g)?.map(Number) ?? [];
+    });
+    assert.deepEqual(filters, [1, (mine ?? 0) + 1, mine, 0, mine]);
   });
 
   test('exit codes and failures are those of every rung', () => {

@@ -77,6 +77,7 @@ describe('stave doctor', () => {
     });
     const report = reportOf(stave('doctor', '--format=json'));
     assert.deepEqual([report.rung, report.builds, report.runs], [4, true, true]);
+    assert.ok(report.containers);
     assert.match(report.ladder[0]?.blocked ?? '', /seccomp/);
     assert.match(report.ladder[0]?.remedy ?? '', /--privileged/);
     assert.equal(report.ladder.find(({ here }) => here)?.name, 'chroot');
@@ -87,6 +88,7 @@ describe('stave doctor', () => {
     });
     const none = reportOf(bare('doctor', '--format=json'));
     assert.deepEqual([none.rung, none.builds, none.runs], [4, true, false]);
+    assert.ok(!none.containers);
     assert.match(none.ladder[4]?.blocked ?? '', /chroot\(2\) needs root, or CAP_SYS_CHROOT/);
   });
 

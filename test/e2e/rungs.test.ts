@@ -5,6 +5,7 @@ import {
   lchownSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -13,7 +14,13 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { busyboxContext } from '../helpers/busybox.js';
-import { containerLifecycle } from '../helpers/container-lifecycle.js';
+import {
+  BUSY_LIFE,
+  exported,
+  lifecycleFiles,
+  quietLife,
+  steady,
+} from '../helpers/container-lifecycle.js';
 import { lockedContainer, type LockedOptions } from '../helpers/locked-container.js';
 import { ORDINARY_UID, ordinaryWorld } from '../helpers/ordinary-user.js';
 import { overlayOn } from '../helpers/overlay-store.js';
@@ -67,7 +74,10 @@ describe('the same image on every rung', () => {
   const single = ordinaryWorld({ subordinateIds: 0 });
   const contexts = { 'without-run': WITHOUT_RUN, 'with-run': WITH_RUN };
   const wanted: Record<string, string> = {};
-  let lifecycle: readonly string[] = [];
+  let quiet: readonly string[] = [];
+  let busy: readonly string[] = [];
+  const lives = ({ run }: Pick<StaveWorld, 'run'>, commands: readonly (readonly string[])[]) =>
+    commands.map((args) => steady(run(...args)));
   before(() => {
     for (const [name, text] of Object.entries(contexts)) makeContext(join(dir, name), text);
     process.env['SOURCE_DATE_EPOCH'] = '1700000000';
@@ -76,7 +86,9 @@ describe('the same image on every rung', () => {
       world.ok('build', '-q', '-t', 'bb', busyboxContext(world.dir));
     }
     chmodSync(dir, 0o755);
-    lifecycle = containerLifecycle(root);
+    lifecycleFiles(root.dir);
+    quiet = [...lives(root, quietLife(root.dir)), ...exported(root.dir)];
+    busy = lives(root, BUSY_LIFE);
     for (const name of Object.keys(contexts))
       wanted[name] = root.ok('build', '-q', join(dir, name)).stdout;
   });
@@ -103,10 +115,13 @@ describe('the same image on every rung', () => {
         assert.equal(stderr.includes(NO_OVERLAY), name === 'with-run', stderr);
         assert.equal(world.ok('build', '-q', join(dir, name)).stdout, wanted[name]);
       }
-      world.env['STAVE_NETWORK'] = 'host';
-      if (who === 'subordinate ids') world.ok('run', '--rm', 'bb', 'true');
-      else assert.deepEqual(containerLifecycle(world), lifecycle);
       assert.match(world.ok('doctor').stdout, /^> 3 {2}no overlay +here: /m);
+      world.env['STAVE_NETWORK'] = 'host';
+      lifecycleFiles(world.dir);
+      if (who === 'subordinate ids') return void world.ok('run', '--rm', 'bb', 'true');
+      const said = [...lives(world, quietLife(world.dir)), ...exported(world.dir)];
+      assert.deepEqual(said, quiet);
+      assert.deepEqual(lives(world, BUSY_LIFE), busy);
     });
 
   test('rung 3: what needs other ids is refused by name, with the remedy', () => {
@@ -137,6 +152,26 @@ describe('the same image on every rung', () => {
         const built = stave('build', '-q', `/world/${context}`);
         assert.equal(built.stdout, wanted[context], built.stderr);
       }
+      lifecycleFiles(world);
+      assert.deepEqual([...inOne(stave, world, quietLife('/world')), ...exported(world)], quiet);
+    });
+  }
+
+  /** What commands say, all of them in one container. */
+  function inOne(
+    stave: ReturnType<typeof lockedContainer>,
+    world: string,
+    commands: readonly (readonly string[])[],
+  ): string[] {
+    const lines = commands.map((args, i) => {
+      const words = args.map((word) => `'${word}'`).join(' ');
+      return `/checkout/bin/stave ${words} >/world/out${String(i)} 2>/world/err${String(i)}; echo $?`;
+    });
+    const statuses = stave('sh', '-c', lines.join('\n')).stdout.trim().split('\n');
+    return commands.map((_, i) => {
+      const read = (name: string): string => readFileSync(join(world, name + String(i)), 'utf8');
+      const status = Number(statuses[i]);
+      return steady({ status, stdout: read('out'), stderr: read('err') });
     });
   }
 

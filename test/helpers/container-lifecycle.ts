@@ -1,14 +1,7 @@
-import assert from 'node:assert/strict';
-import { join } from 'node:path';
 import { utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { runProgram } from './run-program.js';
 import type { Outcome } from './stave.js';
-
-interface World {
-  readonly dir: string;
-  readonly run: (...args: string[]) => Outcome;
-  readonly ok: (...args: string[]) => Outcome;
-}
 
 /** Everything that a writable layer can hold, at times that are the same on every rung. */
 const EDITS = [
@@ -19,82 +12,76 @@ const EDITS = [
   'echo said; echo cried >&2; exit 3',
 ].join('\n');
 
-/**
- * What the commands on containers say of one that `bb` is the image of, from its creation to its removal. What differs from
- * machine to machine is left out: it must be the same on every rung.
- */
-export function containerLifecycle({ dir, run, ok }: World): string[] {
-  const said: string[] = [];
-  const tell = ({ status, stdout, stderr }: Outcome): void => {
-    said.push([status, stdout, stderr].join('\n'));
-  };
-  ok('build', '-q', '-t', 'base', context(dir));
-  tell(run('create', '--name', 'one', 'base', 'sh', '-c', EDITS));
-  writeFileSync(join(dir, 'brought'), 'brought');
-  utimesSync(join(dir, 'brought'), 1000, 1000);
-  runProgram('chown', '--reference', dir, join(dir, 'brought'));
-  tell(run('cp', join(dir, 'brought'), 'one:/etc/brought'));
-  tell(run('start', '-a', 'one'));
-  for (const args of [
+/** The life of a container that nobody is to see running; `dir` is the directory of `lifecycleFiles`. */
+export function quietLife(dir: string): readonly (readonly string[])[] {
+  return [
+    ['build', '-q', '-t', 'base', `${dir}/lifecycle`],
+    ['create', '--name', 'one', 'base', 'sh', '-c', EDITS],
+    ['cp', `${dir}/brought`, 'one:/etc/brought'],
+    ['start', '-a', 'one'],
     ['diff', 'one'],
     ['logs', 'one'],
     ['ps', '-a', '--format', '{{.Names}} {{.Status}}'],
     ['cp', 'one:/etc/d', '-'],
     ['start', '-a', 'one'],
     ['ps', '-as', '--format', '{{.Names}} {{.Size}}'],
-  ])
-    tell(timeless(run(...args)));
-  ok('commit', 'one', 'made');
-  said.push(ok('image', 'inspect', 'made', '--format', '{{.RootFS.Layers}}').stdout);
-  ok('export', '-o', join(dir, 'one.tar'), 'one');
-  said.push(...runProgram('tar', '-tvf', join(dir, 'one.tar')).split('\n').map(kindAndName).sort());
-  tell(run('run', '--rm', 'made', 'sh', '-c', 'cat /etc/d/* /etc/file /f; ls /bin/yes; ls -A /t'));
-  tell(run('rm', 'one'));
-  said.push(...running({ dir, run, ok }));
-  assert.equal(ok('ps', '-aq').stdout, '');
-  return said.map((text) => text.replace(/\b[0-9a-f]{64}\b(?!.*\])/g, '<id>'));
-}
-
-function running({ run, ok }: World): string[] {
-  const mounts = ['-v', 'kept:/kept', '-v', '/etc/d', '--tmpfs', '/scratch'];
-  ok('run', '-d', '--name', 'two', ...mounts, 'base', 'sh', '-c', 'echo up; exec sleep 1000');
-  const said = [
-    ['exec', 'two', 'sh', '-c', 'echo x >/kept/x; cat /etc/d/old; echo y >/scratch/y; echo z >/z'],
-    ['diff', 'two'],
-    ['cp', 'two:/z', '-'],
-    ['stop', '-t', '0', 'two'],
-    ['ps', '-a', '--format', '{{.Names}} {{.Status}}'],
-    ['restart', '-t', '0', 'two'],
-    ['exec', 'two', 'sh', '-c', 'cat /kept/x /z; ls -A /scratch'],
-    ['kill', 'two'],
-    ['wait', 'two'],
-    ['rm', '-v', 'two'],
-    ['run', '--rm', '--read-only', '-v', 'kept:/kept:ro', 'base', 'sh', '-c', 'cat /kept/x; >/y'],
-    ['volume', 'ls', '-q'],
+    ['commit', 'one', 'made'],
+    ['image', 'inspect', 'made', '--format', '{{.RootFS.Layers}}'],
+    ['export', '-o', `${dir}/one.tar`, 'one'],
+    ['run', '--rm', 'made', 'sh', '-c', 'cat /etc/d/* /etc/file /f; ls /bin/yes; ls -A /t'],
+    ['rm', 'one'],
     ['run', '--rm', '-u', '0:0', '-w', '/new/dir', '-e', 'A=b', 'base', 'sh', '-c', 'pwd; echo $A'],
     ['run', '--rm', 'base', '/nope'],
-  ].map((args) => {
-    const { status, stdout, stderr } = timeless(run(...args));
-    return [status, stdout, stderr].join('\n');
-  });
-  return said;
+    ['ps', '-aq'],
+  ];
 }
 
-function context(dir: string): string {
+const VOLUMES = ['-v', 'kept:/kept', '-v', '/etc/d', '--tmpfs', '/scratch'];
+
+/** What takes mounts, and a container that runs. */
+export const BUSY_LIFE: readonly (readonly string[])[] = [
+  ['run', '-d', '--name', 'two', ...VOLUMES, 'base', 'sh', '-c', 'echo up; exec sleep 1000'],
+  ['exec', 'two', 'sh', '-c', 'echo x >/kept/x; cat /etc/d/old; echo y >/scratch/y; echo z >/z'],
+  ['diff', 'two'],
+  ['cp', 'two:/z', '-'],
+  ['stop', '-t', '0', 'two'],
+  ['ps', '-a', '--format', '{{.Names}} {{.Status}}'],
+  ['restart', '-t', '0', 'two'],
+  ['exec', 'two', 'sh', '-c', 'cat /kept/x /z; ls -A /scratch'],
+  ['kill', 'two'],
+  ['wait', 'two'],
+  ['rm', '-v', 'two'],
+  ['run', '--rm', '--read-only', '-v', 'kept:/kept:ro', 'base', 'sh', '-c', 'cat /kept/x; >/y'],
+  ['volume', 'ls', '-q'],
+];
+
+/** What the commands above use, made in `dir`, and anybody's whose that is. */
+export function lifecycleFiles(dir: string): void {
   const at = join(dir, 'lifecycle');
   runProgram('mkdir', '-p', at);
   writeFileSync(join(at, 'old'), 'old');
   writeFileSync(join(at, 'Dockerfile'), 'FROM bb\nCOPY old /etc/d/old\nCOPY old /etc/file\n');
-  return at;
+  writeFileSync(join(dir, 'brought'), 'brought');
+  utimesSync(join(dir, 'brought'), 1000, 1000);
+  runProgram('chown', '--reference', dir, join(dir, 'brought'));
 }
 
-/** Ages, ids of processes, times in archives. */
-function timeless({ status, stdout, stderr }: Outcome): Outcome {
-  const lines = stdout.replace(/(About a|Less than a|\d+) (second|minute)s? ago/g, '<ago>');
-  return { status, stdout: lines.replace(/\0[^]*$/, ''), stderr };
+/** What commands said, without what differs from machine to machine and from day to day. */
+export function steady({ status, stdout, stderr }: Outcome): string {
+  const timeless = stdout
+    .replace(/(About a|Less than a|\d+) (second|minute)s? ago/g, '<ago>')
+    .replace(/\b[0-9a-f]{64}\b(?!.*\])/g, '<id>')
+    .replace(/\0[^]*$/, '');
+  const own = stderr.replace(/^WARNING: the container runs in a chroot .*\n/gm, '');
+  return [status, timeless, own].join('\n');
 }
 
-function kindAndName(line: string): string {
-  const [kind, , , , , ...name] = line.split(/\s+/);
-  return `${kind ?? ''} ${name.join(' ')}`;
+/** Kinds and names in an exported tree, without those of the devices that stand in a chroot. */
+export function exported(dir: string): string[] {
+  return runProgram('tar', '-tvf', join(dir, 'one.tar'))
+    .split('\n')
+    .map((line) => line.split(/\s+/))
+    .filter(([, , , , , name = '']) => !/^dev\/./.test(name))
+    .map(([kind = '', , , , , ...name]) => `${kind} ${name.join(' ')}`)
+    .sort();
 }

@@ -14,7 +14,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { hasCode } from '../model/has-code.js';
-import { OWN_DEVICES } from '../runtime/device-nodes.js';
+import { OWN_DEVICES } from './device-nodes.js';
 import { sys } from '../sys/sys.js';
 
 const S_IFCHR = 0o020000;

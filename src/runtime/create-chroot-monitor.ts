@@ -1,0 +1,159 @@
+import { spawn } from 'node:child_process';
+import {
+  closeSync,
+  constants,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { Socket } from 'node:net';
+import { constants as os } from 'node:os';
+import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { BuildError } from '../model/error.js';
+import { hasCode } from '../model/has-code.js';
+import type { ExecSpec, ExitStatus, Monitor, MonitorPlace, ProcessSpec } from '../model/process.js';
+import type { Scope } from '../model/scope.js';
+import { sys } from '../sys/sys.js';
+import { JOB_FILE } from './chroot-container.js';
+import { chrootFailure } from './chroot-failure.js';
+import {
+  CHANNEL,
+  type ChrootContainerJob,
+  type ChrootFailure,
+  type ChrootJob,
+} from './chroot-job.js';
+import { chrootMain } from './chroot-main-file.js';
+import { jobOf } from './job-of.js';
+import { noteMadeBy } from './made-by.js';
+import { emptyPlace, monitorLine, startConmon } from './monitor.js';
+import { cannot, checkRoot, checkUser, findProgram, type RuntimeOptions } from './prepare.js';
+import { startChild } from './process.js';
+
+/**
+ * Containers of root of a container without privileges: conmon as on every rung, and a program of ours in the place of the
+ * OCI runtime. The container's process is in a chroot, with nothing mounted, and shares all else.
+ */
+export function createChrootMonitor(options: RuntimeOptions): Monitor {
+  return {
+    create: (spec, place) => create(spec, place, options),
+    start,
+    exec: (spec, dir, scope) => exec(spec, dir, { options, scope }),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}
+
+const FIFO = 0o010600;
+
+async function create(
+  spec: ProcessSpec,
+  place: MonitorPlace,
+  options: RuntimeOptions,
+): Promise<number> {
+  const conmon = findProgram('conmon', options.path);
+  if (conmon === undefined) throw cannot('conmon is not installed', 'apt-get install conmon');
+  checkRoot(spec.root, 'crun');
+  checkUser(spec.user);
+  const { dir, lockFd, sockets } = place;
+  emptyPlace(dir);
+  const { start, begun } = pipesOf(spec.id, dir);
+  mkdirSync(join(dir, 'runtime', spec.id), { mode: 0o700 });
+  for (const pipe of [start, begun]) sys().mknod(pipe, FIFO, 0, 0);
+  const { stdio } = spec;
+  const size = stdio.kind === 'monitor' && stdio.size !== undefined ? { size: stdio.size } : {};
+  const job: ChrootContainerJob = { ...(await jobOf(spec, options)), ...size, start, begun };
+  writeFileSync(join(dir, 'bundle', JOB_FILE), JSON.stringify(job), { mode: 0o600 });
+  noteMadeBy(dir, { kind: 'chroot', cgroup: false });
+  const runtime = { program: process.execPath, options: [chrootMain()] };
+  const { pid = -1, message = '' } = await startConmon(
+    [conmon, ...monitorLine(spec, place, runtime)],
+    { held: [lockFd, ...sockets], cwd: join(dir, 'bundle') },
+  );
+  if (pid > 0) return pid;
+  throw new BuildError('runtime', `the container could not be started: ${message.trim()}`);
+}
+
+/** The first has the name that says of a container of any runtime that it has not begun. */
+function pipesOf(id: string, dir: string): { readonly start: string; readonly begun: string } {
+  const path = (name: string): string => join(dir, 'runtime', id, name);
+  return { start: path('exec.fifo'), begun: path('begun') };
+}
+
+async function start(id: string, dir: string): Promise<void> {
+  const pipes = pipesOf(id, dir);
+  const answer = new Socket({
+    fd: openSync(pipes.begun, constants.O_RDONLY | constants.O_NONBLOCK),
+    readable: true,
+    writable: false,
+  });
+  try {
+    const said = textOf(answer);
+    letBegin(pipes.start);
+    const text = await said;
+    if (text === '') return;
+    const { args } = JSON.parse(readFileSync(join(dir, 'bundle', JOB_FILE), 'utf8')) as ChrootJob;
+    throw chrootFailure(JSON.parse(text) as ChrootFailure, args[0] ?? '');
+  } finally {
+    answer.destroy();
+  }
+}
+
+function letBegin(pipe: string): void {
+  let fd: number;
+  try {
+    fd = openSync(pipe, constants.O_WRONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    if (!hasCode(error, 'ENXIO', 'ENOENT')) throw error;
+    throw new BuildError('runtime', 'the container ended before its program began');
+  }
+  writeSync(fd, '.');
+  closeSync(fd);
+}
+
+async function textOf(stream: Duplex): Promise<string> {
+  let text = '';
+  for await (const chunk of stream) text += String(chunk);
+  return text;
+}
+
+interface ExecHow {
+  readonly options: RuntimeOptions;
+  readonly scope: Scope;
+}
+
+async function exec(spec: ExecSpec, dir: string, { options, scope }: ExecHow): Promise<ExitStatus> {
+  const root = join(dir, 'copy');
+  const confinement = { devices: [], insecure: false, ...spec.confinement };
+  const job = await jobOf({ ...spec, root, confinement }, options);
+  if (spec.detach) return execDetached(spec, { ...job, stays: true });
+  const { onOutput } = spec;
+  const stdio = onOutput === undefined ? { stdin: spec.stdin } : 'pipe';
+  const argv = [process.execPath, chrootMain(), 'step'];
+  const child = await startChild(argv, { stdio, env: {}, more: ['pipe'] });
+  if (spec.pidFile !== undefined) writeFileSync(spec.pidFile, String(child.pid ?? 0));
+  const channel = child.channel(CHANNEL).on('error', () => undefined);
+  const said = textOf(channel).catch(() => '');
+  channel.write(`${JSON.stringify(job)}\n`);
+  const { exitCode, signal } = await child.follow(onOutput ?? (() => undefined), scope.signal);
+  const failure = await said;
+  if (failure !== '') throw chrootFailure(JSON.parse(failure) as ChrootFailure, spec.args[0] ?? '');
+  if (signal === undefined) return { code: exitCode ?? 0 };
+  return { code: 128 + os.signals[signal as NodeJS.Signals], signal };
+}
+
+async function execDetached(spec: ExecSpec, job: object): Promise<ExitStatus> {
+  const child = spawn(process.execPath, [chrootMain(), 'step'], {
+    stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+    detached: true,
+    env: {},
+  });
+  child.unref();
+  const channel = child.stdio[CHANNEL] as Duplex;
+  if (spec.pidFile !== undefined) writeFileSync(spec.pidFile, String(child.pid ?? 0));
+  channel.write(`${JSON.stringify(job)}\n`);
+  const failure = await textOf(channel);
+  if (failure !== '') throw chrootFailure(JSON.parse(failure) as ChrootFailure, spec.args[0] ?? '');
+  return { code: 0 };
+}
