@@ -4,20 +4,22 @@ import { imageHappening } from './model/engine-event.js';
 import { blobSource } from './image-source.js';
 import type { Digest } from './model/digest.js';
 import { canonicalName, parseReference } from './model/reference.js';
+import { parsePlatform } from './model/platform.js';
 import type { Scope } from './model/scope.js';
 import type { StoredImage } from './model/stored-image.js';
 import type { BlobSource } from './model/stores.js';
+import { imageFor } from './platform-image.js';
 import type { Workshop } from './workshop.js';
 
 /** Writes images, each under the name it was asked by, to one archive; `-` is stdout. */
 export async function saveArchive(
   names: readonly string[],
-  dest: string,
+  { dest, platform }: { readonly dest: string; readonly platform: string | undefined },
   workshop: Workshop,
   scope: Scope,
 ): Promise<void> {
   const images = names.map((name) => {
-    const image = workshop.store.images.find(name);
+    const image = imageFor(name, platform, workshop);
     const canonical = tryCanonical(name);
     const references = image.references.filter((each) => canonicalName(each) === canonical);
     return { ...image, references };
@@ -30,10 +32,14 @@ export async function saveArchive(
 /** Takes in the images of an archive: an OCI layout or docker's, compressed or not. */
 export async function loadImages(
   input: string | NodeJS.ReadStream,
-  { store, platform, tell }: Workshop,
+  workshop: Workshop,
   scope: Scope,
+  wanted?: string,
 ): Promise<readonly LoadedImage[]> {
-  const loaded = await loadArchive(input, { store, platform }, scope);
+  const { store, tell } = workshop;
+  const only = wanted !== undefined && wanted !== '';
+  const platform = only ? parsePlatform(wanted, workshop.platform) : workshop.platform;
+  const loaded = await loadArchive(input, { store, platform, only }, scope);
   tell(...loaded.map(({ id }) => imageHappening('load', store.images.find(id))));
   return loaded;
 }

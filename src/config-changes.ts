@@ -35,9 +35,28 @@ export async function applyChanges(
     place: '--change',
     resolveImage: (reference) => Promise.resolve(imageOf(reference, base, platform)),
   });
-  const { OnBuild: added = [], ...changed } = plan.config.config ?? {};
+  const { OnBuild: added = [], ...whole } = plan.config.config ?? {};
+  const changed = withoutDefaultPath(whole, base, changes);
   const all = [...triggers, ...added];
   return all.length === 0 ? changed : { ...changed, OnBuild: all };
+}
+
+/** A build gives every image a PATH, a change does not. */
+function withoutDefaultPath(
+  changed: RunConfig,
+  base: RunConfig,
+  changes: readonly string[],
+): RunConfig {
+  const wanted =
+    base.Env?.some(isPath) === true || changes.some((change) => /\bPATH\b/.test(change));
+  if (wanted || changed.Env === undefined) return changed;
+  const { Env, ...rest } = changed;
+  const left = Env.filter((each) => !isPath(each));
+  return left.length === 0 ? rest : { ...rest, Env: left };
+}
+
+function isPath(variable: string): boolean {
+  return variable.startsWith('PATH=');
 }
 
 function checkKeyword(change: string): void {

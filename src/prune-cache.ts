@@ -49,7 +49,13 @@ export async function pruneCache(options: CachePruneOptions, workshop: Workshop)
   const going = beyond(items, options.budget, store.root).filter(
     (item) => !item.inUse && goes(item),
   );
-  if (dryRun) return summary(going, 0);
+  const oldest = all ? Infinity : workshop.now() - MEMORY_MS;
+  const forgets = (used: number): boolean =>
+    used <= oldest && goes({ id: '', type: 'internal', description: '', used, inUse: false });
+  if (dryRun) {
+    const pretend = new Set([...without, ...going.map(({ id }) => id)]);
+    return summary(going, await pruneRecords(store, { forgets, pretend }));
+  }
   const entries = cacheEntries(store, roots()).filter(({ id }) =>
     going.some((item) => item.id === id),
   );
@@ -59,10 +65,7 @@ export async function pruneCache(options: CachePruneOptions, workshop: Workshop)
     if (kind === 'build' && store.builds.remove(id)) gone.add(id);
   }
   store.builds.prune(workshop.now());
-  const oldest = all ? Infinity : workshop.now() - MEMORY_MS;
-  const forgets = (used: number): boolean =>
-    used <= oldest && goes({ id: '', type: 'internal', description: '', used, inUse: false });
-  const bytes = await pruneRecords(store, forgets);
+  const bytes = await pruneRecords(store, { forgets });
   const done = summary(
     going.filter(({ id }) => gone.has(id)),
     bytes,

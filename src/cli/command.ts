@@ -2,6 +2,8 @@ import type { FlagSpec, ParsedFlags } from './flags.js';
 
 /** What every command gets: nothing of the process but this. */
 export interface CommandContext {
+  /** As it was called: `stave image ls`. */
+  readonly name: string;
   readonly flags: ParsedFlags;
   readonly env: NodeJS.ProcessEnv;
   readonly stdout: NodeJS.WriteStream;
@@ -20,6 +22,8 @@ export interface Command {
   readonly flags: readonly FlagSpec[];
   /** Flags may follow arguments; default true. */
   readonly interspersed?: boolean;
+  /** Whatever follows the flags is an error. */
+  readonly noArguments?: true;
   /** Exit code of usage errors; docker's `run` has 125. */
   readonly usageCode?: number;
   /** Gives the exit code. */

@@ -33,6 +33,7 @@ import { buildListCommand, buildRemoveCommand } from './commands/history.js';
 import { buildInspectCommand } from './commands/history-inspect.js';
 import { buildLogsCommand } from './commands/history-logs.js';
 import { buildTraceCommand } from './commands/history-trace.js';
+import { importCommand } from './commands/import.js';
 import { infoCommand } from './commands/info.js';
 import { inspectCommand } from './commands/inspect.js';
 import { loginCommand, logoutCommand } from './commands/login.js';
@@ -119,6 +120,7 @@ export const commands: readonly Command[] = [
   pruneImagesCommand,
   saveCommand,
   loadCommand,
+  importCommand,
   volumeCreateCommand,
   volumeInspectCommand,
   volumeListCommand,

@@ -29,8 +29,17 @@ export function overview(commands: readonly Command[], group: string | undefined
     group === undefined
       ? 'Usage:  stave COMMAND\n\nBuild and run container images, without a daemon'
       : `Usage:  stave ${group} COMMAND`;
-  return `${head}\n\nCommands:\n${columns(rows)}\nstave COMMAND --help tells more of each.\n`;
+  const options = group === undefined ? `\nOptions, before the command:\n${columns(GLOBAL)}` : '';
+  return `${head}\n\nCommands:\n${columns(rows)}${options}\nstave COMMAND --help tells more of each.\n`;
 }
+
+const GLOBAL: readonly (readonly [string, string])[] = [
+  ['      --config DIRECTORY', "Where docker's config.json is (default ~/.docker)"],
+  ['  -c, --context default', 'Accepted: there is one'],
+  ['  -D, --debug', 'Accepted: there is no log of stave itself'],
+  ['  -l, --log-level LEVEL', 'Accepted: debug, info, warn, error, fatal'],
+  ['  -v, --version', 'Print the version'],
+];
 
 function columns(rows: readonly (readonly [string, string])[]): string {
   const width = Math.max(...rows.map(([left]) => left.length)) + 3;

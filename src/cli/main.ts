@@ -4,35 +4,49 @@ import { nearest } from '../model/nearest.js';
 import { type Command, say } from './command.js';
 import { commands } from './commands.js';
 import { parseFlags } from './flags.js';
+import { withExitCode } from './exit-error.js';
+import { takeGlobalFlags } from './global-flags.js';
 import { commandHelp, overview } from './help.js';
 import { errorText, exitCodeOf } from './print-error.js';
+import { refusedCommand } from './refused-commands.js';
 
 /** Runs one command line and gives its exit code. */
 export async function main(args: readonly string[]): Promise<number> {
-  const { stdout, stderr, env } = process;
+  const { stdout, stderr } = process;
   // Whoever closes our output early (head) has what they wanted.
   stdout.on('error', (error: NodeJS.ErrnoException) =>
     process.exit(error.code === 'EPIPE' ? 0 : 74),
   );
-  const found = findCommand(args);
-  if (found === undefined) return withoutCommand(args);
-  const { command, rest, name } = found;
-  const usageCode = command.usageCode ?? 1;
+  let usageCode = 1;
   try {
+    const { rest: words, env } = withExitCode(125, () => takeGlobalFlags(args, process.env));
+    const found = findCommand(words);
+    if (found === undefined) return withoutCommand(words);
+    const { command, rest, name } = found;
+    usageCode = command.usageCode ?? 1;
     if (asksForHelp(command, rest)) {
       say(stdout, commandHelp(command));
       return 0;
     }
-    const flags = parseFlags(rest, command.flags, {
-      interspersed: command.interspersed ?? true,
-      command: name,
-    });
-    return await command.run({ flags, env, stdout, stderr, signal: cancelOnSignals() });
+    const { interspersed = true } = command;
+    const flags = withExitCode(125, () =>
+      parseFlags(rest, command.flags, { interspersed, command: name }),
+    );
+    if (command.noArguments === true) refuseArguments(flags.rest, name);
+    const signal = cancelOnSignals();
+    return await command.run({ name: `stave ${name}`, flags, env, stdout, stderr, signal });
   } catch (thrown) {
     const error = machineError(thrown);
     say(stderr, errorText(error));
     return exitCodeOf(error, usageCode);
   }
+}
+
+function refuseArguments(rest: readonly string[], name: string): void {
+  if (rest.length === 0) return;
+  throw new BuildError('usage', `'stave ${name}' accepts no arguments`, {
+    hint: `see: stave ${name} --help`,
+  });
 }
 
 interface Found {
@@ -62,13 +76,14 @@ function asksForHelp(command: Command, rest: readonly string[]): boolean {
 
 function withoutCommand(args: readonly string[]): number {
   const [first, second] = args;
-  const group = commands.some(({ names }) =>
-    names.some((name) => name.startsWith(`${first ?? ''} `)),
-  );
+  const group = commands.some(({ names }) => isOf(first ?? '', names));
+  if (first === 'help' && second !== undefined) return helpTopic(args.slice(1));
   if (first === undefined || first === '--help' || first === 'help' || first === '-h') {
     say(process.stdout, overview(commands, undefined));
     return 0;
   }
+  const refused = refusedCommand(args);
+  if (refused !== undefined) throw refused;
   if (group && (second === undefined || second === '--help' || second === '-h')) {
     say(process.stdout, overview(commands, first));
     return 0;
@@ -77,11 +92,26 @@ function withoutCommand(args: readonly string[]): number {
   const near = nearCommand(first, second);
   const hint =
     near === undefined ? 'stave --help lists the commands' : `did you mean stave ${near}?`;
-  say(
-    process.stderr,
-    errorText(new BuildError('usage', `unknown command: stave ${words}`, { hint })),
-  );
-  return 1;
+  throw new BuildError('usage', `unknown command: stave ${words}`, { hint });
+}
+
+/** `help run`, `help image ls`, `help volume`. */
+function helpTopic(words: readonly string[]): number {
+  const found = findCommand(words);
+  if (found?.rest.length === 0) {
+    say(process.stdout, commandHelp(found.command));
+    return 0;
+  }
+  const [first = '', ...more] = words;
+  if (more.length === 0 && commands.some(({ names }) => isOf(first, names)))
+    return withoutCommand([first]);
+  throw new BuildError('usage', `unknown help topic: ${words.join(' ')}`, {
+    hint: 'stave --help lists the commands',
+  });
+}
+
+function isOf(group: string, names: readonly string[]): boolean {
+  return names.some((name) => name.startsWith(`${group} `));
 }
 
 /** A slip in a command of two words may be in either of them. */

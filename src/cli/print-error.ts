@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { BuildError, CancelledError, type SourceRange } from '../model/error.js';
 import { sourceExcerpt } from '../ui/source-excerpt.js';
 import { escapeControls } from '../ui/escape.js';
+import { ExitError } from './exit-error.js';
 
 /** A user's error: what and where, the lines around, details, a blank line, the hint. No stack. */
 export function errorText(error: unknown): string {
@@ -31,6 +32,7 @@ function stackOf(error: unknown): string {
 /** Exit codes: 130 when the user stopped it, 1 for their errors, 70 (EX_SOFTWARE) for ours. */
 export function exitCodeOf(error: unknown, usageCode: number): number {
   if (error instanceof CancelledError) return 130;
+  if (error instanceof ExitError) return error.exitCode;
   if (!(error instanceof BuildError)) return 70;
   return error.code === 'usage' || error.code === 'unsupported' ? usageCode : 1;
 }

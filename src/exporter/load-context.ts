@@ -14,4 +14,6 @@ export interface LoadContext {
   readonly store: Store;
   /** Which image of a multi-platform index to take. */
   readonly platform: Platform;
+  /** Nothing else will do. */
+  readonly only?: boolean;
 }

@@ -3,7 +3,9 @@ import { decompress } from '../cache/decompress.js';
 import type { Store } from '../cache/store.js';
 import { digestFromHex, type Digest } from '../model/digest.js';
 import { BuildError } from '../model/error.js';
-import { canonicalName } from '../model/reference.js';
+import type { Platform } from '../model/oci.js';
+import { choosePlatform, formatPlatform } from '../model/platform.js';
+import { canonicalName, familiarName } from '../model/reference.js';
 import type { Scope } from '../model/scope.js';
 import type { Bytes } from '../model/stores.js';
 import { bad } from './image-document.js';
@@ -38,6 +40,7 @@ export async function loadArchive(
       ? await dockerImages(contents, context, scope)
       : ociImages(contents, context);
   if (found.length === 0) throw bad('the archive', 'holds no image');
+  if (context.only === true) checkPlatforms(found, context.platform);
   for (const image of found) await verifyLayers(image, store, scope);
   for (const { manifest, references } of found) {
     for (const reference of references) store.images.tag(reference, manifest);
@@ -47,6 +50,19 @@ export async function loadArchive(
     names: references.map(canonicalName),
     id: document.config.digest,
   }));
+}
+
+function checkPlatforms(found: readonly FoundImage[], wanted: Platform): void {
+  const other = found.find(
+    ({ config }) => choosePlatform(wanted, [config], (each) => each) === undefined,
+  );
+  if (other === undefined) return;
+  const name = other.references.map(familiarName)[0] ?? other.document.config.digest;
+  throw new BuildError(
+    'archive',
+    `image ${name} of the archive is for ${formatPlatform(other.config)}, not for ${formatPlatform(wanted)}`,
+    { hint: 'leave out --platform to load it' },
+  );
 }
 
 /** Each layer must decompress to what the config says it is. */

@@ -32,7 +32,7 @@ export function goDuration(text: string): number | undefined {
  * docker takes times. Undefined for anything else.
  */
 export function timeOrAgo(text: string, now: number): number | undefined {
-  if (/^\d{6,}(\.\d+)?$/.test(text)) return Number(text) * 1000;
+  if (/^\d+(\.\d+)?$/.test(text)) return Number(text) * 1000;
   const ago = goDuration(text);
   if (ago !== undefined) return now - ago / 1e6;
   const at = /^\d{4}-\d\d/.test(text) ? Date.parse(text) : NaN;

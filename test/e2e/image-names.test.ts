@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { busyboxContext } from '../helpers/busybox.js';
 import { staveWorld } from '../helpers/stave.js';
 import { openTerminal } from '../helpers/terminal.js';
@@ -212,6 +213,50 @@ describe('names of images', () => {
     world.ok('build', '-q', '-t', 'onnulls', at);
     assert.equal(world.ok('run', '--rm', '--network=none', 'onnulls', 'echo', 'x').stdout, 'x\n');
     assert.equal(world.ok('inspect', '-f', '{{.Config.Cmd}}', 'onnulls').stdout, '[sh]\n');
+  });
+
+  test('import: a tar of a root, its config, its history; what is none is refused', () => {
+    const tar = join(world.dir, 'root.tar.gz');
+    const id = world.ok('create', '--name', 'rooted', 'bb').stdout.trim();
+    assert.match(id, /^[0-9a-f]{64}$/);
+    writeFileSync(tar, gzipSync(world.bytes('export', 'rooted')));
+    const changes = ['-c', 'CMD ["echo","started"]', '--change=ENV a=b', '-m', 'from afar'];
+    const made = world.ok('import', ...changes, tar, 'imported:1').stdout.trim();
+    assert.equal(world.ok('run', '--rm', '--network=none', 'imported:1').stdout, 'started\n');
+    const format = '{{.Id}} {{.Config.Env}} {{.Comment}} {{len .RootFS.Layers}} {{.Architecture}}';
+    const shown = (name: string): string => world.ok('inspect', '-f', format, name).stdout;
+    assert.match(shown('imported:1'), new RegExp(`^${made} \\[a=b\\] from afar 1 \\w+\n$`));
+    const arm = world.ok('import', '--platform', 'linux/arm64', tar).stdout.trim();
+    assert.match(shown(arm), /\[\] Imported from \S*root\.tar\.gz 1 arm64\n$/);
+    const piped = execFileSync('sh', ['-c', `bin/stave import - piped < ${tar}`], {
+      env: world.env,
+    });
+    assert.match(piped.toString(), /^sha256:/);
+    world.ok('run', '--rm', '--network=none', 'piped', 'true');
+    writeFileSync(tar, 'no tar');
+    for (const [args, message] of [
+      [[tar], /^ERROR: .*tar/],
+      [['/none'], /^ERROR: no such archive: \/none/],
+      [['-c', 'RUN x', tar], /^ERROR: .*RUN/i],
+      [[], /^ERROR: 'stave import' requires at least 1 argument/],
+    ] as const)
+      assert.match(world.run('import', ...args).stderr, message);
+    world.ok('rm', 'rooted');
+  });
+
+  test('save and load of one platform', () => {
+    const tar = join(world.dir, 'bb.tar');
+    const platform = world.ok('inspect', '-f', '{{.Os}}/{{.Architecture}}', 'bb').stdout.trim();
+    world.ok('save', '--platform', platform, '-o', tar, 'bb');
+    assert.match(
+      world.run('save', '--platform', 'linux/s390x', '-o', tar, 'bb').stderr,
+      /does not provide the specified platform \(linux\/s390x\)/,
+    );
+    assert.match(world.ok('load', '--platform', platform, '-i', tar).stdout, /^Loaded image: bb/);
+    assert.match(
+      world.run('load', '--platform', 'linux/s390x', '-i', tar).stderr,
+      /^ERROR: image bb:latest of the archive is for \S+, not for linux\/s390x\n\nhint: /,
+    );
   });
 
   test('a slip in either word of a command', () => {

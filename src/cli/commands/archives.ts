@@ -3,19 +3,20 @@ import { BuildError } from '../../model/error.js';
 import { ARCHIVE_OUTPUT, archiveOutput } from '../archive-output.js';
 import { openWorkshop } from '../../workshop.js';
 import { type Command, say } from '../command.js';
-import { atLeastOne, quietScope } from './images.js';
+import { atLeastOne, IMAGE_PLATFORM, quietScope } from './images.js';
 
 export const saveCommand: Command = {
   names: ['save', 'image save'],
   usage: '[OPTIONS] IMAGE...',
   summary: 'Write images to an archive that docker, podman and skopeo load',
-  flags: [ARCHIVE_OUTPUT, { name: 'platform', kind: 'text', help: '', later: true }],
+  flags: [ARCHIVE_OUTPUT, IMAGE_PLATFORM],
   run: async (context) => {
     const names = atLeastOne(context, 'stave save [OPTIONS] IMAGE...');
     const dest = archiveOutput(context);
     await using workshop = openWorkshop(undefined, context.env);
     const { saveArchive } = await import('../../archives.js');
-    await saveArchive(names, dest, workshop, quietScope(context.signal));
+    const platform = context.flags.text('platform');
+    await saveArchive(names, { dest, platform }, workshop, quietScope(context.signal));
     return 0;
   },
 };
@@ -33,8 +34,9 @@ export const loadCommand: Command = {
       help: 'Read a file instead of stdin',
     },
     { name: 'quiet', short: 'q', kind: 'bool', help: 'Accepted: there is no progress to silence' },
-    { name: 'platform', kind: 'text', help: '', later: true },
+    IMAGE_PLATFORM,
   ],
+  noArguments: true,
   run: async ({ flags, env, stdout, signal }) => {
     const input = flags.text('input');
     if (input === undefined && process.stdin.isTTY) {
@@ -44,7 +46,12 @@ export const loadCommand: Command = {
     }
     await using workshop = openWorkshop(undefined, env);
     const { loadImages } = await import('../../archives.js');
-    const images = await loadImages(input ?? process.stdin, workshop, quietScope(signal));
+    const images = await loadImages(
+      input ?? process.stdin,
+      workshop,
+      quietScope(signal),
+      flags.text('platform'),
+    );
     for (const { id, names } of images) {
       if (names.length === 0) say(stdout, `Loaded image ID: ${id}\n`);
       for (const name of names)

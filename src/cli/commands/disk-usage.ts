@@ -1,6 +1,5 @@
 import { type DiskUsage, diskUsage } from '../../disk-usage.js';
 import { isUp } from '../../model/container.js';
-import { BuildError } from '../../model/error.js';
 import { openWorkshop } from '../../workshop.js';
 import { type Command, say } from '../command.js';
 import { type Column, formatListing } from '../format/listing.js';
@@ -86,11 +85,8 @@ export const diskUsageCommand: Command = {
     },
     { name: 'verbose', short: 'v', kind: 'bool', help: 'Each image, container and cache entry' },
   ],
+  noArguments: true,
   run: async ({ flags, env, stdout }) => {
-    if (flags.rest.length > 0)
-      throw new BuildError('usage', '"stave system df" accepts no arguments', {
-        hint: 'see: stave system df --help',
-      });
     await using workshop = openWorkshop(undefined, env);
     const usage = diskUsage(workshop);
     const format = flags.text('format');

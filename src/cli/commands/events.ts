@@ -7,7 +7,8 @@ import { timeOrAgo } from '../../model/go-duration.js';
 import { openWorkshop } from '../../workshop.js';
 import { type Command, type CommandContext, say } from '../command.js';
 import { localNanoTime } from '../format/local-time.js';
-import { compileTemplate } from '../template/execute.js';
+import { compileTemplate, TEMPLATE_CODE } from '../template/execute.js';
+import { withExitCode } from '../exit-error.js';
 
 export const eventsCommand: Command = {
   names: ['events', 'system events'],
@@ -19,12 +20,9 @@ export const eventsCommand: Command = {
     { name: 'since', kind: 'text', value: 'TIME', help: 'Also those since then: 10m, a date' },
     { name: 'until', kind: 'text', value: 'TIME', help: 'Not later than that' },
   ],
+  noArguments: true,
   run: async (context) => {
     const { flags, env, stdout, signal } = context;
-    if (flags.rest.length > 0) {
-      const hint = 'usage: stave events [OPTIONS]';
-      throw new BuildError('usage', '"stave events" accepts no arguments', { hint });
-    }
     const show = printer(flags.text('format'));
     await using workshop = openWorkshop(undefined, env);
     const now = workshop.now();
@@ -55,7 +53,7 @@ function timeFlag(
 function printer(format: string | undefined): (event: EngineEvent) => string {
   if (format === undefined || format === '') return (event) => `${lineOf(event)}\n`;
   if (format === 'json') return (event) => `${JSON.stringify(documentOf(event))}\n`;
-  const template = compileTemplate(format);
+  const template = withExitCode(TEMPLATE_CODE, () => compileTemplate(format));
   return (event) => `${template(templateFields(event))}\n`;
 }
 

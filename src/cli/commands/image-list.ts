@@ -100,8 +100,8 @@ const SUBCOMMANDS = ['build', 'history', 'import', 'inspect', 'list', 'load', 'l
   ['pull', 'push', 'rm', 'save', 'tag'],
 );
 
-function nameOf({ flags }: CommandContext): string | undefined {
-  const [wanted, ...more] = flags.rest;
+function nameOf(context: CommandContext): string | undefined {
+  const [wanted, ...more] = context.flags.rest;
   if (more.length === 0) return wanted;
   const usage = 'stave images [OPTIONS] [REPOSITORY[:TAG]]';
   const meant = wanted === undefined || !SUBCOMMANDS.includes(wanted) ? undefined : wanted;
@@ -109,7 +109,7 @@ function nameOf({ flags }: CommandContext): string | undefined {
     meant === undefined
       ? `usage: ${usage}`
       : `did you mean stave image ${meant} ${more.join(' ')}?`;
-  throw wrongCount('at most 1 argument', usage, hint);
+  throw wrongCount(context, 'at most 1 argument', usage, hint);
 }
 
 const NOT_IN_TREES = ['quiet', 'no-trunc', 'digests'];

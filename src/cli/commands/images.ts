@@ -6,7 +6,8 @@ import { openWorkshop } from '../../workshop.js';
 import { type Command, type CommandContext, say } from '../command.js';
 import type { FlagSpec } from '../flags.js';
 import { errorText } from '../print-error.js';
-import { compileTemplate } from '../template/execute.js';
+import { withExitCode } from '../exit-error.js';
+import { compileTemplate, TEMPLATE_CODE } from '../template/execute.js';
 
 /** Commands over the store have no progress to show: their scope drops events. */
 export function quietScope(signal: AbortSignal): Scope {
@@ -16,46 +17,40 @@ export function quietScope(signal: AbortSignal): Scope {
 export function exactly(context: CommandContext, count: number, usage: string): readonly string[] {
   const { rest } = context.flags;
   if (rest.length === count) return rest;
-  throw wrongCount(count === 1 ? '1 argument' : `${String(count)} arguments`, usage);
+  throw wrongCount(context, count === 1 ? '1 argument' : `${String(count)} arguments`, usage);
 }
 
 export function atLeastOne(context: CommandContext, usage: string): readonly string[] {
   if (context.flags.rest.length > 0) return context.flags.rest;
-  throw wrongCount('at least 1 argument', usage);
+  throw wrongCount(context, 'at least 1 argument', usage);
 }
 
 /** docker's words: 'stave tag' requires 2 arguments. */
-export function wrongCount(what: string, usage: string, hint = `usage: ${usage}`): BuildError {
-  const command = /^stave( [a-z]+)+/.exec(usage)?.[0] ?? 'stave';
-  return new BuildError('usage', `'${command}' requires ${what}`, { hint });
-}
-
-export function noArguments({ flags }: CommandContext, command: string): void {
-  if (flags.rest.length === 0) return;
-  throw new BuildError('usage', `'${command}' accepts no arguments`, {
-    hint: `see: ${command} --help`,
-  });
+export function wrongCount(
+  { name }: CommandContext,
+  what: string,
+  usage: string,
+  hint = `usage: ${usage}`,
+): BuildError {
+  return new BuildError('usage', `'${name}' requires ${what}`, { hint });
 }
 
 export function asError(error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error));
 }
 
-/** Prints what was found and each failure, as docker does; 64 is its exit code of a template that cannot be read. */
+/** Prints what was found and each failure, as docker does. */
 export async function inspectAll(
   context: CommandContext,
   find: (name: string) => Promise<Record<string, unknown>>,
 ): Promise<number> {
   const { flags, stdout, stderr } = context;
-  const names = atLeastOne(context, 'stave inspect [OPTIONS] NAME...');
+  const names = atLeastOne(context, `${context.name} [OPTIONS] NAME...`);
   const format = flags.text('format');
-  let template: ((value: unknown) => string) | undefined;
-  try {
-    if (format !== undefined && format !== 'json') template = compileTemplate(format);
-  } catch (error) {
-    say(stderr, errorText(error));
-    return 64;
-  }
+  const template =
+    format === undefined || format === 'json'
+      ? undefined
+      : withExitCode(TEMPLATE_CODE, () => compileTemplate(format));
   const found: Record<string, unknown>[] = [];
   const failures: Error[] = [];
   for (const name of names) {

@@ -1,10 +1,10 @@
 import { type SystemInfo, systemInfo } from '../../system-info.js';
-import { BuildError } from '../../model/error.js';
 import { openWorkshop } from '../../workshop.js';
 import { type Command, say } from '../command.js';
 import { binarySize } from '../format/units.js';
 import { packageVersion } from '../package-version.js';
-import { compileTemplate } from '../template/execute.js';
+import { compileTemplate, TEMPLATE_CODE } from '../template/execute.js';
+import { withExitCode } from '../exit-error.js';
 
 export const infoCommand: Command = {
   names: ['info', 'system info'],
@@ -13,8 +13,8 @@ export const infoCommand: Command = {
   flags: [
     { name: 'format', short: 'f', kind: 'text', value: 'TEMPLATE', help: 'json or a Go template' },
   ],
+  noArguments: true,
   run: async ({ flags, env, stdout }) => {
-    if (flags.rest.length > 0) throw new BuildError('usage', '"stave info" accepts no arguments');
     await using workshop = openWorkshop(undefined, env);
     const version = packageVersion();
     const info = {
@@ -25,7 +25,7 @@ export const infoCommand: Command = {
     const format = flags.text('format');
     if (format === undefined) say(stdout, infoText(info));
     else if (format === 'json') say(stdout, `${JSON.stringify(info)}\n`);
-    else say(stdout, `${compileTemplate(format)(info)}\n`);
+    else say(stdout, `${withExitCode(TEMPLATE_CODE, () => compileTemplate(format))(info)}\n`);
     return 0;
   },
 };

@@ -45,9 +45,9 @@ export const loginCommand: Command = {
   },
 };
 
-function serverOf({ flags }: CommandContext, usage: string): string | undefined {
-  const [server, ...more] = flags.rest;
-  if (more.length > 0) throw wrongCount('at most 1 argument', usage);
+function serverOf(context: CommandContext, usage: string): string | undefined {
+  const [server, ...more] = context.flags.rest;
+  if (more.length > 0) throw wrongCount(context, 'at most 1 argument', usage);
   return server;
 }
 

@@ -34,6 +34,7 @@ export const pruneCacheCommand: Command = {
     bytes('min-free-space', 'Remove until so much of the disk is free'),
     bytes('reserved-space', 'Keep so much (10gb) of what was used last'),
   ],
+  noArguments: true,
   run: (context) => {
     const { flags } = context;
     const [filters, all] = [flags.list('filter'), flags.bool('all')];

@@ -31,6 +31,7 @@ export const pruneSystemCommand: Command = {
     FORCE,
     { name: 'volumes', kind: 'bool', help: 'Also anonymous volumes' },
   ],
+  noArguments: true,
   run: (context) => {
     const { flags } = context;
     const filters = parseFilters(flags.list('filter'), KNOWN);

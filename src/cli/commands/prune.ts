@@ -20,6 +20,7 @@ export const pruneContainersCommand: Command = {
   usage: '[OPTIONS]',
   summary: 'Remove all containers that do not run',
   flags: [DRY_RUN, FILTER, FORCE],
+  noArguments: true,
   run: (context) => {
     const filters = filtersOf(context);
     const warning = `WARNING! This will remove all stopped containers.\n${SURE}`;
@@ -43,6 +44,7 @@ export const pruneImagesCommand: Command = {
     { ...FILTER, help: `dangling=BOOL, ${FILTER.help}` },
     FORCE,
   ],
+  noArguments: true,
   run: (context) => {
     const all = context.flags.bool('all');
     const filters = filtersOf(context, ['dangling']);

@@ -1,6 +1,7 @@
 import { hostPlatform } from '../../platform.js';
 import { type Command, say } from '../command.js';
-import { compileTemplate } from '../template/execute.js';
+import { compileTemplate, TEMPLATE_CODE } from '../template/execute.js';
+import { withExitCode } from '../exit-error.js';
 import { packageVersion } from '../package-version.js';
 
 /** One line, as `docker --version` has it. */
@@ -28,12 +29,13 @@ export const versionCommand: Command = {
       help: 'json or a Go template, of .Client and .Server (which is the same program)',
     },
   ],
+  noArguments: true,
   run: ({ stdout, flags }) => {
     const format = flags.text('format');
     const document = versionDocument();
     if (format === undefined) say(stdout, versionText());
     else if (format === 'json') say(stdout, `${JSON.stringify(document)}\n`);
-    else say(stdout, `${compileTemplate(format)(document)}\n`);
+    else say(stdout, `${withExitCode(TEMPLATE_CODE, () => compileTemplate(format))(document)}\n`);
     return Promise.resolve(0);
   },
 };

@@ -1,3 +1,4 @@
+import { BuildError } from '../../model/error.js';
 import type { Volume } from '../../model/volume.js';
 import { labelsOf } from '../../volumes.js';
 import type { FilterTerm } from './network-filters.js';
@@ -20,10 +21,19 @@ export function matchesVolume(
       if (name === 'label') return has(value);
       if (name === 'label!') return !has(value);
       if (name === 'driver') return value === 'local';
-      if (name === 'dangling') return /^(1|true)$/i.test(value) !== used.has(volume.name);
+      if (name === 'dangling') return /^(1|t|true)$/i.test(value) !== used.has(volume.name);
       return true;
     })
   );
+}
+
+/** Throws BuildError `usage` on a `dangling` that is neither true nor false. */
+export function checkDangling(filters: readonly FilterTerm[]): void {
+  for (const { name, value } of filters)
+    if (name === 'dangling' && !/^(1|0|true|false|t|f)$/i.test(value))
+      throw new BuildError('usage', `invalid filter 'dangling=[${value}]'`, {
+        hint: 'dangling=true or dangling=false',
+      });
 }
 
 /** `NAME=VALUE`; without `=` the value is empty. */

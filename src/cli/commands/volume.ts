@@ -14,9 +14,9 @@ import { formatListing } from '../format/listing.js';
 import { humanSize } from '../format/units.js';
 import { VOLUME_METHODS, volumeColumns } from '../format/volume-columns.js';
 import { errorText } from '../print-error.js';
-import { atLeastOne, INSPECT_FLAGS, inspectAll } from './images.js';
+import { atLeastOne, INSPECT_FLAGS, inspectAll, wrongCount } from './images.js';
 import { parseFilters } from './network-filters.js';
-import { matchesVolume, pairOf } from './volume-filters.js';
+import { checkDangling, matchesVolume, pairOf } from './volume-filters.js';
 
 export const volumeCreateCommand: Command = {
   names: ['volume create'],
@@ -28,10 +28,18 @@ export const volumeCreateCommand: Command = {
     { name: 'name', kind: 'text', value: 'NAME', help: 'As the argument' },
     { name: 'opt', short: 'o', kind: 'list', help: '', refused: 'volumes are plain directories' },
   ],
-  run: async ({ flags, env, stdout }) => {
-    const [name = flags.text('name'), ...more] = flags.rest;
-    if (more.length > 0)
-      throw new BuildError('usage', '"stave volume create" requires at most 1 argument');
+  run: async (context) => {
+    const { flags, env, stdout } = context;
+    const [given, ...more] = flags.rest;
+    const usage = 'stave volume create [OPTIONS] [VOLUME]';
+    if (more.length > 0) throw wrongCount(context, 'at most 1 argument', usage);
+    if (given !== undefined && flags.text('name') !== undefined)
+      throw new BuildError(
+        'usage',
+        'conflicting options: cannot specify a volume-name through both --name and as a positional arg',
+        { hint: `usage: ${usage}` },
+      );
+    const name = given ?? flags.text('name');
     const driver = flags.text('driver') ?? 'local';
     if (driver !== 'local')
       throw new BuildError('unsupported', `volume driver ${driver} is not supported`, {
@@ -66,8 +74,10 @@ export const volumeListCommand: Command = {
     },
     { name: 'quiet', short: 'q', kind: 'bool', help: 'Only names' },
   ],
+  noArguments: true,
   run: async ({ flags, env, stdout }) => {
     const filters = parseFilters(flags.list('filter'), ['dangling', 'driver', 'label', 'name']);
+    checkDangling(filters);
     await using workshop = openWorkshop(undefined, env);
     const used = usedVolumes(workshop);
     const rows = workshop
@@ -76,7 +86,11 @@ export const volumeListCommand: Command = {
       .filter((volume) => matchesVolume(volume, filters, used))
       .map((volume) => ({ volume }));
     const format = flags.text('format') ?? (flags.bool('quiet') ? '{{.Name}}' : undefined);
-    const how = { format, methods: VOLUME_METHODS };
+    const raw = [
+      ['name', 'Name'],
+      ['driver', 'Driver'],
+    ] as const;
+    const how = { format, methods: VOLUME_METHODS, raw };
     say(stdout, formatListing(rows, volumeColumns(workshop), ['Driver', 'Name'], how));
     return 0;
   },
@@ -141,12 +155,13 @@ export const volumePruneCommand: Command = {
     },
     { name: 'force', short: 'f', kind: 'bool', help: 'Do not ask' },
   ],
+  noArguments: true,
   run: async ({ flags, env, stdout, signal }) => {
     const filters = parseFilters(flags.list('filter'), ['label', 'label!', 'all']);
     const all =
       flags.bool('all') ||
       filters.some(({ name, value }) => name === 'all' && /^(1|true)$/i.test(value));
-    if (!flags.bool('force') && !(await confirm(all ? ALL : ANONYMOUS, stdout, signal))) return 1;
+    if (!flags.bool('force') && !(await confirm(all ? ALL : ANONYMOUS, stdout, signal))) return 0;
     await using workshop = openWorkshop(undefined, env);
     const none = new Set<string>();
     const wanted = (volume: Volume): boolean =>

@@ -6,6 +6,9 @@ import { templateError } from './template-error.js';
 /** A template ready to run over values. */
 export type Compiled = (data: unknown) => string;
 
+/** docker's exit code of a template that it cannot read, where it has one. */
+export const TEMPLATE_CODE = 64;
+
 /** Throws BuildError `usage` on bad syntax; running throws it on a field that is not there. */
 export function compileTemplate(
   text: string,
