@@ -35,9 +35,10 @@ import { BuildError } from './model/error.js';
 import { DEFAULT_HOST_CONFIG } from './model/host-config.js';
 import type { MachineLimits } from './model/machine-limits.js';
 import type { RunOptions } from './model/run-options.js';
+import { sizeOf } from './runtime/follow-size.js';
 import { machineLimits } from './runtime/machine-limits.js';
 import type { LogLine } from './model/log-lines.js';
-import type { ExitStatus, TerminalSize } from './model/process.js';
+import type { ExitStatus } from './model/process.js';
 import { canonicalName } from './model/reference.js';
 import type { Scope } from './model/scope.js';
 import type { Workshop } from './workshop.js';
@@ -121,12 +122,6 @@ export async function runAttached(
   return await follow(state.id, pumping, workshop);
 }
 
-function sizeOf(stdout: NodeJS.WriteStream): TerminalSize | undefined {
-  if (!stdout.isTTY) return undefined;
-  const [columns, rows] = stdout.getWindowSize();
-  return { columns, rows };
-}
-
 /** Attaches to a container that runs. */
 export async function attachContainer(
   name: string,
@@ -168,9 +163,11 @@ function exitCodeNow(id: string, containers: Workshop['containers']): number {
   return state === undefined ? KILLED : lastExitCode(state);
 }
 
+const ENDING = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 };
+
 /** By way of exit, so that the terminal is put back as it was. */
 function letSignalsEnd(): void {
-  for (const [name, number] of Object.entries({ SIGHUP: 1, SIGINT: 2, SIGTERM: 15 })) {
+  for (const [name, number] of Object.entries(ENDING)) {
     process.removeAllListeners(name);
     process.once(name, () => process.exit(128 + number));
   }
@@ -360,24 +357,27 @@ export async function exec(
   const state = findRunning(name, workshop);
   refusePaused(state, `Container ${name} is paused, unpause the container before exec`);
   const snapshot = await openLayers(state, workshop);
-  const scope = options.terminal ? untilHangup() : forever;
+  const scope = options.terminal ? untilSignal() : forever;
   const { tell } = workshop.containers;
   const execID = randomBytes(32).toString('hex');
   const line = options.command.join(' ');
   tell(state, `exec_create: ${line}`, { execID });
   tell(state, `exec_start: ${line}`, { execID });
-  const exit = await execInContainer(state, options, { ...workshop, snapshot }, scope);
+  const ended = await execInContainer(state, options, { ...workshop, snapshot }, scope);
+  const exit = scope.signal.aborted ? { code: 128 + Number(scope.signal.reason) } : ended;
   if (!options.detach) tell(state, 'exec_die', { execID, exitCode: String(exit.code) });
   return exit;
 }
 
-/** Of a terminal that is gone the runtime would never hear: it and what it started go too. */
-function untilHangup(): Scope {
+/** A signal to us takes the terminal away from what runs on it, which ends by that. */
+function untilSignal(): Scope {
   const controller = new AbortController();
-  process.removeAllListeners('SIGHUP');
-  process.once('SIGHUP', () => {
-    controller.abort();
-  });
+  for (const [name, number] of Object.entries(ENDING)) {
+    process.removeAllListeners(name);
+    process.on(name, () => {
+      controller.abort(number);
+    });
+  }
   return { ...forever, signal: controller.signal };
 }
 

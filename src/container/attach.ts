@@ -1,10 +1,8 @@
-import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { detachFilter } from '../model/detach-keys.js';
-import { hasCode } from '../model/has-code.js';
-import type { TerminalSize } from '../model/process.js';
 import { rawTerminal } from '../sys/raw-terminal.js';
 import { connectPackets, type PacketSocket } from '../sys/seqpacket.js';
+import { type SizeTeller, sizeTeller } from './tell-size.js';
 
 export interface AttachStreams {
   readonly stdin?: NodeJS.ReadStream;
@@ -64,12 +62,13 @@ async function pump(
   const { streams, terminal } = options;
   const { stdin } = streams;
   const raw = terminal && stdin?.isTTY === true;
+  await using size = sizeTeller(bundle);
   const resize = (): void => {
-    tellSize(bundle, streams.stdout);
+    size.tell(streams.stdout);
   };
   using rawMode = raw ? rawTerminal(STDIN) : undefined;
   const restore = (): void => rawMode?.[Symbol.dispose]();
-  using redraw = raw && options.redraw === true ? redrawing(bundle, streams.stdout) : undefined;
+  using redraw = raw && options.redraw === true ? redrawing(size, streams.stdout) : undefined;
   if (raw) {
     if (redraw === undefined) resize();
     streams.stdout.on('resize', resize);
@@ -100,15 +99,15 @@ interface Redrawing extends Disposable {
  * A larger size, and the right one when the program has answered to that: of two sizes at once it would see the last,
  * which is what it had. One that does not answer, or answered before the monitor listened to us, gets it all the same.
  */
-function redrawing(bundle: string, stdout: NodeJS.WriteStream): Redrawing {
+function redrawing(size: SizeTeller, stdout: NodeJS.WriteStream): Redrawing {
   let larger = true;
   const shown = (): void => {
     clearTimeout(timer);
-    if (larger) tellSize(bundle, stdout);
+    if (larger) size.tell(stdout);
     larger = false;
   };
   const timer = setTimeout(shown, REDRAW_MS);
-  tellSize(bundle, { rows: stdout.rows + 1, columns: stdout.columns + 1 });
+  size.tell({ rows: stdout.rows + 1, columns: stdout.columns + 1 });
   return { shown, [Symbol.dispose]: shown };
 }
 
@@ -165,19 +164,5 @@ const MOST = 8192;
 async function sendAll(socket: PacketSocket, data: Uint8Array): Promise<void> {
   for (let at = 0; at < data.length; at += MOST) {
     if (!(await socket.send(data.subarray(at, at + MOST)))) return;
-  }
-}
-
-/** conmon's control FIFO: `1 rows columns`. */
-function tellSize(bundle: string, { rows, columns }: TerminalSize): void {
-  try {
-    const fd = openSync(join(bundle, 'ctl'), constants.O_WRONLY | constants.O_NONBLOCK);
-    try {
-      writeSync(fd, `1 ${String(rows)} ${String(columns)}\n`);
-    } finally {
-      closeSync(fd);
-    }
-  } catch (error) {
-    if (!hasCode(error, 'ENXIO', 'ENOENT')) throw error; // The monitor is gone: so is the terminal.
   }
 }

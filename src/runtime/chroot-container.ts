@@ -78,7 +78,7 @@ export function becomeContainer([bundle = '', console = '']: readonly string[]):
 function giveTerminal(socket: string, { uid, gid, size }: ChrootContainerJob): void {
   const { master, slave } = openPseudoTerminal();
   fchownSync(slave, uid, gid);
-  if (size !== undefined) setTerminalSize(`/proc/self/fd/${String(slave)}`, size);
+  if (size !== undefined) setTerminalSize(slave, size);
   sendDescriptor(socket, master);
   takeTerminal(slave);
   closeSync(master);

@@ -1,27 +1,24 @@
-import { readFileSync, rmSync } from 'node:fs';
-import { hasCode } from '../model/has-code.js';
+import type { TerminalSize } from '../model/process.js';
 import { setTerminalSize } from '../sys/terminal-size.js';
 
-/**
- * Until disposed, each new size of our terminal becomes that of the terminal of the process whose pid is in a file: a
- * runtime gives it only the first.
- */
-export function followSize(pidFile: string, stdout: NodeJS.WriteStream): Disposable {
+/** Of our terminal; undefined when our output goes elsewhere. */
+export function sizeOf(stdout: NodeJS.WriteStream): TerminalSize | undefined {
+  if (!stdout.isTTY) return undefined;
+  const [columns, rows] = stdout.getWindowSize();
+  return { columns, rows };
+}
+
+/** Until disposed, the size of our terminal is that of another, whose master is open. */
+export function followSize(master: number, stdout: NodeJS.WriteStream): Disposable {
   const resize = (): void => {
-    const [columns, rows] = stdout.getWindowSize();
-    try {
-      const pid = Number(readFileSync(pidFile, 'utf8'));
-      setTerminalSize(`/proc/${String(pid)}/fd/0`, { columns, rows });
-    } catch (error) {
-      // It is not there yet, or no more; or its input is another by now.
-      if (!hasCode(error, 'ENOENT', 'ESRCH', 'ENOTTY', 'ENXIO', 'EACCES', 'EIO')) throw error;
-    }
+    const size = sizeOf(stdout);
+    if (size !== undefined) setTerminalSize(master, size);
   };
+  resize();
   stdout.on('resize', resize);
   return {
     [Symbol.dispose]: () => {
       stdout.off('resize', resize);
-      rmSync(pidFile, { force: true });
     },
   };
 }

@@ -3,21 +3,20 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { BuildError } from '../model/error.js';
-import type { ExecSpec, ExitStatus, Monitor, MonitorPlace, ProcessSpec } from '../model/process.js';
-import type { Scope } from '../model/scope.js';
+import type { Monitor, MonitorPlace, ProcessSpec } from '../model/process.js';
 import { privileges, userNamespaceName } from '../sys/privileges.js';
 import { deviceNodes } from './device-nodes.js';
-import { followSize } from './follow-size.js';
+import { runExec } from './exec-process.js';
 import { seccompOf } from './load-seccomp.js';
 import { madeBy, noteMadeBy } from './made-by.js';
 import { needsCgroup } from './oci-cgroup.js';
-import { enterCgroup } from './enter-cgroup.js';
-import { execProcess, ociJson } from './oci-spec.js';
+import { ociJson } from './oci-spec.js';
 import { cannot, checkRoot, checkUser, findProgram, type Prepared } from './prepare.js';
 import type { RuntimeOptions } from './prepare.js';
 import { runChild } from './process.js';
 import { prepareOnce } from './prepare-once.js';
 import { throwRuntimeFailure } from './runtime-failure.js';
+import { runtimeOptions } from './runtime-options.js';
 
 const ENVIRONMENT = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
 
@@ -28,8 +27,9 @@ export function createMonitor(options: RuntimeOptions): Monitor {
     create: async (spec, place) =>
       create(spec, place, { ...(await prepared.get(place.runtime)), path: options.path }),
     start: async (id, dir) => control(await prepared.get(madeBy(dir).kind), dir, ['start', id]),
-    exec: async (spec, dir, scope) =>
-      exec(await prepared.get(madeBy(dir).kind), spec, { dir, scope }),
+    exec: async (spec, dir, scope) => ({
+      code: await runExec(await prepared.get(madeBy(dir).kind), spec, { dir, scope }),
+    }),
     [Symbol.asyncDispose]: () => prepared[Symbol.asyncDispose](),
   };
 }
@@ -105,14 +105,6 @@ export function monitorLine(
     .concat(args.flatMap((arg) => ['--exit-command-arg', arg]));
 }
 
-/** State beside the container, so that another process finds it. */
-function runtimeOptions({ kind }: Prepared, dir: string): string[] {
-  const log = [`--log=${join(dir, 'runtime.log')}`, '--log-format=json'];
-  const manager = madeBy(dir).cgroup === true ? 'cgroupfs' : 'disabled';
-  const cgroups = kind === 'crun' ? [`--cgroup-manager=${manager}`] : [];
-  return [`--root=${join(dir, 'runtime')}`, ...log, ...cgroups];
-}
-
 interface Created {
   /** Of the container's first process; -1 when it could not be made. */
   readonly pid?: number;
@@ -182,45 +174,4 @@ async function control(prepared: Prepared, dir: string, command: readonly string
   };
   throwRuntimeFailure(join(dir, 'runtime.log'), { args: process.args });
   throw new BuildError('runtime', `${command.join(' ')} failed`);
-}
-
-function execStdio({ detach, onOutput, stdin, terminal }: ExecSpec) {
-  if (detach) return { kind: 'none' } as const;
-  if (onOutput !== undefined) return { kind: 'pipe', onOutput } as const;
-  return { kind: 'inherit', stdin, terminal } as const;
-}
-
-interface ExecPlace {
-  readonly dir: string;
-  readonly scope: Scope;
-}
-
-async function exec(
-  prepared: Prepared,
-  spec: ExecSpec,
-  { dir, scope }: ExecPlace,
-): Promise<ExitStatus> {
-  const file = join(prepared.dir, 'process.json');
-  const log = join(prepared.dir, 'exec.log');
-  writeFileSync(file, JSON.stringify(execProcess(spec)), { mode: 0o600 });
-  const options = runtimeOptions(prepared, dir).filter((option) => !option.startsWith('--log='));
-  const detach = spec.detach ? ['--detach'] : [];
-  const sized = spec.terminal && !spec.detach && process.stdout.isTTY;
-  const pidIn = spec.pidFile ?? (sized ? join(prepared.dir, 'exec.pid') : undefined);
-  const pidFile = pidIn === undefined ? [] : ['--pid-file', pidIn];
-  const { adopted } = madeBy(dir);
-  const entering = adopted === undefined ? [] : enterCgroup(adopted);
-  const argv = [
-    ...entering,
-    ...[prepared.program, ...options, `--log=${log}`, 'exec', ...detach, ...pidFile],
-  ].concat(['--process', file, spec.id]);
-  using _following = sized && pidIn !== undefined ? followSize(pidIn, process.stdout) : undefined;
-  const exit = await runChild(argv, {
-    stdio: execStdio(spec),
-    env: ENVIRONMENT,
-    signal: scope.signal,
-  });
-  const code = exit.exitCode ?? 128 + 9;
-  if (code !== 0) throwRuntimeFailure(log, spec);
-  return { code };
 }

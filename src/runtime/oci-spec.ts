@@ -5,6 +5,7 @@ import type {
   ExecSpec,
   ProcessSpec,
   SeccompProfile,
+  TerminalSize,
 } from '../model/process.js';
 import type { Ulimit } from '../model/run-settings.js';
 import { privileges } from '../sys/privileges.js';
@@ -102,8 +103,11 @@ function hiddenPaths({ confinement, network }: ProcessSpec): object {
 
 function terminalOf(stdio: ProcessSpec['stdio']) {
   if (stdio.kind === 'pipe' || !stdio.terminal) return { terminal: false };
-  if (stdio.kind === 'inherit' || stdio.size === undefined) return { terminal: true };
-  return { terminal: true, consoleSize: { height: stdio.size.rows, width: stdio.size.columns } };
+  return { terminal: true, ...consoleSize(stdio.kind === 'monitor' ? stdio.size : undefined) };
+}
+
+function consoleSize(size: TerminalSize | undefined): object {
+  return size === undefined ? {} : { consoleSize: { height: size.rows, width: size.columns } };
 }
 
 /**
@@ -140,10 +144,11 @@ function mountsOf(process: ProcessSpec, nodes: string | undefined): object[] {
 }
 
 /** The `process` object of an exec (OCI runtime-spec config.md, Process), confined as the container's own. */
-export function execProcess(spec: ExecSpec): unknown {
+export function execProcess(spec: ExecSpec, size: TerminalSize | undefined): unknown {
   const { user } = spec;
   return {
     terminal: spec.terminal,
+    ...consoleSize(size),
     user: userOf(user),
     args: spec.args,
     env: spec.env,

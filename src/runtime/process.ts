@@ -13,6 +13,7 @@ export interface StartOptions {
   readonly env: Readonly<Record<string, string>>;
   /** Descriptors it gets beside 0, 1 and 2: one of ours, or a pipe to it. */
   readonly more?: readonly (number | 'pipe')[];
+  readonly cwd?: string;
 }
 
 export interface StartedChild {
@@ -31,20 +32,22 @@ export interface ChildOptions {
   readonly stdio: Stdio | { readonly kind: 'none' };
   readonly env: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
+  readonly cwd?: string;
 }
 
 /** Runs a program to its end; aborting kills it at once. Rejects when it cannot be started. */
 export async function runChild(argv: readonly string[], options: ChildOptions): Promise<ChildExit> {
-  const { stdio, env, signal } = options;
+  const { stdio, env, signal, cwd } = options;
   if (stdio.kind === 'monitor') throw new Error('a monitor has its own streams');
   const plain = stdio.kind === 'inherit' ? stdio : stdio.kind;
-  const child = await startChild(argv, { stdio: plain, env });
+  const where = cwd === undefined ? {} : { cwd };
+  const child = await startChild(argv, { stdio: plain, env, ...where });
   return child.follow(stdio.kind === 'pipe' ? stdio.onOutput : () => undefined, signal);
 }
 
 export async function startChild(
   argv: readonly string[],
-  { stdio, env, more = [] }: StartOptions,
+  { stdio, env, more = [], cwd }: StartOptions,
 ): Promise<StartedChild> {
   const { execa } = await import('execa');
   const [file = '', ...args] = argv;
@@ -59,6 +62,7 @@ export async function startChild(
     reject: false,
     extendEnv: false,
     env: { ...env },
+    ...(cwd === undefined ? {} : { cwd }),
   };
   const child = execa(file, args, options);
   pipes?.started();

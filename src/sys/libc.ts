@@ -19,9 +19,16 @@ export interface Libc {
 }
 
 type SyscallName =
-  'fsopen' | 'fsconfig' | 'fsmount' | 'move_mount' | 'open_tree' | 'openat2' | 'mount_setattr';
+  | 'fsopen'
+  | 'fsconfig'
+  | 'fsmount'
+  | 'move_mount'
+  | 'open_tree'
+  | 'openat2'
+  | 'mount_setattr'
+  | 'pidfd_open';
 
-/** The mount API's numbers are the same on x86_64 and arm64 (added after the tables were unified). */
+/** Their numbers are the same on x86_64 and arm64 (added after the tables were unified). */
 const NUMBERS: Readonly<Record<SyscallName, number>> = {
   fsopen: 430,
   fsconfig: 431,
@@ -30,6 +37,7 @@ const NUMBERS: Readonly<Record<SyscallName, number>> = {
   open_tree: 428,
   openat2: 437,
   mount_setattr: 442,
+  pidfd_open: 434,
 };
 
 let loaded: Libc | undefined;

@@ -1,8 +1,8 @@
 import { createRequire } from 'node:module';
-import { closeSync, constants, openSync } from 'node:fs';
-import { basename, dirname } from 'node:path';
+import { closeSync } from 'node:fs';
 import type * as Koffi from 'koffi';
 import { errnoError } from './errno-error.js';
+import { AF_UNIX, withUnixAddress } from './unix-address.js';
 
 /** A connected SOCK_SEQPACKET socket, which node:net does not know. */
 export interface PacketSocket extends Disposable {
@@ -14,9 +14,8 @@ export interface PacketSocket extends Disposable {
   readonly endSending: () => void;
 }
 
-const [AF_UNIX, SOCK_SEQPACKET, SOCK_CLOEXEC] = [1, 5, 0o2000000];
+const [SOCK_SEQPACKET, SOCK_CLOEXEC] = [5, 0o2000000];
 const [SHUT_WR, SHUT_RDWR, MSG_NOSIGNAL] = [1, 2, 0x4000];
-const SUN_PATH = 108;
 /** conmon's packets are at most 8 KiB and one byte. */
 const LARGEST = 65_536;
 
@@ -34,7 +33,7 @@ export function connectPackets(path: string): PacketSocket {
   const shutdown = libc.func('int shutdown(int, int)') as (fd: number, how: number) => number;
   const fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
   if (fd < 0) fail('socket');
-  withShortName(path, (address) => {
+  withUnixAddress(path, (address) => {
     if ((connect as (...args: unknown[]) => number)(fd, address, address.length) >= 0) return;
     const error = errnoError(koffi.errno(), 'connect', path);
     closeSync(fd);
@@ -75,17 +74,4 @@ export function connectPackets(path: string): PacketSocket {
       closeWhenIdle();
     },
   };
-}
-
-/** A path may be longer than sun_path: it is named through its directory. */
-function withShortName(path: string, use: (address: Buffer) => void): void {
-  const directory = openSync(dirname(path), constants.O_RDONLY | constants.O_DIRECTORY);
-  try {
-    const address = Buffer.alloc(2 + SUN_PATH);
-    address.writeUInt16LE(AF_UNIX, 0);
-    address.write(`/proc/self/fd/${String(directory)}/${basename(path)}`, 2);
-    use(address);
-  } finally {
-    closeSync(directory);
-  }
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { busyboxContext } from '../helpers/busybox.js';
 import { ordinaryWorld } from '../helpers/ordinary-user.js';
+import { shownBy } from '../helpers/terminal.js';
 
 /** The second rung: an ordinary user with subordinate ids. That images are the same as root's: epoch.test.ts. */
 describe('rootless with subordinate ids', () => {
@@ -48,6 +49,14 @@ describe('rootless with subordinate ids', () => {
     assert.equal(world.ok('rm', '-f', 'one', 'two').stdout, 'one\ntwo\n');
     assert.equal(world.ok('ps', '-aq').stdout, '');
     world.ok('rmi', 'with-x');
+  });
+
+  test('exec has a terminal of its own', async () => {
+    world.ok('run', '-d', '--name', 'entered', 'bb', 'sleep', '1000');
+    const [program, args] = world.command(['exec', '-it', 'entered', 'sh', '-c', 'stty size; tty']);
+    const shown = await shownBy(program, args, world.env, { cols: 91, rows: 31 });
+    assert.deepEqual(shown, ['31 91', '/dev/pts/0', '[0]']);
+    world.ok('rm', '-f', 'entered');
   });
 
   test('commands that begin at once share one user namespace', async () => {

@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict';
+import { closeSync, constants, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { unreadBytes } from '../../src/sys/unread-bytes.js';
+import { busyLoops } from '../helpers/busy-loops.js';
 import { busyboxContext } from '../helpers/busybox.js';
 import { staveWorld } from '../helpers/stave.js';
-import { openTerminal, type Terminal } from '../helpers/terminal.js';
+import { openTerminal, shownBy, type Terminal } from '../helpers/terminal.js';
 
 const DETACH = '\x10\x11';
 /** The shell shows it when the terminal is raw: before, the terminal would take Ctrl-Q for itself. */
@@ -14,7 +19,8 @@ describe('terminals of containers that outlive them', { timeout: 300_000 }, () =
     world.ok('build', '-q', '-t', 'bb', busyboxContext(world.dir));
   });
   after(() => {
-    for (const name of ['detached', 'sized', 'hung']) world.run('rm', '-f', name);
+    for (const name of ['detached', 'sized', 'slow', 'hung', 'crun', 'runc'])
+      world.run('rm', '-f', name);
     world[Symbol.dispose]();
   });
   const open = (...args: string[]): Terminal => openTerminal('bin/stave', args, world.env);
@@ -26,6 +32,12 @@ describe('terminals of containers that outlive them', { timeout: 300_000 }, () =
     const from = terminal.text().length;
     terminal.type(`${command}\n`);
     await terminal.until(answer, from);
+  };
+
+  const follows = async (terminal: Terminal, columns: number, rows: number): Promise<void> => {
+    terminal.resize(columns, rows);
+    const script = `until [ "$(stty size)" = "${rows} ${columns}" ]; do :; done; echo size-is-$(stty size)`;
+    await ask(terminal, script, new RegExp(`size-is-${rows} ${columns}\r\n`));
   };
 
   test('Ctrl-P Ctrl-Q leaves a container running, again and again; attach comes back to it', async () => {
@@ -63,11 +75,6 @@ describe('terminals of containers that outlive them', { timeout: 300_000 }, () =
   test('a terminal that changes its size: run and attach', async () => {
     const run = open('run', '-it', '--name', 'sized', 'bb', 'sh');
     await run.until(PROMPT);
-    const follows = async (terminal: Terminal, columns: number, rows: number): Promise<void> => {
-      terminal.resize(columns, rows);
-      const script = `until [ "$(stty size)" = "${rows} ${columns}" ]; do :; done; echo size-is-$(stty size)`;
-      await ask(terminal, script, new RegExp(`size-is-${rows} ${columns}\r\n`));
-    };
     await follows(run, 101, 41);
     run.type(DETACH);
     assert.equal(await run.exit, 0);
@@ -76,6 +83,79 @@ describe('terminals of containers that outlive them', { timeout: 300_000 }, () =
     await follows(attach, 103, 43);
     attach.type('exit 5\n');
     assert.equal(await attach.exit, 5);
+  });
+
+  test('a size told while the monitor has not heard of the one before', async () => {
+    const run = open('run', '-it', '--name', 'slow', 'bb', 'sh');
+    await run.until(PROMPT);
+    const id = world.ok('inspect', '-f', '{{.Id}}', 'slow').stdout.trim();
+    const dir = join(world.root, 'containers', id);
+    const monitor = Number(readFileSync(join(dir, 'monitor.pid'), 'utf8'));
+    const control = openSync(join(dir, 'bundle/ctl'), constants.O_RDWR);
+    process.kill(monitor, 'SIGSTOP');
+    run.resize(70, 30);
+    while (unreadBytes(control) === 0) await nextTurn();
+    run.resize(71, 31);
+    assert.equal(state('slow'), 'running'); // Meanwhile it would have been written, too.
+    process.kill(monitor, 'SIGCONT');
+    closeSync(control);
+    await ask(
+      run,
+      'until [ "$(stty size)" = "31 71" ]; do :; done; echo size-is-$(stty size)',
+      /size-is-31 71\r\n/,
+    );
+    run.type('exit\n');
+    assert.equal(await run.exit, 0);
+  });
+
+  for (const runtime of ['crun', 'runc'])
+    test(`exec -it by ${runtime}: its size from the start and as it changes, Ctrl-C, its exit code`, async () => {
+      world.ok('run', '-d', '--runtime', runtime, '--name', runtime, 'bb', 'sleep', '1000');
+      const args = ['exec', '-it', runtime, 'sh', '-c', 'stty size; exec sh'];
+      const exec = openTerminal('bin/stave', args, world.env, { cols: 91, rows: 31 });
+      await exec.until(/^31 91\r\n/);
+      await exec.until(PROMPT);
+      await follows(exec, 105, 45);
+      await ask(exec, 'yes', /y\r\ny\r\ny\r\n/);
+      exec.type('\x03');
+      await exec.until(/\^C/);
+      await ask(exec, 'echo after-$?', /after-130\r\n/);
+      exec.type('exit 7\n');
+      assert.equal(await exec.exit, 7);
+      const gone = open('exec', '-it', runtime, 'nothing');
+      assert.equal(await gone.exit, 127);
+      assert.match(gone.text(), /executable file not found in \$PATH/);
+    });
+
+  test('exec -it: more than the program takes at once, and all that it gives', async () => {
+    const script = 'stty raw -echo; echo ready; head -c 300000 | wc -c; seq 40000; read -r _';
+    const exec = open('exec', '-it', 'crun', 'sh', '-c', script);
+    await exec.until(/ready/);
+    exec.type('a'.repeat(300_000));
+    await exec.until(/300000\n *1\n[^]*\n40000\n/);
+    exec.type('\n');
+    assert.equal(await exec.exit, 0);
+  });
+
+  test('exec -t without -i takes no input and needs no terminal of ours', () => {
+    const { status, stdout } = world.run('exec', '-t', 'crun', 'sh', '-c', 'tty; seq 3; exit 4');
+    assert.equal(status, 4);
+    assert.equal(stdout, '/dev/pts/0\r\n1\r\n2\r\n3\r\n');
+  });
+
+  test('exec -it: what a program writes last is shown on a busy machine (more in test/faults)', async () => {
+    using _busy = busyLoops(3);
+    const args = ['exec', '-it', 'crun', 'sh', '-c', 'echo begin; echo end'];
+    for (let round = 0; round < 6; round++)
+      assert.deepEqual(await shownBy('bin/stave', args, world.env), ['begin', 'end', '[0]']);
+  });
+
+  test('kill -9 of exec -it takes the terminal from what runs on it', async () => {
+    const terminal = open('exec', '-it', 'crun', 'sh', '-c', 'echo ready; sleep 4000');
+    await terminal.until(/ready/);
+    terminal.kill();
+    await terminal.exit;
+    while (world.ok('top', 'crun').stdout.includes('sleep 4000'));
   });
 
   test('exec -it whose terminal hangs up leaves nothing of it behind', async () => {

@@ -6,6 +6,8 @@ export interface Terminal {
   readonly text: () => string;
   readonly type: (keys: string) => void;
   readonly hangUp: () => void;
+  /** At once, and it alone. */
+  readonly kill: () => void;
   readonly resize: (columns: number, rows: number) => void;
   /** Resolves when what was shown since `from` (a length of `text`) matches. */
   readonly until: (pattern: RegExp, from?: number) => Promise<void>;
@@ -37,6 +39,9 @@ export function openTerminal(
     hangUp: () => {
       pty.kill('SIGHUP');
     },
+    kill: () => {
+      process.kill(pty.pid, 'SIGKILL');
+    },
     resize: (columns, rows) => {
       pty.resize(columns, rows);
     },
@@ -59,4 +64,23 @@ export function openTerminal(
       });
     }),
   };
+}
+
+/**
+ * The lines a program shows on a terminal, and its exit code as `[0]`. The terminal outlives it, so that nothing is lost
+ * by whoever reads it here.
+ */
+export async function shownBy(
+  program: string,
+  args: string[],
+  env: NodeJS.ProcessEnv,
+  size?: { readonly cols: number; readonly rows: number },
+): Promise<readonly string[]> {
+  const script = '"$@"; echo "[$?]"; read -r _';
+  const terminal = openTerminal('sh', ['-c', script, 'sh', program, ...args], env, size);
+  await terminal.until(/^\[\d+\]\r$/m);
+  const shown = terminal.text().split(/\r*\n/).filter(Boolean);
+  terminal.type('\n');
+  await terminal.exit;
+  return shown;
 }

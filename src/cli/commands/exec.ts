@@ -33,7 +33,7 @@ export const execCommand: Command = {
     // Nobody is there who would keep it.
     if (flags.bool('tty') && !terminal)
       say(stderr, 'WARNING: exec -d gives no terminal: -t has no effect\n');
-    if (terminal && !process.stdin.isTTY)
+    if (terminal && flags.bool('interactive') && !process.stdin.isTTY)
       throw new BuildError('usage', 'the input device is not a TTY', {
         hint: 'leave out -t, or run it in a terminal',
       });

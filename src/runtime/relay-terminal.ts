@@ -1,0 +1,152 @@
+import { readSync, writeSync } from 'node:fs';
+import { hasCode } from '../model/has-code.js';
+import { setBlocking } from '../sys/blocking.js';
+import type { ForeignChild } from '../sys/foreign-child.js';
+import { rawTerminal } from '../sys/raw-terminal.js';
+import { type Readiness, readiness } from '../sys/readiness.js';
+import { followSize } from './follow-size.js';
+
+/** The process of a terminal, and the terminal's master. */
+export interface TerminalProcess {
+  readonly master: number;
+  readonly child: ForeignChild;
+}
+
+export interface RelayStreams {
+  /** Absent: the process' input stays empty, and our own terminal as it is. */
+  readonly stdin?: NodeJS.ReadStream;
+  readonly stdout: NodeJS.WriteStream;
+}
+
+/**
+ * Shows a terminal on ours until its process has ended and all that it wrote is shown: its exit code; undefined when
+ * aborted before.
+ */
+export async function relayTerminal(
+  { master, child }: TerminalProcess,
+  streams: RelayStreams,
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  setBlocking(master, false);
+  using ready = readiness();
+  const stop = (): void => {
+    ready[Symbol.dispose]();
+  };
+  signal.addEventListener('abort', stop, { once: true });
+  process.once('exit', stop);
+  using _raw = streams.stdin?.isTTY === true ? rawUntilExit() : undefined;
+  using _size = followSize(master, streams.stdout);
+  const input = streams.stdin === undefined ? undefined : forward(streams.stdin, master, ready);
+  try {
+    if (signal.aborted) return undefined;
+    const shown = show({ master, child }, streams.stdout, ready);
+    return await (input === undefined ? shown : Promise.race([shown, input.failed]));
+  } finally {
+    input?.[Symbol.dispose]();
+    signal.removeEventListener('abort', stop);
+    process.off('exit', stop);
+  }
+}
+
+const STDIN = 0;
+
+/** Our terminal is put back also when a signal ends us. */
+function rawUntilExit(): Disposable {
+  const raw = rawTerminal(STDIN);
+  const restore = (): void => {
+    raw[Symbol.dispose]();
+  };
+  process.once('exit', restore);
+  return {
+    [Symbol.dispose]: () => {
+      process.off('exit', restore);
+      restore();
+    },
+  };
+}
+
+async function show(
+  { master, child }: TerminalProcess,
+  stdout: NodeJS.WriteStream,
+  ready: Readiness,
+): Promise<number | undefined> {
+  let code: number | undefined;
+  for (let open = true; ;) {
+    // Asked before reading: of one that has ended all is there to be read.
+    code ??= child.exitCode();
+    const read = open ? await showNext(master, stdout) : 'closed';
+    if (read === 'closed') open = false;
+    if (code !== undefined && read !== 'something') return code;
+    // Also after something: who writes without end must not keep us from our input.
+    if (!(await ready.readable(child.fd, ...(open ? [master] : [])))) return undefined;
+  }
+}
+
+const buffer = Buffer.alloc(65_536);
+
+/** `closed`: nobody has the terminal any more. */
+async function showNext(
+  master: number,
+  stdout: NodeJS.WriteStream,
+): Promise<'something' | 'nothing' | 'closed'> {
+  try {
+    const length = readSync(master, buffer);
+    if (!stdout.write(Buffer.from(buffer.subarray(0, length)))) await drained(stdout);
+    return 'something';
+  } catch (error) {
+    if (hasCode(error, 'EAGAIN')) return 'nothing';
+    if (hasCode(error, 'EIO')) return 'closed';
+    throw error;
+  }
+}
+
+function drained(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    stream.once('drain', resolve);
+    stream.once('close', resolve);
+  });
+}
+
+interface Forwarding extends Disposable {
+  /** Never settles but by a failure. */
+  readonly failed: Promise<never>;
+}
+
+function forward(stdin: NodeJS.ReadStream, master: number, ready: Readiness): Forwarding {
+  let fail: (error: unknown) => void = () => undefined;
+  const failed = new Promise<never>((_, reject) => (fail = reject));
+  let sending = Promise.resolve();
+  const send = (data: Buffer): void => {
+    // What the process does not take yet waits in our terminal.
+    stdin.pause();
+    sending = sending
+      .then(() => writeAll(master, data, ready))
+      .then((more) => {
+        if (more) stdin.resume();
+      });
+    sending.catch(fail);
+  };
+  stdin.on('data', send);
+  stdin.resume();
+  return {
+    failed,
+    [Symbol.dispose]: () => {
+      stdin.off('data', send);
+      stdin.pause();
+    },
+  };
+}
+
+/** False when nobody is there who would read. */
+async function writeAll(master: number, data: Buffer, ready: Readiness): Promise<boolean> {
+  for (let at = 0; at < data.length;) {
+    try {
+      at += writeSync(master, data, at);
+    } catch (error) {
+      if (hasCode(error, 'EIO')) return false;
+      if (!hasCode(error, 'EAGAIN')) throw error;
+      if (!(await ready.writable(master))) return false;
+    }
+  }
+  return true;
+}
