@@ -19,12 +19,14 @@ import { canonicalDigest } from '../model/canonical.js';
 import { hexOf } from '../model/digest.js';
 import type { FileOwner } from '../model/graph.js';
 import { hasCode } from '../model/has-code.js';
+import { overlayProblem } from '../sys/overlay-problem.js';
 import { sys } from '../sys/sys.js';
 import { noSpace } from './durable.js';
 import { directorySize } from './directory-size.js';
 import { giveOwner } from './give-owner.js';
 import { isNamed } from './lock-file.js';
-import { finishChanges, hasChanges, openChanges } from './mount-changes.js';
+import { finishChanges, hasChanges, type MountChanges, openChanges } from './mount-changes.js';
+import { openCopy } from './mount-copy.js';
 import { removeTree } from './remove-tree.js';
 
 /** Which cache mount is wanted. An id is anything a person writes: it is hashed, never a path. */
@@ -114,10 +116,10 @@ export class CacheMounts {
         await waitFor(fd, mode, signal);
       }
       if (!isNamed(fd, this.#lock(name))) closeSync(fd);
-      else if (!existsSync(join(this.#at(name), 'fs'))) this.#discard(name, fd, request);
+      else if (!this.#isWhole(name)) this.#discard(name, fd, request);
       else if (fresh) this.#discard(name, fd, request);
       else if (mode === 'shared' && hasChanges(this.#at(name))) closeSync(fd);
-      else return await this.#held(name, fd, request);
+      else return await this.#held(name, fd, { ...request, signal });
     }
   }
 
@@ -209,7 +211,11 @@ export class CacheMounts {
     }
   }
 
-  async #held(name: string, fd: number, { rollback }: CacheMountRequest): Promise<HeldCacheMount> {
+  async #held(
+    name: string,
+    fd: number,
+    { rollback, signal }: Pick<CacheMountRequest, 'rollback'> & { readonly signal: AbortSignal },
+  ): Promise<HeldCacheMount> {
     try {
       const now = this.#options.now();
       futimesSync(fd, now, now);
@@ -217,11 +223,22 @@ export class CacheMounts {
       if (rollback !== true)
         return heldBy(fd, { path: join(this.#at(name), 'fs'), commit: () => undefined });
       const temporary = await this.#options.temporary();
-      return heldBy(fd, openChanges(this.#at(name), temporary, this.#options.trash));
+      return heldBy(fd, await this.#changes(name, temporary, signal));
     } catch (error) {
       closeSync(fd);
       throw error;
     }
+  }
+
+  async #changes(name: string, temporary: string, signal: AbortSignal): Promise<MountChanges> {
+    const { trash } = this.#options;
+    if (overlayProblem(temporary) === undefined)
+      return openChanges(this.#at(name), temporary, trash);
+    return openCopy(this.#at(name), { temporary, trash }, signal);
+  }
+
+  #isWhole(name: string): boolean {
+    return existsSync(join(this.#at(name), 'fs')) || hasChanges(this.#at(name));
   }
 
   /** It is to begin anew, or a step in a chroot was killed that had it in its root. */

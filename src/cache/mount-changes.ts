@@ -13,8 +13,6 @@ import {
 } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { BuildError } from '../model/error.js';
-import { hasCode } from '../model/has-code.js';
 import { sys } from '../sys/sys.js';
 import { isOpaque } from './layer-walk.js';
 import { removeTree } from './remove-tree.js';
@@ -27,6 +25,8 @@ import { removeTree } from './remove-tree.js';
  */
 
 const PENDING = 'pending';
+/** A whole directory that takes the place of the mount's, which goes first: without one there is always this. */
+export const REPLACEMENT = 'replacement';
 
 export interface MountChanges {
   /** What the step mounts. */
@@ -79,30 +79,22 @@ interface Overlay {
 }
 
 function mountOver({ fs, upper, work, root }: Overlay): void {
-  try {
-    sys().mountOverlay({ lowers: [fs], upper, work, target: root });
-  } catch (error) {
-    if (!hasCode(error, 'EPERM', 'ENODEV', 'EINVAL', 'ENOSYS', 'EOPNOTSUPP', 'EACCES')) throw error;
-    throw new BuildError(
-      'runtime',
-      'changes to cache mounts cannot be taken back here: no overlay',
-      {
-        hint: 'leave --cache-mount-rollback out, or put STAVE_ROOT on a filesystem that can hold an overlay (ext4, xfs, btrfs)',
-        cause: error,
-      },
-    );
-  }
+  sys().mountOverlay({ lowers: [fs], upper, work, target: root });
 }
 
 export function hasChanges(mount: string): boolean {
-  return existsSync(join(mount, PENDING));
+  return [PENDING, REPLACEMENT].some((name) => existsSync(join(mount, name)));
 }
 
 /** Moves what a committed step changed to its place, or what a killed process left of that. Under the exclusive lock. */
 export function finishChanges(mount: string, trash: string): void {
-  const pending = join(mount, PENDING);
-  if (!existsSync(pending)) return;
-  merge(Buffer.from(pending), Buffer.from(join(mount, 'fs')), trash);
+  const [fs, pending] = [join(mount, 'fs'), join(mount, PENDING)];
+  const replacement = join(mount, REPLACEMENT);
+  if (existsSync(replacement)) {
+    if (existsSync(fs)) throwAway(Buffer.from(fs), trash);
+    renameSync(replacement, fs);
+  }
+  if (existsSync(pending)) merge(Buffer.from(pending), Buffer.from(fs), trash);
 }
 
 function merge(upper: Buffer, lower: Buffer, trash: string): void {

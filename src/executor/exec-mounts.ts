@@ -179,10 +179,6 @@ export class MountSources {
   #rollsBack(spec: CacheMountSpec): boolean {
     const ids = this.#deps.settings.cacheMountRollback ?? [];
     if (!ids.includes('all') && !ids.includes(spec.id)) return false;
-    if (this.#job.chroot)
-      throw new BuildError('runtime', '--cache-mount-rollback cannot be had in a chroot', {
-        hint: 'it needs overlayfs (stave doctor shows what is in the way)',
-      });
     const key = cacheKey(spec);
     return this.#job.specs.some(
       (each) => each.type === 'cache' && !each.readonly && cacheKey(each) === key,

@@ -1,10 +1,19 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { finishChanges, openChanges } from '../../src/cache/mount-changes.js';
+import { finishChanges, hasChanges, openChanges } from '../../src/cache/mount-changes.js';
+import { openCopy } from '../../src/cache/mount-copy.js';
 import { treeLines } from '../helpers/cache-mount.js';
 
 const WORKER = new URL('../helpers/merge-worker.js', import.meta.url).pathname;
@@ -39,6 +48,34 @@ test('killed at any call of the merge, whoever comes next finishes it', () => {
         killed++;
       }
     assert.ok(killed >= 12, `${String(killed)} calls`);
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+});
+
+test('a copy takes the place of the mount whole, hard links and all, whoever was killed in between', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'stave-replace-'));
+  try {
+    const expected = plainly(join(dir, 'plain'));
+    for (const killed of ['no', 'before', 'between']) {
+      const [mount, trash] = [join(dir, killed), join(dir, `trash-${killed}`)];
+      for (const each of [join(mount, 'fs'), trash]) mkdirSync(each, { recursive: true });
+      sh(FILL, join(mount, 'fs'));
+      sh('ln d/keep/f link', join(mount, 'fs'));
+      const never = new AbortController().signal;
+      const changes = await openCopy(mount, { temporary: dir, trash }, never);
+      assert.equal(lstatSync(join(changes.path, 'link')).nlink, 2);
+      sh(`rm link && ${CHANGE}`, changes.path);
+      if (killed === 'no') changes.commit();
+      else {
+        renameSync(changes.path, join(mount, 'replacement'));
+        if (killed === 'between') renameSync(join(mount, 'fs'), join(trash, 'old'));
+        assert.ok(hasChanges(mount));
+        finishChanges(mount, trash);
+      }
+      assert.deepEqual(contents(join(mount, 'fs')), expected, killed);
+      assert.deepEqual(readdirSync(mount), ['fs']);
+    }
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }

@@ -120,6 +120,22 @@ describe('RUN in a chroot: root of a container without privileges', () => {
     assert.doesNotMatch(text, /^#\d+ [\d.]+ f$/m);
   });
 
+  test('what a failed step wrote to a cache mount is taken back', () => {
+    const mount = 'RUN --mount=type=cache,target=/k,id=back';
+    const flags = '--no-cache --cache-mount-rollback=back';
+    const outcomes = builds(
+      ['echo old >/k/f', 'echo half >/k/f && false', 'cat /k/f && echo new >/k/f', 'cat /k/f'].map(
+        (command) => ({ lines: [`${mount} ${command}`], flags }),
+      ),
+    );
+    assert.deepEqual(
+      outcomes.map(({ status }) => status),
+      [0, 1, 0, 0],
+    );
+    assert.match(said(outcomes[2]?.stderr ?? ''), /^old$/m);
+    assert.match(said(outcomes[3]?.stderr ?? ''), /^new$/m);
+  });
+
   test('a link in the place of a mount point leads nothing outside', () => {
     mkdirSync(join(dir, 'canary/victim'), { recursive: true });
     const { status, stderr } = stave(

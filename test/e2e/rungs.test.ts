@@ -23,7 +23,7 @@ import {
 } from '../helpers/container-lifecycle.js';
 import { lockedContainer, type LockedOptions } from '../helpers/locked-container.js';
 import { ORDINARY_UID, ordinaryWorld } from '../helpers/ordinary-user.js';
-import { overlayOn } from '../helpers/overlay-store.js';
+import { overlayOn, storeApart } from '../helpers/overlay-store.js';
 import { runProgram } from '../helpers/run-program.js';
 import { type StaveWorld, staveWorld } from '../helpers/stave.js';
 
@@ -60,13 +60,6 @@ const WITHOUT_OVERLAY = {
   'subordinate ids': ordinaryWorld,
   'one id': () => ordinaryWorld({ subordinateIds: 0 }),
 };
-
-function storeApart(): StaveWorld {
-  const world = staveWorld();
-  const root = join(world.dir, 'apart/store');
-  world.env['STAVE_ROOT'] = root;
-  return { ...world, root };
-}
 
 describe('the same image on every rung', () => {
   const dir = mkdtempSync(join(process.env['STAVE_TEST_DIR'] ?? tmpdir(), 'stave-rungs-'));
