@@ -22,6 +22,7 @@ import { parseReference } from './model/reference.js';
 import type { RunSettings } from './model/run-settings.js';
 import type { Scope } from './model/scope.js';
 import type { Snapshot } from './model/stores.js';
+import { imageMaterials } from './materials.js';
 import { lower } from './parser/lower.js';
 import { type BuildRecorder, recordBuild } from './record-build.js';
 import { stepsToRebuild } from './steps-to-rebuild.js';
@@ -107,9 +108,12 @@ async function runBuild(
   const tags = (options.tags ?? []).map(parseReference);
   warnOfLimits(options, scope);
   return withCaches({ options, workshop }, scope, async (opening) => {
-    const definition = await loadDefinition(options, workshop, scope, async (...wanted) =>
-      (await opening)?.lent?.find(...wanted),
-    );
+    const definition = await loadDefinition(options, workshop, scope, {
+      lent: async (...wanted) => (await opening)?.lent?.find(...wanted),
+      note: (material) => {
+        recorder.material(material);
+      },
+    });
     const { platforms, origin, dockerfile } = definition;
     const facts = buildFacts({
       ...{ options, origin, started },
@@ -124,6 +128,9 @@ async function runBuild(
         ),
       ),
     );
+    imageMaterials(plans, platforms.list, workshop).forEach((each) => {
+      recorder.material(each);
+    });
     await checkForeign(plans, workshop.platform);
     await checkRun(plans, workshop);
     await checkIds(options, plans);

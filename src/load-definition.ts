@@ -48,14 +48,19 @@ export interface Origin {
   readonly dockerfile: string;
 }
 
+export interface DefinitionHooks {
+  readonly lent?: ResolveOptions['lent'];
+  readonly note?: RemoteSources['note'];
+}
+
 export async function loadDefinition(
   options: BuildOptions,
   workshop: Workshop,
   scope: Scope,
-  lent?: ResolveOptions['lent'],
+  { lent, note }: DefinitionHooks = {},
 ): Promise<Definition> {
   const platforms = targetPlatforms(options, workshop);
-  const remote = createRemoteSources(workshop, options);
+  const remote = createRemoteSources(workshop, options, note);
   const { stdin } = options;
   const keepGitDir = isTrue(options.buildArgs?.['BUILDKIT_CONTEXT_KEEP_GIT_DIR']);
   const source = await openContextSource(

@@ -1,7 +1,7 @@
 import { hiddenValues, withoutValues } from './build-facts.js';
 import type { BuildJournal } from './cache/build-journal.js';
 import type { BuildOptions, BuildResult } from './model/build-options.js';
-import type { BuildEnd, BuildFacts, BuildFailure } from './model/build-record.js';
+import type { BuildEnd, BuildFacts, BuildFailure, Material } from './model/build-record.js';
 import { type BuildStep, BuildSteps, countSteps } from './model/build-steps.js';
 import { BuildError } from './model/error.js';
 import type { BuildEvent } from './model/events.js';
@@ -14,6 +14,7 @@ export interface BuildRecorder {
   /** It is known what is built: from now on there is a record. */
   readonly begin: (facts: BuildFacts, source: readonly string[]) => void;
   readonly event: (event: BuildEvent) => void;
+  readonly material: (material: Material) => void;
   readonly facts: () => BuildFacts | undefined;
   /** What became of them so far. */
   readonly steps: () => readonly BuildStep[];
@@ -44,6 +45,8 @@ class Recorder implements BuildRecorder {
   #facts: BuildFacts | undefined;
   #source: readonly string[] = [];
   #events: StoredEvent[] = [];
+  #materials: Material[] = [];
+  readonly #known = new Set<string>();
   #log: Uint8Array[] = [];
   #logBytes = 0;
   #journal: BuildJournal | undefined;
@@ -78,6 +81,12 @@ class Recorder implements BuildRecorder {
         this.#flush({});
       });
     else if (this.#journal !== undefined) this.#flushLater();
+  }
+
+  material(material: Material): void {
+    if (this.#known.has(material.uri)) return;
+    this.#known.add(material.uri);
+    this.#materials.push(this.#clean(material));
   }
 
   readonly facts = (): BuildFacts | undefined => this.#facts;
@@ -129,7 +138,13 @@ class Recorder implements BuildRecorder {
     const [events, log] = [this.#events, Buffer.concat(this.#log)];
     [this.#events, this.#log, this.#logBytes] = [[], [], 0];
     const build = begun || this.#facts === undefined ? {} : { build: this.#facts };
-    journal.add({ ...build, events, ...last }, log);
+    journal.add({ ...build, events, ...this.#newMaterials(), ...last }, log);
+  }
+
+  #newMaterials(): { readonly materials?: readonly Material[] } {
+    const materials = this.#materials;
+    this.#materials = [];
+    return materials.length === 0 ? {} : { materials };
   }
 
   #open(): BuildJournal {
@@ -151,7 +166,7 @@ class Recorder implements BuildRecorder {
       const { store, now } = this.#workshop;
       const end = { time: now(), ...this.#clean(how), steps: countSteps(this.#steps.list()) };
       if (this.#journal === undefined && this.#logBytes === 0)
-        store.builds.put(build.id, { build, events: this.#events, end });
+        store.builds.put(build.id, { build, events: this.#events, ...this.#newMaterials(), end });
       else this.#flush({ end });
       store.builds.pruneSome(now());
     });

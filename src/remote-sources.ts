@@ -8,6 +8,7 @@ import type { Workshop } from './workshop.js';
 export function createRemoteSources(
   workshop: Workshop,
   { secrets: given = [], ssh = [] }: Pick<RunSettings, 'secrets' | 'ssh'>,
+  note: RemoteSources['note'] = () => undefined,
 ): RemoteSources {
   const { env } = workshop;
   const secrets = new Secrets(given);
@@ -24,6 +25,7 @@ export function createRemoteSources(
     secret: (id) => Promise.resolve(secrets.get(id)?.toString()),
     ssh,
     env,
+    note,
     temporary: async () => (await workshop.store.lease()).dir,
   };
 }

@@ -1,6 +1,6 @@
 import { closeSync, mkdirSync, readFileSync, readSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { BuildEnd, BuildFacts } from '../model/build-record.js';
+import type { BuildEnd, BuildFacts, Material } from '../model/build-record.js';
 import { digestOf, hexOf } from '../model/digest.js';
 import type { StoredEvent } from '../model/stored-event.js';
 import { hasCode } from '../model/has-code.js';
@@ -18,6 +18,8 @@ import { openNew, writeAll } from './durable.js';
 export interface JournalEntry {
   readonly build?: BuildFacts;
   readonly events?: readonly StoredEvent[];
+  /** As they become known. */
+  readonly materials?: readonly Material[];
   readonly end?: BuildEnd;
 }
 

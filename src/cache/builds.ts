@@ -147,7 +147,11 @@ function recordOf(directory: string): BuildRecord | undefined {
   const journal = readJournal(directory);
   const summary = journal === undefined ? undefined : summarize(journal, directory);
   if (journal === undefined || summary === undefined) return undefined;
-  return { ...summary, events: () => withLog(journal, join(directory, 'log')) };
+  return {
+    ...summary,
+    events: () => withLog(journal, join(directory, 'log')),
+    materials: () => [...journal.lines()].flatMap(({ materials = [] }) => materials),
+  };
 }
 
 function* eventsOf(

@@ -5,6 +5,8 @@ const CONTEXTS = [
   'there is no daemon to have contexts of',
   'STAVE_ROOT names another store; stave context ls shows a build context',
 ];
+const HISTORY =
+  'stave history inspect --format json, logs and trace write what is known of a build';
 const BUILDERS = ['there is one builder, and no daemon to manage', 'stave build uses it'];
 
 /** docker's commands that cannot be had here: why, and what there is instead. */
@@ -23,6 +25,9 @@ const REFUSED: Readonly<Record<string, readonly string[]>> = {
   bake: ['bake files are not supported', 'stave build builds one target'],
   'buildx bake': ['bake files are not supported', 'stave build builds one target'],
   'buildx du': ['it is part of another command', 'stave system df -v'],
+  'buildx history export': ['it is a file of Docker Desktop', HISTORY],
+  'buildx history import': ['it is a file of Docker Desktop', HISTORY],
+  'buildx history open': ['there is no Docker Desktop to show it', HISTORY],
   'buildx imagetools': ['it is not supported', 'stave manifest makes and shows indexes'],
   'buildx version': ['it is part of another command', 'stave version'],
   ...Object.fromEntries(
@@ -41,7 +46,7 @@ const REFUSED: Readonly<Record<string, readonly string[]>> = {
 
 /** The error of a command that docker has; undefined for one that nobody has. */
 export function refusedCommand(args: readonly string[]): BuildError | undefined {
-  for (const words of [2, 1]) {
+  for (const words of [3, 2, 1]) {
     const name = args.slice(0, words).join(' ');
     const found = Object.hasOwn(REFUSED, name) ? REFUSED[name] : undefined;
     if (found === undefined || args.length < words) continue;

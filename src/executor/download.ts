@@ -39,6 +39,16 @@ export async function download(
   remote: RemoteSources,
   scope: Scope,
 ): Promise<Download> {
+  const found = await fetchOrKnown(wanted, remote, scope);
+  remote.note({ uri: shownUrl(wanted.url), digests: [found.digest] });
+  return found;
+}
+
+async function fetchOrKnown(
+  wanted: Wanted,
+  remote: RemoteSources,
+  scope: Scope,
+): Promise<Download> {
   const { url, checksum } = wanted;
   const authorization = await authorizationFor(url, remote);
   const key = canonicalDigest(['http', shownUrl(url), url.search, authorization?.secret]);
@@ -55,7 +65,7 @@ export async function download(
   });
   if (file === undefined && known !== undefined) {
     // The same bytes, and other ones are wanted (an algorithm that was not asked for then must look at them).
-    if (checksum !== undefined) return download({ ...wanted, bytes: true }, remote, scope);
+    if (checksum !== undefined) return fetchOrKnown({ ...wanted, bytes: true }, remote, scope);
     return { digest: known.digest, modified: timeOf(known.lastModified) };
   }
   if (file === undefined) throw new Error('not modified since never');

@@ -5,6 +5,7 @@ import type { GitSpec } from '../model/graph.js';
 import type { Scope } from '../model/scope.js';
 import { type CheckedOut, checkOut, commitTime, fetchInto } from './git-checkout.js';
 import { GitRepository, type ResolvedRef } from './git-repository.js';
+import { redactUrls } from '../model/redact-urls.js';
 import type { RemoteSources } from './remote-sources.js';
 
 /** What a spec's ref means now. */
@@ -14,7 +15,12 @@ export async function resolveGit(
   scope: Scope,
 ): Promise<ResolvedRef> {
   const repository = await GitRepository.open(spec.remote, remote, scope);
-  return repository.resolve(spec);
+  const found = await repository.resolve(spec);
+  const { commit } = found;
+  const ref = spec.ref === '' ? '' : `#${spec.ref}`;
+  const digests = [`sha${commit.length > 40 ? '256' : '1'}:${commit}`];
+  remote.note({ uri: `${redactUrls(spec.remote)}${ref}`, digests });
+  return found;
 }
 
 /** The files of a commit in a directory that goes with the process; `root` is the spec's subdirectory in it (latin1). */

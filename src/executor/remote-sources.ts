@@ -1,4 +1,5 @@
 import type { SourceRecords } from '../cache/source-records.js';
+import type { Material } from '../model/build-record.js';
 import type { SshSource } from '../model/run-settings.js';
 import type { Http } from '../registry/http.js';
 
@@ -15,4 +16,6 @@ export interface RemoteSources {
   readonly env: NodeJS.ProcessEnv;
   /** A private directory that goes with the process. */
   readonly temporary: () => Promise<string>;
+  /** Told of what is used, whether it came now or was known. */
+  readonly note: (material: Material) => void;
 }

@@ -33,6 +33,14 @@ export interface RecordedVcs {
   readonly path: string;
 }
 
+/** What a build was made of besides its context: an image, a repository, a file of the web. */
+export interface Material {
+  /** Without credentials. */
+  readonly uri: string;
+  /** `sha256:...`; of a commit `sha1:...`. */
+  readonly digests: readonly string[];
+}
+
 /** How a build ended. */
 export interface BuildEnd {
   readonly time: Timestamp;
@@ -83,4 +91,5 @@ export interface BuildSummary {
 /** A record with all that happened; the bytes of its log are asked for one event at a time. */
 export interface BuildRecord extends BuildSummary {
   readonly events: () => Iterable<BuildEvent>;
+  readonly materials: () => readonly Material[];
 }

@@ -1,6 +1,7 @@
 import { buildName } from './build-name.js';
 import type { BuildRecord } from './build-record.js';
 import { type BuildStep, BuildSteps, stepDuration } from './build-steps.js';
+import { isTrue, reportConfig, type ReportedConfig } from './report-config.js';
 import { stepReason, type StepReason } from './why-report.js';
 
 /** What `history inspect --format json` prints: buildx' fields, then ours. */
@@ -9,8 +10,11 @@ export interface BuildReport {
   readonly Ref: string;
   readonly Context: string;
   readonly Dockerfile: string;
+  readonly VCSRepository?: string;
+  readonly VCSRevision?: string;
   readonly Target?: string;
   readonly Platform: readonly string[];
+  readonly KeepGitDir?: true;
   readonly NamedContexts?: readonly NameValue[];
   readonly StartedAt: string;
   readonly CompletedAt?: string;
@@ -24,6 +28,7 @@ export interface BuildReport {
   readonly BuildArgs?: readonly NameValue[];
   readonly Labels?: readonly NameValue[];
   readonly Config: ReportedConfig;
+  readonly Materials?: readonly ReportedMaterial[];
   /** Further flags, and the names that were asked for. */
   readonly Flags: readonly string[];
   readonly Tags: readonly string[];
@@ -32,16 +37,14 @@ export interface BuildReport {
   readonly Steps: readonly ReportedStep[];
 }
 
+export interface ReportedMaterial {
+  readonly URI: string;
+  readonly Digests: readonly string[];
+}
+
 export interface NameValue {
   readonly Name: string;
   readonly Value: string;
-}
-
-export interface ReportedConfig {
-  readonly Network?: string;
-  readonly ImageResolveMode: 'local' | 'pull';
-  readonly NoCache?: true;
-  readonly NoCacheFilter?: readonly string[];
 }
 
 export interface ReportedError {
@@ -73,8 +76,11 @@ export function buildReport(record: BuildRecord, now: number): BuildReport {
     Ref: facts.id,
     Context: facts.context,
     Dockerfile: facts.dockerfile,
+    ...(facts.vcs?.source === undefined ? {} : { VCSRepository: facts.vcs.source }),
+    ...(facts.vcs?.revision === undefined ? {} : { VCSRevision: facts.vcs.revision }),
     ...(facts.target === undefined ? {} : { Target: facts.target }),
     Platform: facts.platforms,
+    ...(isTrue(facts.buildArgs['BUILDKIT_CONTEXT_KEEP_GIT_DIR']) ? { KeepGitDir: true } : {}),
     ...pairs('NamedContexts', facts.buildContexts),
     StartedAt: iso(facts.started),
     ...(end === undefined ? {} : { CompletedAt: iso(end.time) }),
@@ -86,7 +92,8 @@ export function buildReport(record: BuildRecord, now: number): BuildReport {
     NumCachedSteps: steps.cached,
     ...pairs('BuildArgs', facts.buildArgs),
     ...pairs('Labels', facts.labels),
-    Config: configOf(facts.flags),
+    Config: reportConfig(facts),
+    ...materialsOf(record),
     Flags: facts.flags,
     Tags: facts.tags,
     ...(end?.result === undefined
@@ -137,17 +144,9 @@ function errorOf({ message, code, hint, details, range, source }: Failure): Repo
   };
 }
 
-function configOf(flags: readonly string[]): ReportedConfig {
-  const of = (flag: string): string[] =>
-    flags.filter((each) => each.startsWith(`${flag} `)).map((each) => each.slice(flag.length + 1));
-  const [network] = of('--network');
-  const filter = of('--no-cache-filter');
-  return {
-    ...(network === undefined ? {} : { Network: network }),
-    ImageResolveMode: flags.includes('--pull') ? 'pull' : 'local',
-    ...(flags.includes('--no-cache') ? { NoCache: true } : {}),
-    ...(filter.length === 0 ? {} : { NoCacheFilter: filter }),
-  };
+function materialsOf(record: BuildRecord): Pick<BuildReport, 'Materials'> {
+  const Materials = record.materials().map(({ uri, digests }) => ({ URI: uri, Digests: digests }));
+  return Materials.length === 0 ? {} : { Materials };
 }
 
 function pairs(

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { busyboxContext } from '../helpers/busybox.js';
+import { git as runGit, newRepository, startGitServer } from '../helpers/git-server.js';
 import { staveWorld } from '../helpers/stave.js';
+import { startWeb } from '../helpers/web-server.js';
 
 interface Report {
   readonly Ref: string;
@@ -13,6 +15,10 @@ interface Report {
   readonly Error?: { readonly Message: string; readonly Logs: string[]; readonly Source: string[] };
   readonly ImageID?: string;
   readonly Flags: string[];
+  readonly VCSRepository?: string;
+  readonly VCSRevision?: string;
+  readonly Config: object;
+  readonly Materials?: readonly { readonly URI: string; readonly Digests: readonly string[] }[];
   readonly Steps: readonly {
     readonly Number: number;
     readonly Name: string;
@@ -195,6 +201,81 @@ describe('history of builds', () => {
     assert.match(world.ok('history', 'inspect').stdout, /^REPO +https:\/\/xxxxx:xxxxx@h\/x$/m);
   });
 
+  test('where the sources come from, as buildx tells it: repository, revision, materials', () => {
+    const clone = newRepository(join(world.dir, 'clone'));
+    const git = (...args: string[]): string => runGit(clone, ...args);
+    mkdirSync(join(clone, 'app'));
+    writeFileSync(join(clone, 'app/Dockerfile'), 'FROM base0\nARG V\nRUN true\n');
+    git('add', '.');
+    git('commit', '-q', '-m', 'one');
+    git('remote', 'add', 'origin', 'https://user:token@example.com/team/app.git');
+    const revision = git('rev-parse', 'HEAD');
+    const flags = ['--ulimit', 'nofile=1000:2000', '--add-host', 'h:10.0.0.1', '--no-cache'];
+    world.ok('build', '-q', ...flags, '--build-arg=SOURCE_DATE_EPOCH=1', join(clone, 'app'));
+    const report = inspect();
+    const shown = 'https://xxxxx:xxxxx@example.com/team/app.git';
+    assert.deepEqual([report.VCSRepository, report.VCSRevision], [shown, revision]);
+    const [material, ...more] = report.Materials ?? [];
+    assert.deepEqual(more, []);
+    assert.match(material!.URI, /^pkg:docker\/base0@latest\?platform=linux%2F(amd|arm)64$/);
+    assert.match(material!.Digests.join(), /^sha256:[0-9a-f]{64}$/);
+    assert.deepEqual(report.Config, {
+      ...{ ExtraHosts: ['h:10.0.0.1'], ImageResolveMode: 'local', NoCache: true },
+      ...{ SourceDateEpoch: '1', Ulimit: 'nofile=1000:2000' },
+    });
+    const text = world.ok('history', 'inspect').stdout;
+    assert.ok(text.includes(`\nVCS Repository: ${shown}\nVCS Revision:   ${revision}\n`), text);
+    assert.match(
+      text,
+      /\nImage Resolve Mode: +local\nNo Cache: +true\nResource Limits: +nofile=1000:2000\n/,
+    );
+    assert.match(text, /\nMaterials:\nURI +DIGEST\npkg:docker\/base0@latest\S+ +sha256:\S+\n/);
+    assert.equal(
+      world.ok('history', 'inspect', '--format', '{{.VCSRevision}}').stdout,
+      `${revision}\n`,
+    );
+    assert.equal(ids('--filter', 'repository=team/app').length, 1);
+    assert.equal(ids('--filter', 'repository=team/other').length, 0);
+    // A branch that is packed, a detached head, another worktree; and who does not want it.
+    git('pack-refs', '--all');
+    world.ok('build', '-q', join(clone, 'app'));
+    assert.equal(inspect().VCSRevision, revision);
+    const tree = join(world.dir, 'worktree');
+    git('worktree', 'add', '-q', '--detach', tree);
+    world.ok('build', '-q', join(tree, 'app'));
+    assert.deepEqual([inspect().VCSRevision, inspect().VCSRepository], [revision, shown]);
+    const silent = spawnSync(join(process.cwd(), 'bin/stave'), ['build', '-q', join(tree, 'app')], {
+      env: { ...world.env, BUILDX_GIT_INFO: 'false' },
+    });
+    assert.equal(silent.status, 0);
+    assert.equal(inspect().VCSRevision, undefined);
+  });
+
+  test('repositories and files of the web are materials, too', async () => {
+    const root = join(world.dir, 'served');
+    const repository = newRepository(join(root, 'app.git'));
+    await using files = await startWeb((_request, response) => response.end('text'));
+    const lines = ['FROM scratch', `ADD ${files.url}/file.txt /`];
+    writeFileSync(join(repository, 'Dockerfile'), lines.join('\n'));
+    runGit(repository, 'add', '.');
+    runGit(repository, 'commit', '-q', '-m', 'one');
+    const commit = runGit(repository, 'rev-parse', 'HEAD');
+    await using server = await startGitServer(root);
+    const context = `${server.url}/app.git#main`;
+    // The second time nothing comes that is known.
+    for (let i = 0; i < 2; i++) {
+      const built = await world.start(['build', '-q', context]);
+      assert.equal(built.status, 0, built.stderr);
+      assert.deepEqual(inspect().Materials, [
+        { URI: context, Digests: [`sha1:${commit}`] },
+        {
+          URI: `${files.url}/file.txt`,
+          Digests: [`sha256:${createHash('sha256').update('text').digest('hex')}`],
+        },
+      ]);
+    }
+  });
+
   test('filters, formats, and what is not there', () => {
     write('RUN true');
     world.ok('build', '-q', '-t', 'app:1', at);
@@ -229,6 +310,9 @@ describe('history of builds', () => {
     assert.match(wrong('inspect', 'zzz'), /no record found for ref "zzz"/);
     assert.match(wrong('inspect', 'app:2'), /did you mean app:1\?/);
     assert.match(wrong('logs', '--step', 'RUN tru'.repeat(9)), /no step of the build is/);
+    const other = world.run('buildx', 'history', 'open', '^1').stderr;
+    assert.match(other, /buildx history open is not supported[^]*hint: stave history/);
+    assert.match(wrong('inspect', 'attachment', '^1'), /attachment is not supported[^]*hint: /);
     assert.match(wrong('rm'), /rm requires at least one argument/);
     assert.match(wrong('rm', '--all', 'x'), /either --all or at least one/);
   });

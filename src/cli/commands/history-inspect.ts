@@ -19,6 +19,7 @@ export const buildInspectCommand: Command = {
   ],
   run: async (context) => {
     const { flags, env, stdout } = context;
+    if (flags.rest[0] === 'attachment') throw noAttachments();
     const wanted = atMostOneBuild(context, 'stave history inspect [OPTIONS] [BUILD]');
     const format = flags.text('format') ?? 'pretty';
     const template = format === 'pretty' || format === 'json' ? undefined : compileTemplate(format);
@@ -31,6 +32,13 @@ export const buildInspectCommand: Command = {
   },
 };
 
+function noAttachments(): BuildError {
+  const why = 'a build leaves no provenance and no SBOM';
+  return new BuildError('unsupported', `history inspect attachment is not supported: ${why}`, {
+    hint: 'stave history inspect names the materials of a build',
+  });
+}
+
 export function atMostOneBuild({ flags }: CommandContext, usage: string): string | undefined {
   const [wanted, ...more] = flags.rest;
   if (more.length === 0) return wanted;
@@ -38,17 +46,19 @@ export function atMostOneBuild({ flags }: CommandContext, usage: string): string
 }
 
 function pretty(report: BuildReport, withRef: boolean): string {
-  const { Config, Error: error } = report;
+  const { Error: error } = report;
   const head = rows([
     ['Name', report.Name],
     ['Ref', withRef ? report.Ref : undefined],
     ['Context', report.Context],
     ['Dockerfile', report.Dockerfile],
+    ['VCS Repository', report.VCSRepository],
+    ['VCS Revision', report.VCSRevision],
     ['Target', report.Target],
     ['Platforms', report.Platform.join(', ')],
     ['Tags', report.Tags.join(', ')],
+    ['Keep Git Dir', report.KeepGitDir === true ? 'true' : undefined],
     ['Flags', report.Flags.join(' ')],
-    ['Image Resolve Mode', Config.ImageResolveMode === 'pull' ? 'pull' : undefined],
   ]);
   const running = report.Status === 'running' ? ' (running)' : '';
   const how = rows([
@@ -64,12 +74,55 @@ function pretty(report: BuildReport, withRef: boolean): string {
     pairsTable(report.NamedContexts, 'NAMED CONTEXT'),
     how,
     ...(error === undefined ? [] : [errorText(error)]),
+    rows(configRows(report.Config)),
     pairsTable(report.BuildArgs, 'BUILD ARG'),
     pairsTable(report.Labels, 'LABEL'),
+    materialsTable(report.Materials),
     stepTable(report),
     `Print build logs: stave history logs ${report.Ref}\n`,
   ];
   return sections.filter((section) => section !== '').join('\n');
+}
+
+/** In buildx' words and order. */
+const CONFIG_TITLES: Readonly<Record<keyof BuildReport['Config'], string>> = {
+  Network: 'Network',
+  ExtraHosts: 'Extra Hosts',
+  CgroupParent: 'Cgroup Parent',
+  ImageResolveMode: 'Image Resolve Mode',
+  MultiPlatform: 'Multi-Platform',
+  NoCache: 'No Cache',
+  NoCacheFilter: 'No Cache Filter',
+  ShmSize: 'Shm Size',
+  Ulimit: 'Resource Limits',
+  Memory: 'Memory',
+  MemorySwap: 'Memory Swap',
+  CPUShares: 'CPU Shares',
+  CPUPeriod: 'CPU Period',
+  CPUQuota: 'CPU Quota',
+  CPUSetCPUs: 'CPUSet CPUs',
+  CPUSetMems: 'CPUSet Mems',
+  CacheMountNS: 'Cache Mount Namespace',
+  DockerfileCheckConfig: 'Dockerfile Check Config',
+  SourceDateEpoch: 'Source Date Epoch',
+  SandboxHostname: 'Sandbox Hostname',
+};
+
+function configRows(config: BuildReport['Config']): readonly (readonly [string, string])[] {
+  const values: Readonly<Record<string, string | boolean | readonly string[] | undefined>> = {
+    ...config,
+  };
+  return Object.entries(CONFIG_TITLES).flatMap(([field, title]) => {
+    const value = values[field];
+    if (value === undefined) return [];
+    return [[title, Array.isArray(value) ? value.join(', ') : String(value)] as const];
+  });
+}
+
+function materialsTable(materials: BuildReport['Materials']): string {
+  if (materials === undefined) return '';
+  const lines = materials.map(({ URI, Digests }) => [oneLine(URI), Digests.join(', ')]);
+  return `Materials:\n${table([['URI', 'DIGEST'], ...lines], 0)}`;
 }
 
 /** The others are told by what follows. */

@@ -56,9 +56,10 @@ function statusWord(value: string): string {
   });
 }
 
-/** Of a build from afar. */
-function repositoryOf({ facts }: BuildSummary): string {
-  return facts.local || facts.context === '-' ? '' : facts.context;
+/** Of a build from afar, or of a checkout. */
+function repositoryOf({ facts: { local, context, vcs } }: BuildSummary): string {
+  if (local) return vcs?.source ?? '';
+  return context === '-' ? '' : context;
 }
 
 /** Milliseconds: since the epoch, or of a duration. */
