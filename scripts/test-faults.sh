@@ -4,5 +4,5 @@ set -eu
 cd "$(dirname "$0")/.."
 . scripts/debian-packages.sh
 [ -d node_modules ] || npm ci --no-audit --no-fund --loglevel=error
-need crun runc conmon uidmap util-linux libseccomp2 busybox-static docker-registry skopeo tar gcc libc6-dev procps e2fsprogs
+need crun runc conmon uidmap util-linux libseccomp2 busybox-static docker-registry skopeo tar gcc libc6-dev procps e2fsprogs xfsprogs btrfs-progs
 exec node scripts/test-faults.mjs "$@"

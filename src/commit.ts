@@ -1,4 +1,3 @@
-import { closeSync, openSync } from 'node:fs';
 import { applyChanges } from './config-changes.js';
 import { type Change, type ChangedTree, containerChanges } from './container/changes.js';
 import { writeChangeLayer } from './container/change-layer.js';
@@ -12,7 +11,6 @@ import { type Descriptor, type ImageConfig, type Manifest, MediaType } from './m
 import { familiarName, parseReference, type Reference } from './model/reference.js';
 import type { Scope } from './model/scope.js';
 import type { LayerMeta, Snapshot } from './model/stores.js';
-import { sys } from './sys/sys.js';
 import type { Workshop } from './workshop.js';
 
 export interface CommitOptions {
@@ -103,18 +101,9 @@ async function writeLayer(
   }
   const made = await layer.commit(scope);
   const meta = await made.meta(scope);
-  syncFilesystem(store.root);
+  // A committed tree is the only copy there is: it must survive a power cut.
+  await store.unsynced.settle([meta.diffID]);
   return meta;
-}
-
-/** A committed tree is the only copy there is: it must survive a power cut. */
-function syncFilesystem(path: string): void {
-  const fd = openSync(path, 'r');
-  try {
-    sys().syncfs(fd);
-  } finally {
-    closeSync(fd);
-  }
 }
 
 function readBase(

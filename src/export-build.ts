@@ -42,8 +42,7 @@ export async function exportBuild(
   const built = await assemble(input, {}, workshop, scope);
   await exportOutputs(input, built, workshop, scope);
   await holdBases(built, workshop, scope);
-  const root = await rootOf(built, workshop, scope);
-  name(root, input.tags, workshop);
+  const root = await name(built, input.tags, workshop, scope);
   const own = choosePlatform(workshop.platform, built.images, ({ platform }) => platform);
   const { imageId } = own ?? first(built.images);
   return {
@@ -135,7 +134,7 @@ async function exportOutputs(
     const { epoch, rewriteTimestamp, annotations, names } = output;
     const usual = [epoch, rewriteTimestamp, annotations, names].every((each) => each === undefined);
     const set = usual ? built : await assemble(input, output, workshop, scope);
-    if (output.type === 'image') name(await rootOf(set, workshop, scope), set.references, workshop);
+    if (output.type === 'image') await name(set, set.references, workshop, scope);
     await exportImage(output, set, scope);
   }
 }
@@ -169,8 +168,19 @@ async function holdBases({ images }: Built, { store }: Workshop, scope: Scope): 
   }
 }
 
-/** Names come last: they never mean something that is not whole. */
-function name(root: Descriptor, tags: readonly Reference[], { store, tell }: Workshop): void {
+/** Names come last: they never mean something that is not whole, nor, after a power cut, something that was lost. */
+async function name(
+  set: Built,
+  tags: readonly Reference[],
+  workshop: Workshop,
+  scope: Scope,
+): Promise<Descriptor> {
+  const { store, tell } = workshop;
+  const root = await rootOf(set, workshop, scope);
+  // Layers made here are named by their diffID.
+  const layers = set.images.flatMap(({ document }) => document.layers.map(({ digest }) => digest));
+  await store.unsynced.settle(layers);
+  scope.signal.throwIfAborted();
   for (const tag of tags) {
     if (store.images.resolve(tag)?.digest === root.digest) continue;
     store.images.tag(tag, root);
@@ -178,6 +188,7 @@ function name(root: Descriptor, tags: readonly Reference[], { store, tell }: Wor
     tell({ type: 'image', action: 'tag', id: root.digest, attributes: { name: named } });
   }
   if (tags.length === 0) store.images.keep(root);
+  return root;
 }
 
 /** An index' annotations need an index. */

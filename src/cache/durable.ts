@@ -88,7 +88,7 @@ function throughTemporary(path: string, place: string, write: (temporary: string
 }
 
 /** As `recursive` does, with the errors of the disk: Node's calls each of them a directory that is not there. */
-function makeDirectory(path: string, withParents = true): void {
+export function makeDirectory(path: string, withParents = true): void {
   try {
     mkdirSync(path, { mode: 0o700 });
   } catch (error) {

@@ -32,6 +32,7 @@ import { markTopDirectory } from '../sys/top-directory.js';
 import { needsSweep, sweep, type SweepDirectories } from './sweep.js';
 import { takeTurn } from './turn.js';
 import { TreeStore, type WrittenLayer } from './tree-store.js';
+import { Unsynced } from './unsynced.js';
 
 export interface Store extends AsyncDisposable {
   readonly root: string;
@@ -52,6 +53,8 @@ export interface Store extends AsyncDisposable {
   readonly chores: Chores;
   /** Of trees and blobs, by id. */
   readonly claims: Claims;
+  /** Trees that are not on the disk yet. */
+  readonly unsynced: Unsynced;
   /** This process' lease, taken at first need. */
   readonly lease: () => Promise<Lease>;
   /** Its directory: on the store's file system, and swept when we are killed. */
@@ -65,7 +68,7 @@ export interface StoreOptions {
 
 const VERSION = 1;
 const OUR_NAMES =
-  /^(blobs|builds|refs|trees|containers|records|contexts|networks|leases|locks|mounts|tmp|trash|userns|volumes|lost\+found|version\.[0-9a-f]+\.tmp)$/;
+  /^(blobs|builds|refs|trees|containers|records|contexts|networks|leases|locks|mounts|tmp|trash|unsynced|userns|volumes|lost\+found|version\.[0-9a-f]+\.tmp)$/;
 const DIRECTORIES = ['blobs/sha256', 'refs', 'trees', 'containers', 'records', 'contexts'].concat([
   'leases',
   'locks',
@@ -85,9 +88,11 @@ export function openStore({ root, now }: StoreOptions): Store {
   const directories = directoriesOf(path);
   if (leftovers(root, directories)) sweep(directories);
   const chores = createChores();
+  const unsynced = new Unsynced(path);
   let held: Lease | undefined;
   const take = (): Lease => {
     if (held !== undefined) return held;
+    unsynced.watch();
     held = takeLease(directories);
     claims.settle(held);
     return held;
@@ -102,7 +107,7 @@ export function openStore({ root, now }: StoreOptions): Store {
   const { claim } = claims;
   const passing = path('tmp');
   const blobs = createBlobStore(path('blobs/sha256'), temporary, claim);
-  const trees = new TreeStore({ trees: path('trees'), passing, bootId: bootId(), now, claim });
+  const trees = new TreeStore({ path, bootId: bootId(), now, claim, unsynced });
   return {
     root,
     path,
@@ -124,6 +129,7 @@ export function openStore({ root, now }: StoreOptions): Store {
     treeOf: (diffID) => trees.written(diffID),
     layerFacts: (diffID) => trees.facts(diffID),
     clamped: (layer, epoch, scope) => trees.clamped(layer, epoch, scope),
+    unsynced,
     lease,
     leaseDir,
     claims,
@@ -131,6 +137,7 @@ export function openStore({ root, now }: StoreOptions): Store {
     async [Symbol.asyncDispose]() {
       const mine = held;
       held = undefined;
+      await unsynced.close();
       await mine?.[Symbol.asyncDispose]();
     },
   };

@@ -6,13 +6,14 @@ import type { Scope } from '../model/scope.js';
 import type { Layer, LayerMeta } from '../model/stores.js';
 import { hasCode } from '../model/has-code.js';
 import { runDigest } from './digest-runner.js';
-import { replaceFile } from './durable.js';
+import { replaceDurably, replaceFile } from './durable.js';
 import { madeHere } from './lease.js';
 import type { KnownContents, LayerFacts } from './layer-digest.js';
+import type { Unsynced } from './unsynced.js';
 
 /** What is on disk beside a tree. */
 interface StoredMeta extends LayerMeta {
-  /** Trees are not fsynced: of another boot they are verified before their first use. */
+  /** No file of a tree is fsynced by itself: of another boot it is verified before its first use. */
   readonly bootId: string;
 }
 
@@ -32,14 +33,14 @@ export interface AdoptOptions {
 }
 
 export interface TreeStoreOptions {
-  /** `<store>/trees`: `<id>/fs`, `<id>/meta.json`, `by-diff/<hex>`. */
-  readonly trees: string;
-  /** `<store>/tmp`. */
-  readonly passing: string;
+  /** Of the store: `trees/<id>/fs`, `trees/<id>/meta.json`, `trees/by-diff/<hex>`; `tmp`. */
+  readonly path: (...parts: string[]) => string;
   readonly bootId: string;
   readonly now: () => Date;
   /** A lease's: what is opened or made stays while we live. */
   readonly claim: (ids: readonly string[]) => void;
+  /** Told of every tree before it can be found. */
+  readonly unsynced: Unsynced;
 }
 
 /** Unpacked layers by id. A tree without a readable meta.json is incomplete and as if absent. */
@@ -57,7 +58,7 @@ export class TreeStore {
   }
 
   path(id: string): string {
-    return join(this.#options.trees, id, 'fs');
+    return this.#options.path('trees', id, 'fs');
   }
 
   /** Undefined when the tree is gone, incomplete, or damaged by an unclean reboot. */
@@ -104,15 +105,17 @@ export class TreeStore {
    */
   async clamped(layer: Layer, epoch: number, scope: Scope): Promise<LayerMeta> {
     const meta = await layer.meta(scope);
-    const file = join(this.#options.trees, layer.id, `epoch-${String(epoch)}`);
+    const file = this.#options.path('trees', layer.id, `epoch-${String(epoch)}`);
     const known = readIfThere(file);
     const diffID = isDigest(known ?? '')
       ? (known as DiffID) // Checked.
       : (await runDigest(layer.path, new Map(), epoch)).diffID;
     if (known === undefined) this.#replace(file, diffID);
     if (diffID === meta.diffID) return meta;
-    if ((await this.written(diffID)) === undefined)
+    if ((await this.written(diffID)) === undefined) {
+      this.#options.unsynced.note(diffID, layer.id);
       this.#replace(this.#diffFile(diffID), `${layer.id} ${String(epoch)}`);
+    }
     return { ...meta, diffID };
   }
 
@@ -121,6 +124,7 @@ export class TreeStore {
     const id = this.newId();
     this.#options.claim([id, madeHere(id)]);
     this.#moveIn(directory, id);
+    this.#options.unsynced.begin();
     const meta = this.#hash(id, known, options);
     this.#hashing.set(id, meta);
     // Whoever needs the facts awaits them; until then a failure must not end the process.
@@ -132,7 +136,7 @@ export class TreeStore {
     const created = options.created ?? this.#options.now().toISOString();
     const facts = (await options.facts) ?? (await runDigest(this.path(id), known));
     const meta = { ...facts, diffID: options.alias ?? facts.diffID, created };
-    this.#writeMeta(id, meta);
+    await this.#writeMeta(id, meta);
     return meta;
   }
 
@@ -141,26 +145,31 @@ export class TreeStore {
   }
 
   #moveIn(directory: string, id: string): void {
-    const home = join(this.#options.trees, id);
+    const home = this.#options.path('trees', id);
     // Not `recursive`: with it Node calls a disk that fails a directory that is not there.
     mkdirSync(home, { mode: 0o700 });
     renameSync(directory, join(home, 'fs'));
   }
 
   #diffFile(diffID: DiffID): string {
-    return join(this.#options.trees, 'by-diff', hexOf(diffID));
+    return this.#options.path('trees/by-diff', hexOf(diffID));
   }
 
-  #writeMeta(id: string, meta: LayerMeta): void {
+  async #writeMeta(id: string, meta: LayerMeta): Promise<void> {
     // Who was cancelled and is at its end has taken it away.
     if (!existsSync(this.path(id))) return;
-    const stored: StoredMeta = { ...meta, bootId: this.#options.bootId };
+    const { unsynced, bootId } = this.#options;
+    const stored: StoredMeta = { ...meta, bootId };
+    unsynced.note(meta.diffID, id);
     // The facts come last, so that one that has them is found; but never before them in the place of another tree.
     const pointer = this.#diffFile(meta.diffID);
     const before = this.#leadsTo(pointer);
     if (before === 'nowhere') this.#replace(pointer, id);
-    this.#replace(join(this.#options.trees, id, 'meta.json'), JSON.stringify(stored));
-    if (before === 'lesser') this.#replace(pointer, id);
+    this.#replace(this.#options.path('trees', id, 'meta.json'), JSON.stringify(stored));
+    if (before !== 'lesser') return;
+    // An image may need the other: it is left when this one is on the disk.
+    await unsynced.sync();
+    replaceDurably(pointer, id, this.#options.path('tmp'));
   }
 
   /** `lesser`: a tree of another boot, maybe torn, or one whose times are cut when its tar is written. */
@@ -172,12 +181,12 @@ export class TreeStore {
   }
 
   #replace(file: string, text: string): void {
-    replaceFile(file, text, this.#options.passing);
+    replaceFile(file, text, this.#options.path('tmp'));
   }
 
   #readMeta(id: string): StoredMeta | undefined {
     try {
-      const text = readFileSync(join(this.#options.trees, id, 'meta.json'), 'utf8');
+      const text = readFileSync(this.#options.path('trees', id, 'meta.json'), 'utf8');
       const meta = JSON.parse(text) as StoredMeta;
       return existsSync(this.path(id)) ? meta : undefined;
     } catch (error) {
@@ -190,11 +199,15 @@ export class TreeStore {
   async #survived(id: string, stored: StoredMeta): Promise<boolean> {
     const facts = await runDigest(this.path(id), new Map());
     if (facts.content !== stored.content) {
-      rmSync(join(this.#options.trees, id), { recursive: true, force: true });
+      rmSync(this.#options.path('trees', id), { recursive: true, force: true });
       return false;
     }
-    const { bootId: _bootId, ...meta } = stored;
-    this.#writeMeta(id, meta);
+    const known = { ...stored, bootId: this.#options.bootId };
+    // An image may need it: at a power cut its facts are the old ones or these.
+    replaceDurably(this.#options.path('trees', id, 'meta.json'), JSON.stringify(known));
+    const pointer = this.#diffFile(stored.diffID);
+    if (this.#leadsTo(pointer) === 'nowhere')
+      replaceDurably(pointer, id, this.#options.path('tmp'));
     return true;
   }
 }

@@ -8,6 +8,8 @@ export type Call = (...args: readonly unknown[]) => number;
 export interface Libc {
   /** Declares `prototype`; calls throw an errno error on -1, naming the function and `args[pathAt]`. */
   readonly declare: (prototype: string) => Call;
+  /** Calls on a thread; rejects with an errno error that names `path` when it does not give 0. */
+  readonly onThread: (prototype: string, args: readonly unknown[], path: string) => Promise<void>;
   readonly errno: () => number;
   /** Of a buffer's bytes, which stay where they are while it lives. */
   readonly address: (buffer: Buffer) => number;
@@ -58,6 +60,14 @@ function load(): Libc {
     value instanceof Uint8Array ? koffi.address(value) : (value ?? 0);
   return {
     declare: (prototype) => library.func(prototype) as Call,
+    onThread: (prototype, args, path) =>
+      new Promise((resolve, reject) => {
+        const name = /(\w+)\(/.exec(prototype)?.[1] ?? '';
+        library.func(prototype).async(...args, (error: Error | null, result: number) => {
+          if (error === null && result === 0) resolve();
+          else reject(error ?? errnoError(koffi.errno(), name, path));
+        });
+      }),
     errno: () => koffi.errno(),
     address: (buffer) => Number(koffi.address(buffer)),
     fail: (syscall, path) => {

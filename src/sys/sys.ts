@@ -33,8 +33,8 @@ export interface Sys {
   readonly futimens: (fd: number, atimeNs: bigint, mtimeNs: bigint) => void;
   /** Two names of one filesystem trade places at once (renameat2(2)); false where the filesystem cannot. */
   readonly exchange: (one: Path, other: Path) => boolean;
-  /** Writes a whole filesystem's dirty pages to disk and waits. */
-  readonly syncfs: (fd: number) => void;
+  /** Writes a whole filesystem's dirty pages to the disk, on a thread; errors since `fd` was opened are told. */
+  readonly syncfs: (fd: number, path: string) => Promise<void>;
   /** Offset of the next data or hole at or after `offset` (lseek(2)); undefined when there is none. */
   readonly seek: (fd: number, offset: number, to: 'data' | 'hole') => number | undefined;
   /** An empty file in memory (memfd_create(2)) that can be sealed; undefined where programs in memory are forbidden. */
@@ -85,9 +85,7 @@ function fileCalls(): Pick<Sys, FileCalls> {
   };
   return {
     flock,
-    syncfs: (fd) => {
-      if (c.declare('int syncfs(int)')(fd) !== 0) c.fail('syncfs', String(fd));
-    },
+    syncfs: (fd, path) => c.onThread('int syncfs(int)', [fd], path),
     flockAsync: (fd, mode, signal) => pollLock(() => flock(fd, mode, false), signal),
     mknod: (path, mode, major, minor) => {
       if (mknodCall(cstring(path), mode, deviceNumber(major, minor)) !== 0) c.fail('mknod', path);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { crowd } from '../helpers/faults/crowd.js';
+import { cutsAfterExit } from '../helpers/faults/cuts-after-exit.js';
 import { cutOnce, cutWorld } from '../helpers/faults/power-cuts.js';
 import { reboot } from '../helpers/faults/reboot.js';
 import { SCENARIOS } from '../helpers/faults/scenarios.js';
@@ -45,6 +46,11 @@ describe('faults, a sample', () => {
   test('a power cut in the middle of a build', async () => {
     const { wrong } = await cutOnce(await cutWorld(place), 0, Math.random());
     assert.deepEqual(wrong, []);
+  });
+
+  test('a power cut right after a build', async () => {
+    const sort = { kind: 'ext4', options: 'commit=300,noauto_da_alloc' } as const;
+    assert.deepEqual(await cutsAfterExit(place, sort, 1), []);
   });
 
   test('a reboot while a container ran and a build was half-way', async () => {

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Random } from '../fuzz/random.js';
+import { cutsAfterExit, type DiskSort } from '../helpers/faults/cuts-after-exit.js';
 import { cutOnce, type CutOutcome, cutWorld } from '../helpers/faults/power-cuts.js';
+import { MOUNT_OPTIONS } from '../helpers/faults/power-cut.js';
 import { sweepWorld } from '../helpers/faults/sweep-world.js';
 import { figure, rounds } from '../helpers/figure.js';
 
@@ -41,6 +43,31 @@ test('power cuts in the middle of build, load, pull and commit, and right after 
     area: 'Power cuts',
     what: 'cuts at random moments, ext4',
     value: `${String(outcomes.length)}: 0 wrong bytes, 0 unclear errors, the same command again right each time (seed ${String(seed)})`,
+    rows: ['S3'],
+  });
+});
+
+/** RELIABILITY R5, R7. */
+test('power cuts right after builds and commits that had ended', async () => {
+  await using place = await sweepWorld();
+  const sorts: DiskSort[] = [
+    ...MOUNT_OPTIONS.map((options) => ({ kind: 'ext4', options }) as const),
+    { kind: 'xfs', options: 'defaults' },
+    { kind: 'btrfs', options: 'defaults' },
+  ];
+  const each = rounds(40);
+  const wrong: string[] = [];
+  const work = async (): Promise<void> => {
+    for (let sort = sorts.shift(); sort !== undefined; sort = sorts.shift())
+      wrong.push(...(await cutsAfterExit(place, sort, each)));
+  };
+  const total = String(sorts.length * each);
+  await Promise.all([work(), work()]);
+  assert.deepEqual(wrong, []);
+  figure({
+    area: 'Power cuts',
+    what: 'builds and commits that had ended, ext4 with three ways to mount it, xfs, btrfs',
+    value: `${total} of ${total} images bit-exact after the cut`,
     rows: ['S3'],
   });
 });

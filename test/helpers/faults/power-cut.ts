@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { hasCode } from '../../../src/model/has-code.js';
 import { must, run } from './run.js';
 
 /**
@@ -14,24 +15,37 @@ export interface Disk {
   /** Where the filesystem is mounted. */
   readonly at: string;
   readonly image: string;
+  /** Default: ext4. */
+  readonly kind?: DiskKind;
 }
+
+export type DiskKind = 'ext4' | 'xfs' | 'btrfs';
 
 /** How far the kernel may hold back; each of them loses other things. */
 export const MOUNT_OPTIONS = ['defaults', 'commit=300,noauto_da_alloc', 'data=writeback,commit=60'];
 
-const SIZE = '256M';
+/** xfs wants 300 MB. */
+const SIZE = { ext4: '256M', xfs: '320M', btrfs: '320M' } as const;
+const MAKE = {
+  ext4: ['mkfs.ext4', '-q', '-F', '-E', 'lazy_itable_init=0,lazy_journal_init=0'],
+  xfs: ['mkfs.xfs', '-q'],
+  btrfs: ['mkfs.btrfs', '-q'],
+} as const;
 
-export async function makeDisk(dir: string, name: string): Promise<Disk> {
+export async function makeDisk(dir: string, name: string, kind: DiskKind = 'ext4'): Promise<Disk> {
   const image = join(dir, `${name}.img`);
-  await must('truncate', ['-s', SIZE, image], process.env);
-  await must('mkfs.ext4', ['-q', '-F', '-E', 'lazy_itable_init=0,lazy_journal_init=0', image], process.env); // prettier-ignore
+  await must('truncate', ['-s', SIZE[kind], image], process.env);
+  const [program, ...args] = MAKE[kind];
+  await must(program, [...args, image], process.env);
   const at = join(dir, name);
   mkdirSync(at, { recursive: true });
-  return { at, image };
+  return { at, image, kind };
 }
 
-export async function mountDisk({ at, image }: Disk, options: string): Promise<void> {
-  await must('mount', ['-o', `loop,${options}`, image, at], process.env);
+export async function mountDisk({ at, image, kind }: Disk, options: string): Promise<void> {
+  // A copy is mounted beside its original.
+  const twin = kind === 'xfs' ? ',nouuid' : '';
+  await must('mount', ['-o', `loop,${options}${twin}`, image, at], process.env);
 }
 
 export async function unmountDisk({ at }: Disk): Promise<void> {
@@ -67,7 +81,11 @@ export async function stoppedAfter(
   return {
     finished: false,
     end: async () => {
-      process.kill(group, 'SIGKILL');
+      try {
+        process.kill(group, 'SIGKILL');
+      } catch (error) {
+        if (!hasCode(error, 'ESRCH')) throw error; // It was at its end.
+      }
       await exit;
     },
   };
