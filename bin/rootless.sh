@@ -75,8 +75,8 @@ if [ $rung != mounts ]; then
     login | logout | search | version | doctor | help | __engine | -* | '') ;;
     *)
       stave_join && exec nsenter --user=/proc/self/fd/8 --preserve-credentials -- \
-        unshare $mounts -- node "$here/dist/loader.cjs" "$@"
+        unshare $mounts -- node -- "$here/dist/loader.cjs" "$@"
       ;;
   esac
 fi
-eval "exec unshare \$$rung -- node \"\$here/dist/loader.cjs\" \"\$@\""
+eval "exec unshare \$$rung -- node -- \"\$here/dist/loader.cjs\" \"\$@\""

@@ -22,15 +22,11 @@ import { removeContainer as remove, type RemoveOptions } from './container/remov
 import { startContainer as start } from './container/start-container.js';
 import { type HostChange, updateContainer } from './container/update-container.js';
 import { openLayers } from './commit.js';
-import { mountPoints } from './volumes.js';
 import { companions } from './companions.js';
 import { chooseNetworks } from './choose-networks.js';
-import { healthOf } from './health.js';
-import type { Health } from './model/health.js';
-import { networkSettings } from './network-settings.js';
 import { openImage } from './image-source.js';
 import { runImage } from './run-image.js';
-import { type ContainerState, isUp, lastExitCode } from './model/container.js';
+import { type ContainerState, lastExitCode } from './model/container.js';
 import { BuildError } from './model/error.js';
 import { DEFAULT_HOST_CONFIG } from './model/host-config.js';
 import type { MachineLimits } from './model/machine-limits.js';
@@ -52,6 +48,7 @@ export async function createFromImage(
   stderr: NodeJS.WriteStream,
 ): Promise<ContainerState> {
   const say = (line: string): unknown => stderr.write(`${line}\n`);
+  checkOptions(options);
   const image = await runImage(options, workshop, say);
   const reference = image.references[0];
   const snapshot = await openImage(
@@ -78,6 +75,15 @@ export async function createFromImage(
   workshop.containers.tell(state, 'create');
   await fillVolumes(state, { ...workshop, snapshot });
   return state;
+}
+
+/** What docker's engine refuses of what each flag alone allows. Throws BuildError `usage`. */
+function checkOptions({ stopSignal, hostname, host }: RunOptions): void {
+  if (stopSignal !== undefined) signalNumber(stopSignal);
+  if (hostname === undefined || host.UTSMode !== 'host') return;
+  throw new BuildError('usage', 'conflicting options: hostname and the UTS mode', {
+    hint: 'with --uts host the name is that of the machine',
+  });
 }
 
 export interface AttachRequest {
@@ -264,8 +270,9 @@ export async function waitForExit(
   return exitCodeNow(state.id, containers);
 }
 
-export function rename(name: string, to: string, { containers }: Workshop): void {
+export function rename(name: string, given: string, { containers }: Workshop): void {
   const state = containers.find(name);
+  const to = given.replace(/^\//, '');
   if (to === state.name)
     throw new BuildError('usage', 'Renaming a container with the same name as its current name');
   checkName(to, new Map(containers.list().map((other) => [other.name, other.id])));
@@ -298,54 +305,6 @@ export function removeContainer(
   workshop: Workshop,
 ): Promise<void> {
   return remove(name, options, workshop.containers);
-}
-
-function healthPart(health: Health | undefined): { readonly Health?: Health } {
-  return health === undefined ? {} : { Health: health };
-}
-
-/** Go's zero time. */
-const NEVER = '0001-01-01T00:00:00Z';
-
-/** docker's inspect document of a container, as far as this store knows it. */
-export function inspectContainer(name: string, workshop: Workshop): Record<string, unknown> {
-  const { containers } = workshop;
-  const state = containers.find(name);
-  const { config } = state;
-  return {
-    Id: state.id,
-    Created: state.created,
-    Path: state.args[0] ?? '',
-    Args: state.args.slice(1),
-    State: {
-      Status: state.status,
-      Running: isUp(state),
-      Paused: state.status === 'paused',
-      Restarting: state.status === 'restarting',
-      OOMKilled: state.oomKilled === true,
-      Dead: false,
-      Pid: state.pid,
-      ExitCode: state.exitCode,
-      Error: state.error ?? '',
-      StartedAt: state.started ?? NEVER,
-      FinishedAt: state.finished ?? NEVER,
-      ...healthPart(healthOf(state, containers)),
-    },
-    Image: state.imageId,
-    Name: `/${state.name}`,
-    LogPath: containers.path(state.id, 'log'),
-    RestartCount: state.restartCount ?? 0,
-    HostConfig: state.hostConfig,
-    Mounts: mountPoints(state, workshop),
-    NetworkSettings: networkSettings(state, workshop),
-    Config: {
-      Hostname: state.hostname,
-      Tty: state.terminal,
-      OpenStdin: state.openStdin,
-      ...config,
-      Image: state.image,
-    },
-  };
 }
 
 /** Runs one more process in a container that runs. Throws BuildError `conflict` when it does not. */

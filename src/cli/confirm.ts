@@ -14,7 +14,8 @@ export async function confirm(
     return /^y$/i.test((await firstLine(lines, signal)).trim());
   } finally {
     lines.close();
-    process.stdin.unref();
+    // A file has no handle that could keep the process alive.
+    if ('unref' in process.stdin) process.stdin.unref();
   }
 }
 

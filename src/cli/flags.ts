@@ -9,6 +9,8 @@ export interface FlagSpec {
   /** For the help: what it does; of a value, what it is. */
   readonly help: string;
   readonly value?: string;
+  /** Why a value cannot be it, in docker's words; undefined when it can. */
+  readonly check?: (value: string) => string | undefined;
   /** Known from docker, refused with a clear error. */
   readonly later?: boolean;
   /** Known from docker, and why it cannot be had here. */
@@ -29,7 +31,7 @@ export interface FlagOptions {
   readonly command: string;
 }
 
-/** Throws BuildError `usage` on an unknown flag or a missing value, `unsupported` on one that is for later. */
+/** Throws BuildError `usage` on an unknown flag, a missing or wrong value, `unsupported` on one that is for later. */
 export function parseFlags(
   args: readonly string[],
   specs: readonly FlagSpec[],
@@ -41,8 +43,10 @@ export function parseFlags(
   const take = (spec: FlagSpec, shown: string, inline: string | undefined): void => {
     if (spec.later === true) throw notYet(shown);
     if (spec.refused !== undefined) throw refused(shown, spec.refused);
-    const value = spec.kind === 'bool' ? boolOf(shown, inline) : (inline ?? todo.shift());
-    if (value === undefined) throw usage(`flag needs an argument: ${shown}`, options);
+    const value = spec.kind === 'bool' ? boolOf(spec, inline) : (inline ?? todo.shift());
+    if (value === undefined) throw usage(missingValue(spec, shown), options);
+    const why = spec.check?.(value);
+    if (why !== undefined) throw wrongValue(spec, value, why);
     values.set(spec.name, [...(values.get(spec.name) ?? []), value]);
   };
   for (let arg = todo.shift(); arg !== undefined; arg = todo.shift()) {
@@ -50,6 +54,7 @@ export function parseFlags(
       rest.push(...todo.splice(0));
     } else if (arg.startsWith('--')) {
       const [name = '', ...value] = arg.slice(2).split('=');
+      if (name === '' || name.startsWith('-')) throw usage(`bad flag syntax: ${arg}`, options);
       const spec = specs.find((each) => each.name === name);
       if (spec === undefined) throw unknownFlag(name, specs, options);
       take(spec, `--${name}`, value.length === 0 ? undefined : value.join('='));
@@ -77,7 +82,8 @@ function takeShort(
   for (let i = 0; i < word.length; i++) {
     const letter = word[i] ?? '';
     const spec = specs.find((each) => each.short === letter);
-    if (spec === undefined) throw usage(`unknown shorthand flag: '${letter}' in -${word}`, options);
+    if (spec === undefined)
+      throw usage(`unknown shorthand flag: '${letter}' in -${word.slice(i)}`, options);
     if (spec.kind === 'bool' && !/^=./.test(word.slice(i + 1))) {
       take(spec, `-${letter}`, undefined);
       continue;
@@ -88,12 +94,27 @@ function takeShort(
   }
 }
 
-function boolOf(shown: string, inline: string | undefined): string {
+function boolOf(spec: FlagSpec, inline: string | undefined): string {
   if (inline === undefined || /^(1|t|true)$/i.test(inline)) return 'true';
   if (/^(0|f|false)$/i.test(inline)) return 'false';
-  throw new BuildError(
+  throw wrongValue(
+    spec,
+    inline,
+    `strconv.ParseBool: parsing ${JSON.stringify(inline)}: invalid syntax`,
+  );
+}
+
+/** pflag's words; `-m` alone is named by its letter. */
+function missingValue({ name, short }: FlagSpec, shown: string): string {
+  const letter = shown.startsWith('--') ? undefined : short;
+  return `flag needs an argument: ${letter === undefined ? `--${name}` : `'${letter}' in -${letter}`}`;
+}
+
+function wrongValue({ name, short }: FlagSpec, value: string, why: string): BuildError {
+  const shown = short === undefined ? `--${name}` : `-${short}, --${name}`;
+  return new BuildError(
     'usage',
-    `invalid argument ${JSON.stringify(inline)} for ${shown}: not true or false`,
+    `invalid argument ${JSON.stringify(value)} for "${shown}" flag: ${why}`,
   );
 }
 

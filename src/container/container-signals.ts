@@ -14,10 +14,22 @@ export function signalNumber(text: string): number {
   const name = text.toUpperCase().replace(/^(?!SIG)/, 'SIG');
   const number = (constants.signals as Readonly<Record<string, number>>)[name];
   if (number !== undefined) return number;
+  const realTime = realTimeSignal(name);
+  if (realTime !== undefined) return realTime;
   const near = nearest(name, Object.keys(constants.signals));
   throw new BuildError('usage', `invalid signal: ${text}`, {
     hint: near === undefined ? 'name one, as TERM or KILL' : `did you mean ${near}?`,
   });
+}
+
+const [RTMIN, RTMAX] = [34, 64];
+
+/** `SIGRTMIN+3`, with which systemd is stopped; Node has no names for these. */
+function realTimeSignal(name: string): number | undefined {
+  const [, from, steps = '0'] = /^SIG(RTMIN|RTMAX)(?:[+-](\d{1,2}))?$/.exec(name) ?? [];
+  if (from === undefined || (from === 'RTMAX') === name.includes('+')) return undefined;
+  const number = from === 'RTMIN' ? RTMIN + Number(steps) : RTMAX - Number(steps);
+  return number >= RTMIN && number <= RTMAX ? number : undefined;
 }
 
 /** Sends a signal to a container's first process. Throws BuildError `conflict` when it does not run. */

@@ -139,7 +139,7 @@ function configOf(options: RunOptions, config: RunConfig): RunConfig {
     ...options.config,
     ...exposed(config.ExposedPorts, options.config.ExposedPorts),
     ...healthPart(options.config, config),
-    Env: mergeEnv(config.Env ?? [], options.env),
+    Env: withDefaults(options.env, config.Env ?? []),
   };
 }
 
@@ -166,9 +166,20 @@ function argsOf({ Entrypoint, Cmd }: RunConfig): readonly string[] {
   });
 }
 
+/** What was given, then what the image has besides: docker's order. */
+function withDefaults(given: readonly string[], image: readonly string[]): readonly string[] {
+  const own = mergeEnv(given);
+  const names = new Set(own.map(variableName));
+  return [...own, ...image.filter((entry) => !names.has(variableName(entry)))];
+}
+
+function variableName(entry: string): string {
+  return entry.split('=', 1)[0] ?? '';
+}
+
 /** Later entries replace earlier ones of the same name, in their place. */
 export function mergeEnv(...lists: readonly (readonly string[])[]): string[] {
   const merged = new Map<string, string>();
-  for (const entry of lists.flat()) merged.set(entry.slice(0, entry.indexOf('=')), entry);
+  for (const entry of lists.flat()) merged.set(variableName(entry), entry);
   return [...merged.values()];
 }

@@ -4,16 +4,20 @@ import { nearest } from './nearest.js';
 /** `--filter key=value`, given any number of times: values by key. */
 export type Filters = ReadonlyMap<string, readonly string[]>;
 
+/** Why a text is no `key=value`, in docker's words; undefined when it is one. */
+export function notFilter(text: string): string | undefined {
+  return text.indexOf('=') > 0 ? undefined : 'bad format of filter (expected name=value)';
+}
+
 /** Throws BuildError `usage`, in docker's words, on what is no filter or none of `known`. */
 export function parseFilters(given: readonly string[], known: readonly string[]): Filters {
   const filters = new Map<string, string[]>();
   for (const text of given) {
     const at = text.indexOf('=');
-    if (at <= 0) {
-      throw new BuildError(
-        'usage',
-        `invalid argument ${JSON.stringify(text)} for "-f, --filter" flag: bad format of filter (expected name=value)`,
-      );
+    const why = notFilter(text);
+    if (why !== undefined) {
+      const shown = `invalid argument ${JSON.stringify(text)} for "-f, --filter" flag`;
+      throw new BuildError('usage', `${shown}: ${why}`);
     }
     const key = text.slice(0, at).trim().toLowerCase();
     if (!known.includes(key)) {

@@ -13,7 +13,7 @@ function optionsOf(...args: string[]) {
   });
   const { stdout, stderr } = process;
   const { signal } = new AbortController();
-  return runOptions({ name: 'stave run', flags: parsed, env: {}, stdout, stderr, signal }, 'run');
+  return runOptions({ name: 'stave run', flags: parsed, env: {}, stdout, stderr, signal });
 }
 
 const MEANINGS: readonly (readonly [args: readonly string[], host: Partial<HostConfig>])[] = [

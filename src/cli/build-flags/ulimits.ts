@@ -15,24 +15,35 @@ export function ulimitsOf(values: readonly string[]): readonly Ulimit[] {
 }
 
 function ulimitOf(text: string): Ulimit {
-  const match = /^([a-z]+)=(-1|\d+)(?::(-1|\d+))?$/.exec(text);
-  if (match === null) throw invalid(text, 'write NAME=SOFT[:HARD], for example nofile=1024:2048');
-  const [, name = '', soft = '', hard = soft] = match;
+  const invalid = (why: string, hint: string): BuildError =>
+    new BuildError(
+      'usage',
+      `invalid argument ${JSON.stringify(text)} for "--ulimit" flag: ${why}`,
+      {
+        hint,
+      },
+    );
+  const form = 'write NAME=SOFT[:HARD], for example nofile=1024:2048';
+  const [, name = '', given = ''] = /^([^=]*)=([^=]*)$/.exec(text) ?? [];
+  if (given === '') throw invalid(`invalid ulimit argument: ${text}`, form);
   if (!NAMES.includes(name)) {
     const near = nearest(name, NAMES);
-    throw invalid(
-      text,
-      near === undefined ? `names are ${NAMES.join(', ')}` : `did you mean ${near}?`,
-    );
+    const hint = near === undefined ? `names are ${NAMES.join(', ')}` : `did you mean ${near}?`;
+    throw invalid(`invalid ulimit type: ${name}`, hint);
   }
+  const [soft = '', hard = soft, ...more] = given.split(':');
+  if (more.length > 0)
+    throw invalid(`too many limit value arguments - ${given}, can only have up to two`, form);
+  const wrong = [soft, hard].find((value) => !/^(-1|\d{1,15})$/.test(value));
+  if (wrong !== undefined)
+    throw invalid(`strconv.ParseInt: parsing ${JSON.stringify(wrong)}: invalid syntax`, form);
   const limit = { name, soft: Number(soft), hard: Number(hard) };
   if (limit.hard !== -1 && (limit.soft === -1 || limit.soft > limit.hard))
-    throw invalid(text, 'the soft limit cannot be above the hard one');
+    throw invalid(
+      `ulimit soft limit must be less than or equal to hard limit: ${soft} > ${hard}`,
+      'the soft limit cannot be above the hard one',
+    );
   return limit;
-}
-
-function invalid(text: string, hint: string): BuildError {
-  return new BuildError('usage', `invalid --ulimit ${JSON.stringify(text)}`, { hint });
 }
 
 /** `64m`, `1g`, or bytes. */

@@ -1,9 +1,8 @@
 import { escapeControls } from '../../ui/escape.js';
 import { commitContainer, diffContainer } from '../../commit.js';
-import { BuildError } from '../../model/error.js';
 import { openWorkshop } from '../../workshop.js';
 import { type Command, say } from '../command.js';
-import { exactly, quietScope } from './images.js';
+import { exactly, quietScope, wrongCount } from './images.js';
 
 export const diffCommand: Command = {
   names: ['diff', 'container diff'],
@@ -44,13 +43,12 @@ export const commitCommand: Command = {
     },
     { name: 'no-pause', kind: 'bool', help: 'Do not' },
   ],
-  run: async ({ flags, env, signal, stdout }) => {
+  run: async (context) => {
+    const { flags, env, signal, stdout } = context;
+    const usage = 'stave commit [OPTIONS] CONTAINER [REPOSITORY[:TAG]]';
     const [container, name, ...more] = flags.rest;
-    if (container === undefined || more.length > 0) {
-      throw new BuildError('usage', 'requires 1 or 2 arguments', {
-        hint: 'usage: stave commit [OPTIONS] CONTAINER [REPOSITORY[:TAG]]',
-      });
-    }
+    if (container === undefined || more.length > 0)
+      throw wrongCount(context, 'at least 1 and at most 2 arguments', usage);
     const [author, message] = [flags.text('author'), flags.text('message')];
     const options = {
       container,

@@ -1,5 +1,6 @@
 import { containerSize } from '../../container-list.js';
-import { inspectContainer, removeContainer } from '../../containers.js';
+import { removeContainer } from '../../containers.js';
+import { inspectContainer } from '../../inspect-container.js';
 import { BuildError } from '../../model/error.js';
 import { openWorkshop, type Workshop } from '../../workshop.js';
 import { type Command, type CommandContext, say } from '../command.js';
@@ -14,7 +15,13 @@ export const rmCommand: Command = {
   flags: [
     { name: 'force', short: 'f', kind: 'bool', help: 'Also a running one (SIGKILL)' },
     { name: 'volumes', short: 'v', kind: 'bool', help: 'And its anonymous volumes' },
-    { name: 'link', short: 'l', kind: 'bool', help: '', later: true },
+    {
+      name: 'link',
+      short: 'l',
+      kind: 'bool',
+      help: '',
+      refused: 'there are no links: containers of one network find each other by name',
+    },
   ],
   run: async (context) => {
     const { flags, stdout, stderr } = context;
@@ -53,7 +60,10 @@ export async function inspectSized(
   if (!flags.bool('size')) return document;
   const state = workshop.containers.find(name);
   const { own, total } = await containerSize(state, workshop, quietScope(signal));
-  return { ...document, SizeRw: own, SizeRootFs: total };
+  return Object.defineProperties(document, {
+    SizeRw: { value: own, enumerable: true },
+    SizeRootFs: { value: total, enumerable: true },
+  });
 }
 
 export const inspectContainerCommand: Command = {

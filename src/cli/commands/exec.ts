@@ -5,6 +5,7 @@ import { openWorkshop } from '../../workshop.js';
 import { type Command, say } from '../command.js';
 import { errorText } from '../print-error.js';
 import { givenEnvironment } from '../run-flags/identity.js';
+import { wrongCount } from './images.js';
 
 export const execCommand: Command = {
   names: ['exec', 'container exec'],
@@ -22,13 +23,12 @@ export const execCommand: Command = {
     { name: 'workdir', short: 'w', kind: 'text', value: 'DIR', help: 'Working directory' },
     { name: 'detach-keys', kind: 'text', help: '', later: true },
   ],
-  run: async ({ flags, env, stderr }) => {
+  run: async (context) => {
+    const { flags, env, stderr } = context;
+    const usage = 'stave exec [OPTIONS] CONTAINER COMMAND [ARG...]';
     const [name, ...command] = flags.rest;
-    if (name === undefined || command.length === 0) {
-      throw new BuildError('usage', '"stave exec" requires at least 2 arguments', {
-        hint: 'usage: stave exec [OPTIONS] CONTAINER COMMAND [ARG...]',
-      });
-    }
+    if (name === undefined || command.length === 0)
+      throw wrongCount(context, 'at least 2 arguments', usage);
     const terminal = flags.bool('tty') && !flags.bool('detach');
     // Nobody is there who would keep it.
     if (flags.bool('tty') && !terminal)

@@ -46,9 +46,9 @@ export async function inspectAll(
 ): Promise<number> {
   const { flags, stdout, stderr } = context;
   const names = atLeastOne(context, `${context.name} [OPTIONS] NAME...`);
-  const format = flags.text('format');
+  const format = flags.text('format') ?? '';
   const template =
-    format === undefined || format === 'json'
+    format === '' || format === 'json'
       ? undefined
       : withExitCode(TEMPLATE_CODE, () => compileTemplate(format));
   const found: Record<string, unknown>[] = [];

@@ -15,6 +15,7 @@ import { openWorkshop, type Workshop } from '../../workshop.js';
 import { type Command, type CommandContext, say } from '../command.js';
 import type { FlagSpec } from '../flags.js';
 import { errorText } from '../print-error.js';
+import { notWhole } from '../run-flags/flag-values.js';
 import { asError, atLeastOne, exactly } from './images.js';
 
 const DETACH_KEYS: FlagSpec = {
@@ -36,8 +37,15 @@ const TIMEOUT: FlagSpec = {
   kind: 'text',
   value: 'SECONDS',
   help: 'Until SIGKILL (default 10; -1: never)',
+  check: notWhole,
 };
-const TIME: FlagSpec = { name: 'time', kind: 'text', value: 'SECONDS', help: 'As --timeout' };
+const TIME: FlagSpec = {
+  name: 'time',
+  kind: 'text',
+  value: 'SECONDS',
+  help: 'As --timeout',
+  check: notWhole,
+};
 
 /**
  * Does the same to each container named and prints its name, or why not; `ending` says at last for which it failed, where
@@ -87,7 +95,12 @@ export const startCommand: Command = {
       kind: 'bool',
       help: 'All that a restart policy wants running: after the machine started',
     },
-    { name: 'checkpoint', kind: 'text', help: '', later: true },
+    ...['checkpoint', 'checkpoint-dir'].map((name): FlagSpec => ({
+      name,
+      kind: 'text',
+      help: '',
+      refused: 'there are no checkpoints here, as in docker without experimental features',
+    })),
   ],
   run: async (context) => {
     const usage = 'stave start [OPTIONS] CONTAINER...';
@@ -100,7 +113,8 @@ export const startCommand: Command = {
       };
       return each(context, usage, start, 'failed to start containers');
     }
-    const [name = ''] = exactly(context, 1, usage);
+    const [name = '', ...more] = atLeastOne(context, usage);
+    if (more.length > 0) throw several();
     await using workshop = openWorkshop(undefined, context.env);
     const state = workshop.containers.find(name);
     const stdin = interactive && state.openStdin;
@@ -109,6 +123,12 @@ export const startCommand: Command = {
     return (await runAttached(state, request(context, stdin), workshop)) ?? 0;
   },
 };
+
+function several(): BuildError {
+  return new BuildError('usage', 'you cannot start and attach multiple containers at once', {
+    hint: 'start them without -a and -i, then stave attach or stave logs -f',
+  });
+}
 
 async function startThoseDue(context: CommandContext): Promise<number> {
   exactly(context, 0, 'stave start --restart-policy');
@@ -173,15 +193,11 @@ export const restartCommand: Command = {
 const NEVER_MS = 2 ** 31 - 1;
 
 function stopOptions({ flags }: CommandContext): { signal?: string; timeoutMs?: number } {
-  const [signal, given] = [flags.text('signal'), flags.text('timeout') ?? flags.text('time')];
-  if (given !== undefined && !/^-?\d{1,6}$/.test(given))
-    throw new BuildError('usage', `invalid --timeout ${JSON.stringify(given)}`, {
-      hint: 'seconds, as a whole number',
-    });
-  const seconds = Number(given);
+  const [signal, given] = [flags.text('signal') ?? '', flags.text('timeout') ?? flags.text('time')];
+  const ms = Number(given) * 1000;
   return {
-    ...(signal === undefined ? {} : { signal }),
-    ...(given === undefined ? {} : { timeoutMs: seconds < 0 ? NEVER_MS : seconds * 1000 }),
+    ...(signal === '' ? {} : { signal }),
+    ...(given === undefined ? {} : { timeoutMs: ms < 0 ? NEVER_MS : Math.min(ms, NEVER_MS) }),
   };
 }
 
@@ -191,7 +207,8 @@ export const killCommand: Command = {
   summary: 'Send a signal to containers (default KILL)',
   flags: [SIGNAL],
   run: (context) => {
-    const signal = context.flags.text('signal') ?? 'KILL';
+    const given = context.flags.text('signal') ?? '';
+    const signal = given === '' ? 'KILL' : given;
     return each(context, 'stave kill [OPTIONS] CONTAINER...', async (name, workshop) => {
       await kill(name, signal, workshop);
       return undefined;
@@ -217,6 +234,8 @@ export const renameCommand: Command = {
   flags: [],
   run: async (context) => {
     const [name = '', to = ''] = exactly(context, 2, 'stave rename CONTAINER NAME');
+    if (name.trim() === '' || to.trim() === '')
+      throw new BuildError('usage', 'Neither old nor new names may be empty');
     await using workshop = openWorkshop(undefined, context.env);
     try {
       rename(name, to, workshop);

@@ -16,7 +16,7 @@ export const logsCommand: Command = {
     { name: 'tail', short: 'n', kind: 'text', value: 'LINES', help: 'Only the last lines (all)' },
     { name: 'timestamps', short: 't', kind: 'bool', help: 'Show times' },
     { name: 'until', kind: 'text', value: 'TIME', help: 'A timestamp, or how long ago (10m)' },
-    { name: 'details', kind: 'bool', help: '', later: true },
+    { name: 'details', kind: 'bool', help: 'With what its log options add: a blank here' },
   ],
   run: async (context) => {
     const { flags, env, stdout, stderr, signal } = context;
@@ -28,11 +28,14 @@ export const logsCommand: Command = {
       signal,
     };
     const timestamps = flags.bool('timestamps');
+    // docker writes the labels and variables that log options name, and a blank; there are no such options here.
+    const details = flags.bool('details') ? ' ' : '';
     let fresh = true;
     for await (const lines of containerLog(name, options, workshop)) {
       for (const line of lines) {
-        const time = timestamps && fresh ? `${line.time.replace('+00:00', 'Z')} ` : '';
-        write(line.stream === 'stderr' ? stderr : stdout, time, line);
+        const time = timestamps ? `${line.time.replace('+00:00', 'Z')} ` : '';
+        const before = fresh ? time + details : '';
+        write(line.stream === 'stderr' ? stderr : stdout, before, line);
         fresh = line.text.at(-1) === 10;
       }
     }
@@ -40,29 +43,27 @@ export const logsCommand: Command = {
   },
 };
 
-function write(stream: NodeJS.WriteStream, time: string, { text }: LogLine): void {
-  if (time !== '') say(stream, time);
+function write(stream: NodeJS.WriteStream, before: string, { text }: LogLine): void {
+  if (before !== '') say(stream, before);
   stream.write(text);
 }
 
 function filterOf({ flags }: CommandContext, now: number): LogFilter {
-  const tail = flags.text('tail');
-  if (tail !== undefined && tail !== 'all' && !/^\d+$/.test(tail))
-    throw new BuildError('usage', `invalid --tail ${JSON.stringify(tail)}`, {
-      hint: 'a number of lines, or all',
-    });
+  // What is no number, or is less than none, means all: as docker has it.
+  const tail = flags.text('tail') ?? 'all';
   const [since, until] = [flags.text('since'), flags.text('until')];
   return {
-    ...(tail === undefined || tail === 'all' ? {} : { tail: Number(tail) }),
-    ...(since === undefined ? {} : { since: timeOf(since, '--since', now) }),
-    ...(until === undefined ? {} : { until: timeOf(until, '--until', now) }),
+    ...(/^\+?\d+$/.test(tail) ? { tail: Number(tail) } : {}),
+    ...(since === undefined ? {} : { since: timeOf(since, 'since', now) }),
+    ...(until === undefined ? {} : { until: timeOf(until, 'until', now) }),
   };
 }
 
 function timeOf(text: string, flag: string, now: number): number {
   const at = timeOrAgo(text, now);
   if (at !== undefined) return at;
-  throw new BuildError('usage', `invalid ${flag} ${JSON.stringify(text)}`, {
+  const why = `failed to parse value as time or duration: ${JSON.stringify(text)}`;
+  throw new BuildError('usage', `invalid value for "${flag}": ${why}`, {
     hint: 'a time such as 2026-01-02T15:04:05Z, or how long ago, such as 10m',
   });
 }

@@ -2,6 +2,7 @@ import { type ContainerPort, containerPorts } from '../../network-settings.js';
 import { BuildError } from '../../model/error.js';
 import { openWorkshop } from '../../workshop.js';
 import { type Command, say } from '../command.js';
+import { wrongCount } from './images.js';
 import { hostAddress } from '../format/displayed-ports.js';
 
 export const portCommand: Command = {
@@ -9,13 +10,12 @@ export const portCommand: Command = {
   usage: 'CONTAINER [PRIVATE_PORT[/PROTO]]',
   summary: 'List port mappings or a specific mapping for the container',
   flags: [],
-  run: async ({ flags, env, stdout }) => {
+  run: async (context) => {
+    const { flags, env, stdout } = context;
+    const usage = 'stave port CONTAINER [PRIVATE_PORT[/PROTO]]';
     const [name, port, ...more] = flags.rest;
-    if (name === undefined || more.length > 0) {
-      throw new BuildError('usage', 'requires at least 1 and at most 2 arguments', {
-        hint: 'usage: stave port CONTAINER [PRIVATE_PORT[/PROTO]]',
-      });
-    }
+    if (name === undefined || more.length > 0)
+      throw wrongCount(context, 'at least 1 and at most 2 arguments', usage);
     await using workshop = openWorkshop(undefined, env);
     const published = containerPorts(workshop.containers.find(name), workshop).filter(isPublished);
     const lines = port === undefined ? published.map(line) : placesOf(port, name, published);

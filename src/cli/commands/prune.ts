@@ -1,4 +1,4 @@
-import { type Filters, parseFilters } from '../../model/filters.js';
+import { type Filters, notFilter, parseFilters } from '../../model/filters.js';
 import type { Command, CommandContext } from '../command.js';
 import type { FlagSpec } from '../flags.js';
 import { askAndPrune, DRY_RUN, FORCE, SURE, tell } from './prune-flags.js';
@@ -8,6 +8,7 @@ const FILTER: FlagSpec = {
   kind: 'list',
   value: 'KEY=VALUE',
   help: 'until=TIME, label=NAME[=VALUE], label!=NAME[=VALUE]',
+  check: notFilter,
 };
 
 function filtersOf({ flags }: CommandContext, more: readonly string[] = []): Filters {

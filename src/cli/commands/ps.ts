@@ -6,8 +6,7 @@ import {
   shownImage,
 } from '../../container-list.js';
 import type { ContainerState } from '../../model/container.js';
-import { BuildError } from '../../model/error.js';
-import { parseFilters } from '../../model/filters.js';
+import { notFilter, parseFilters } from '../../model/filters.js';
 import { healthOf } from '../../health.js';
 import { containerPorts, networkNames } from '../../network-settings.js';
 import { volumesOf } from '../../model/volume.js';
@@ -17,6 +16,7 @@ import { displayedPorts } from '../format/displayed-ports.js';
 import { labelText } from '../format/label-text.js';
 import { type Column, formatListing } from '../format/listing.js';
 import { goTime, humanDuration, humanSize, since } from '../format/units.js';
+import { notWhole } from '../run-flags/flag-values.js';
 import { quietScope } from './images.js';
 
 /** One line of `ps`. */
@@ -130,16 +130,31 @@ export const psCommand: Command = {
   names: ['ps', 'container ls', 'container list', 'container ps'],
   usage: '[OPTIONS]',
   summary: 'List containers',
+  noArguments: true,
   flags: [
     { name: 'all', short: 'a', kind: 'bool', help: 'Also those that do not run' },
-    { name: 'filter', short: 'f', kind: 'list', value: 'KEY=VALUE', help: 'Only those that match' },
+    {
+      name: 'filter',
+      short: 'f',
+      kind: 'list',
+      value: 'KEY=VALUE',
+      help: 'Only those that match',
+      check: notFilter,
+    },
     {
       name: 'format',
       kind: 'text',
       value: 'TEMPLATE',
       help: "table, 'table TEMPLATE', json, raw or a Go template",
     },
-    { name: 'last', short: 'n', kind: 'text', value: 'N', help: 'The N newest, whatever they do' },
+    {
+      name: 'last',
+      short: 'n',
+      kind: 'text',
+      value: 'N',
+      help: 'The N newest, whatever they do',
+      check: notWhole,
+    },
     { name: 'latest', short: 'l', kind: 'bool', help: 'The newest, whatever it does' },
     { name: 'no-trunc', kind: 'bool', help: 'Do not cut anything' },
     { name: 'quiet', short: 'q', kind: 'bool', help: 'Only IDs' },
@@ -147,8 +162,6 @@ export const psCommand: Command = {
   ],
   run: async (context) => {
     const { flags, env, stdout, stderr } = context;
-    if (flags.rest.length > 0)
-      throw new BuildError('usage', '"stave ps" accepts no arguments', { hint: 'see: ps --help' });
     const options = listOptions(context);
     await using workshop = openWorkshop(undefined, env);
     const format = flags.text('format');
@@ -171,8 +184,6 @@ export const psCommand: Command = {
 
 function listOptions({ flags }: CommandContext) {
   const last = flags.text('last');
-  if (last !== undefined && !/^-?\d{1,9}$/.test(last))
-    throw new BuildError('usage', `invalid argument ${JSON.stringify(last)} for -n, --last`);
   return {
     filters: parseFilters(flags.list('filter'), CONTAINER_FILTERS),
     all: flags.bool('all'),

@@ -4,10 +4,12 @@ import { exitCodeOf } from '../../model/container.js';
 import { BuildError } from '../../model/error.js';
 import { openWorkshop } from '../../workshop.js';
 import { type Command, type CommandContext, say } from '../command.js';
+import { withExitCode } from '../exit-error.js';
 import type { FlagSpec } from '../flags.js';
 import { errorText } from '../print-error.js';
 import { badValue } from '../run-flags/flag-values.js';
 import { cidFile } from '../run-flags/cid-file.js';
+import { atLeastOne } from './images.js';
 import { RUN_FLAGS, runOptions } from '../run-flags/run-options.js';
 
 const ATTACH: FlagSpec = {
@@ -49,6 +51,7 @@ export const runCommand: Command = {
   },
 };
 
+const ATTACH_AND_DETACH = 'conflicting options: cannot specify both --attach and --detach';
 const NO_TERMINAL = 'leave out -t, or run it in a terminal';
 const USAGE = 'usage: stave run [OPTIONS] IMAGE [COMMAND] [ARG...]';
 
@@ -61,12 +64,17 @@ function clientError({ stderr }: CommandContext, message: string, hint: string):
 async function run(context: CommandContext): Promise<number> {
   const { flags, env, stdout, stderr } = context;
   const detach = flags.bool('detach');
-  if (flags.rest.length === 0) return clientError(context, 'requires at least 1 argument', USAGE);
-  const options = runOptions(context, 'run');
+  if (flags.rest.length === 0) {
+    const what = `'${context.name}' requires at least 1 argument`;
+    return clientError(context, what, USAGE);
+  }
+  const options = runOptions(context);
   const detachKeys = parseDetachKeys(flags.text('detach-keys') ?? DEFAULT_DETACH_KEYS);
   if (options.terminal && options.interactive && !detach && !process.stdin.isTTY)
     return clientError(context, 'the input device is not a TTY', NO_TERMINAL);
   const attached = attachedStreams(context);
+  if (detach && flags.list('attach').length > 0)
+    return clientError(context, ATTACH_AND_DETACH, 'leave out -a: stave attach comes later');
   const cid = cidFile(options);
   await using workshop = openWorkshop(undefined, env);
   const state = await createFromImage(options, workshop, stderr);
@@ -108,8 +116,6 @@ function attachedStreams({ flags }: CommandContext): {
     const [value = ''] = flags.list('attach');
     throw badValue('-a, --attach', value, 'valid streams are STDIN, STDOUT and STDERR');
   }
-  if (given.length > 0 && flags.bool('detach'))
-    throw new BuildError('usage', 'conflicting options: cannot specify both --attach and --detach');
   const all = given.length === 0;
   const hidden = (['stdout', 'stderr'] as const).filter((name) => !all && !given.includes(name));
   return { stdin: all || given.includes('stdin'), hidden };
@@ -125,8 +131,13 @@ export const createCommand: Command = {
     ...RUN_FLAGS,
   ],
   run: async (context) => {
-    const options = runOptions(context, 'create');
-    attachedStreams(context);
+    const usage = 'stave create [OPTIONS] IMAGE [COMMAND] [ARG...]';
+    atLeastOne(context, usage);
+    // What is wrong with its flags has docker's code for flags; what comes after has 1, unlike that of `run`.
+    const options = withExitCode(125, () => {
+      attachedStreams(context);
+      return runOptions(context);
+    });
     const cid = cidFile(options);
     await using workshop = openWorkshop(undefined, context.env);
     const { id } = await createFromImage(options, workshop, context.stderr);

@@ -1,9 +1,9 @@
 import { containerProcesses } from '../../container-usage.js';
-import { BuildError } from '../../model/error.js';
 import { escapeControls } from '../../ui/escape.js';
 import { openWorkshop } from '../../workshop.js';
 import { type Command, say } from '../command.js';
 import { table } from '../format/table.js';
+import { atLeastOne } from './images.js';
 
 /** docker's top is a tabwriter of its own: no column under twenty wide. */
 const NARROWEST = 20;
@@ -14,13 +14,10 @@ export const topCommand: Command = {
   summary: 'Show the processes of a container',
   interspersed: false,
   flags: [],
-  run: async ({ flags, env, stdout }) => {
-    const [name, ...options] = flags.rest;
-    if (name === undefined) {
-      throw new BuildError('usage', '"stave top" requires at least 1 argument', {
-        hint: 'usage: stave top CONTAINER [ps OPTIONS]',
-      });
-    }
+  run: async (context) => {
+    const { env, stdout } = context;
+    const usage = 'stave top CONTAINER [ps OPTIONS]';
+    const [name = '', ...options] = atLeastOne(context, usage);
     await using workshop = openWorkshop(undefined, env);
     const { titles, processes } = containerProcesses(name, options, workshop);
     const rows = [titles, ...processes].map((row) => row.map(escapeControls));

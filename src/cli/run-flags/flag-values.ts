@@ -10,21 +10,32 @@ export function badValue(flag: string, value: string, why: string): BuildError {
   );
 }
 
-/** A whole number; undefined when it was not given. */
-export function wholeOf(flags: ParsedFlags, name: string): number | undefined {
-  const text = flags.text(name);
-  if (text === undefined) return undefined;
-  if (/^[+-]?\d{1,15}$/.test(text)) return Number(text);
-  throw badValue(`--${name}`, text, 'not a whole number');
+/** Checks of values, for `FlagSpec.check`: why a text is none, as Go's parsers say it. */
+export function notWhole(text: string): string | undefined {
+  if (/^[+-]?\d{1,15}$/.test(text)) return undefined;
+  return `strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`;
 }
 
-/** `64m`, `1.5g`, bytes; undefined when it was not given. */
+export function notNatural(text: string): string | undefined {
+  if (/^\d{1,15}$/.test(text)) return undefined;
+  return `strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`;
+}
+
+/** `64m`, `1.5g`, bytes. */
+export function notBytes(text: string): string | undefined {
+  return ramInBytes(text) === undefined ? `invalid size: '${text}'` : undefined;
+}
+
+/** Of a flag whose spec has `notWhole` or `notNatural`; undefined when it was not given. */
+export function wholeOf(flags: ParsedFlags, name: string): number | undefined {
+  const text = flags.text(name);
+  return text === undefined ? undefined : Number(text);
+}
+
+/** Of a flag whose spec has `notBytes`; undefined when it was not given. */
 export function bytesOf(flags: ParsedFlags, name: string): number | undefined {
   const text = flags.text(name);
-  if (text === undefined) return undefined;
-  const bytes = ramInBytes(text);
-  if (bytes !== undefined) return bytes;
-  throw badValue(`--${name}`, text, `invalid size: '${text}'`);
+  return text === undefined ? undefined : ramInBytes(text);
 }
 
 /** A list of docker's JSON: null when nothing was given. */

@@ -3,7 +3,7 @@ import { goDuration } from '../../model/go-duration.js';
 import type { Healthcheck } from '../../model/oci.js';
 import type { FlagSpec, ParsedFlags } from '../flags.js';
 import type { FlagFamily } from './flag-family.js';
-import { badValue, given } from './flag-values.js';
+import { badValue, given, notWhole, wholeOf } from './flag-values.js';
 
 const DURATIONS = [
   ['health-interval', 'Interval', 'Time from one check to the next (default 30s)'],
@@ -32,6 +32,7 @@ export const HEALTH: FlagFamily = {
       kind: 'text',
       value: 'N',
       help: 'Failures in a row that make it unhealthy (default 3)',
+      check: notWhole,
     },
     { name: 'no-healthcheck', kind: 'bool', help: "Without the image's HEALTHCHECK" },
   ],
@@ -69,12 +70,9 @@ function duration(flags: ParsedFlags, name: string): number | undefined {
 }
 
 function retries(flags: ParsedFlags): number | undefined {
-  const text = flags.text('health-retries');
-  if (text === undefined) return undefined;
-  if (!/^[+-]?\d{1,9}$/.test(text))
-    throw badValue('--health-retries', text, `parsing ${JSON.stringify(text)}: invalid syntax`);
-  if (Number(text) < 0) throw negative('health-retries');
-  return Number(text);
+  const count = wholeOf(flags, 'health-retries');
+  if (count !== undefined && count < 0) throw negative('health-retries');
+  return count;
 }
 
 function negative(name: string): BuildError {

@@ -53,7 +53,8 @@ function lines(flags: ParsedFlags, name: string): readonly string[] {
 /** What was not given is left out. */
 function texts(flags: ParsedFlags): RunPart {
   const given = {
-    name: flags.text('name'),
+    // Empty means none.
+    name: flags.text('name') === '' ? undefined : flags.text('name'),
     workdir: flags.text('workdir'),
     user: flags.text('user'),
     entrypoint: flags.text('entrypoint'),

@@ -3,23 +3,37 @@ import { ramInBytes } from '../../model/units.js';
 import { ulimitsOf } from '../build-flags/ulimits.js';
 import type { FlagSpec, ParsedFlags } from '../flags.js';
 import type { FlagFamily } from './flag-family.js';
-import { badValue, bytesOf, given, wholeOf } from './flag-values.js';
+import {
+  badValue,
+  bytesOf,
+  given,
+  notBytes,
+  notNatural,
+  notWhole,
+  wholeOf,
+} from './flag-values.js';
 
 /** Those that `update` has too. */
 export const LIMIT_FLAGS: readonly FlagSpec[] = [
-  text('blkio-weight', 'N', 'Weight of block input and output, 10 to 1000'),
-  text('cpu-period', 'MICROSECONDS', 'Length of a CPU period'),
-  text('cpu-quota', 'MICROSECONDS', 'CPU time in a period'),
-  text('cpu-rt-period', 'MICROSECONDS', 'Length of a real-time CPU period'),
-  text('cpu-rt-runtime', 'MICROSECONDS', 'Real-time CPU time in a period'),
-  { ...text('cpu-shares', 'N', 'Relative weight of its CPU time'), short: 'c' },
-  text('cpus', 'N', 'Number of CPUs: 0.5, 2'),
+  {
+    ...text('blkio-weight', 'N', 'Weight of block input and output, 10 to 1000'),
+    check: notNatural,
+  },
+  whole('cpu-period', 'MICROSECONDS', 'Length of a CPU period'),
+  whole('cpu-quota', 'MICROSECONDS', 'CPU time in a period'),
+  whole('cpu-rt-period', 'MICROSECONDS', 'Length of a real-time CPU period'),
+  whole('cpu-rt-runtime', 'MICROSECONDS', 'Real-time CPU time in a period'),
+  { ...whole('cpu-shares', 'N', 'Relative weight of its CPU time'), short: 'c' },
+  { ...text('cpus', 'N', 'Number of CPUs: 0.5, 2'), check: notCpus },
   text('cpuset-cpus', 'CPUS', 'CPUs it may use: 0-2,4'),
   text('cpuset-mems', 'NODES', 'Memory nodes it may use: 0-1'),
-  { ...text('memory', 'BYTES', 'Memory limit: 64m, 1g'), short: 'm' },
-  text('memory-reservation', 'BYTES', 'Memory it keeps when memory is short'),
-  text('memory-swap', 'BYTES', 'Memory and swap together; -1 is unlimited'),
-  text('pids-limit', 'N', 'Number of processes; -1 is unlimited'),
+  { ...bytes('memory', 'BYTES', 'Memory limit: 64m, 1g'), short: 'm' },
+  bytes('memory-reservation', 'BYTES', 'Memory it keeps when memory is short'),
+  {
+    ...text('memory-swap', 'BYTES', 'Memory and swap together; -1 is unlimited'),
+    check: (value) => (value === '-1' ? undefined : notBytes(value)),
+  },
+  whole('pids-limit', 'N', 'Number of processes; -1 is unlimited'),
 ];
 
 /** How much of the machine a container may take. */
@@ -31,10 +45,10 @@ export const LIMITS: FlagFamily = {
     list('device-read-iops', 'PATH:RATE', 'Reads a second from a device'),
     list('device-write-bps', 'PATH:RATE', 'Bytes a second written to a device'),
     list('device-write-iops', 'PATH:RATE', 'Writes a second to a device'),
-    text('memory-swappiness', 'N', 'How eagerly it is swapped, 0 to 100'),
+    whole('memory-swappiness', 'N', 'How eagerly it is swapped, 0 to 100'),
     { name: 'oom-kill-disable', kind: 'bool', help: 'No out-of-memory killer' },
-    text('oom-score-adj', 'N', 'How likely the killer takes it, -1000 to 1000'),
-    text('shm-size', 'BYTES', 'Size of /dev/shm'),
+    whole('oom-score-adj', 'N', 'How likely the killer takes it, -1000 to 1000'),
+    bytes('shm-size', 'BYTES', 'Size of /dev/shm'),
     list('ulimit', 'NAME=SOFT[:HARD]', 'Limits of each process'),
   ],
   read: (flags) => {
@@ -84,30 +98,38 @@ export function resourcesOf(flags: ParsedFlags): Partial<Resources> {
 function nanoCpus(flags: ParsedFlags): number | undefined {
   const cpus = flags.text('cpus');
   if (cpus === undefined) return undefined;
-  if (!/^(\d+\.?\d*|\.\d+)$/.test(cpus)) throw badValue('--cpus', cpus, 'not a number of CPUs');
-  const nano = Number(cpus) * 1e9;
-  if (Number.isSafeInteger(Math.round(nano)) && Math.abs(nano - Math.round(nano)) < 1e-3)
-    return Math.round(nano);
-  throw badValue('--cpus', cpus, 'value is too precise');
+  return Math.round(Number(cpus) * 1e9);
 }
 
+function notCpus(text: string): string | undefined {
+  if (!/^(\d+\.?\d*|\.\d+)$/.test(text)) return `failed to parse ${text} as a rational number`;
+  const nano = Number(text) * 1e9;
+  const exact = Number.isSafeInteger(Math.round(nano)) && Math.abs(nano - Math.round(nano)) < 1e-3;
+  return exact ? undefined : 'value is too precise';
+}
+
+const COUNT_FORM =
+  'The correct format is <device-path>:<number>. Number must be a positive integer';
+const BYTES_FORM =
+  'The correct format is <device-path>:<number>[<unit>]. Number must be a positive integer. Unit is optional and can be kb, mb, or gb';
+
 function deviceLimits(flags: ParsedFlags): Partial<Resources> {
-  const rates = (name: string, read: (text: string) => number | undefined) =>
+  const rates = (name: string, read: (text: string) => number | undefined, form: string) =>
     flags.list(name).map((value) => {
       const { path, amount } = pathAnd(name, value);
       const rate = read(amount);
-      if (rate === undefined) throw badValue(`--${name}`, value, 'the rate is no positive number');
+      if (rate === undefined)
+        throw badValue(`--${name}`, value, `invalid rate for device: ${value}. ${form}`);
       return { Path: path, Rate: rate };
     });
-  const bytes = (amount: string): number | undefined => ramInBytes(amount);
   const count = (amount: string): number | undefined =>
     /^\d{1,15}$/.test(amount) ? Number(amount) : undefined;
   return {
     BlkioWeightDevice: flags.list('blkio-weight-device').map(weightDevice),
-    BlkioDeviceReadBps: rates('device-read-bps', bytes),
-    BlkioDeviceWriteBps: rates('device-write-bps', bytes),
-    BlkioDeviceReadIOps: rates('device-read-iops', count),
-    BlkioDeviceWriteIOps: rates('device-write-iops', count),
+    BlkioDeviceReadBps: rates('device-read-bps', ramInBytes, BYTES_FORM),
+    BlkioDeviceWriteBps: rates('device-write-bps', ramInBytes, BYTES_FORM),
+    BlkioDeviceReadIOps: rates('device-read-iops', count, COUNT_FORM),
+    BlkioDeviceWriteIOps: rates('device-write-iops', count, COUNT_FORM),
   };
 }
 
@@ -128,6 +150,14 @@ function pathAnd(flag: string, value: string): { path: string; amount: string } 
 
 function text(name: string, value: string, help: string): FlagSpec {
   return { name, kind: 'text', value, help };
+}
+
+function whole(name: string, value: string, help: string): FlagSpec {
+  return { ...text(name, value, help), check: notWhole };
+}
+
+function bytes(name: string, value: string, help: string): FlagSpec {
+  return { ...text(name, value, help), check: notBytes };
 }
 
 function list(name: string, value: string, help: string): FlagSpec {

@@ -74,11 +74,27 @@ const ALIASES: Readonly<Record<string, string>> = {
 
 /** `type=volume,source=NAME,target=PATH,readonly`: docker's --mount. Throws BuildError `usage`. */
 export function parseMount(text: string): MountRequest {
+  try {
+    return mountOf(text);
+  } catch (error) {
+    if (!(error instanceof BuildError) || error.code !== 'usage') throw error;
+    const { message, hint } = error;
+    // What docker's engine says of it, and not its flags.
+    if (message.startsWith('invalid mount config')) throw error;
+    throw new BuildError(
+      'usage',
+      `invalid argument ${JSON.stringify(text)} for "--mount" flag: ${message}`,
+      hint === undefined ? {} : { hint },
+    );
+  }
+}
+
+function mountOf(text: string): MountRequest {
   const draft: Draft = { Type: 'volume', BindOptions: {}, VolumeOptions: {}, TmpfsOptions: {} };
   for (const field of csvFields(text, '--mount')) set(draft, field);
   const { Type, Target } = draft;
   if (Type !== 'bind' && Type !== 'volume' && Type !== 'tmpfs')
-    throw invalid(`invalid mount config: mount type unknown: ${JSON.stringify(Type)}`);
+    throw invalid(`invalid mount config for type ${JSON.stringify(Type)}: mount type unknown`);
   if (Target === undefined || Target === '') throw invalid('target is required');
   const options = ['Bind', 'Volume', 'Tmpfs'].map((name) => [name, `${name}Options`] as const);
   const wrong = options.find(
@@ -108,11 +124,7 @@ function set(draft: Draft, field: string): void {
   if (setter === undefined) {
     const near = nearest(name, [...Object.keys(SETTERS), ...Object.keys(ALIASES)]);
     const hint = near === undefined ? {} : { hint: `did you mean ${near}?` };
-    throw new BuildError(
-      'usage',
-      `invalid argument for --mount: unknown option '${name}' in '${field}'`,
-      hint,
-    );
+    throw new BuildError('usage', `unexpected key '${name}' in '${field}'`, hint);
   }
   setter(draft, cut === -1 ? 'true' : field.slice(cut + 1), field);
 }
@@ -125,5 +137,5 @@ function flag(name: string, value: string, field: string): boolean {
 }
 
 function invalid(why: string): BuildError {
-  return new BuildError('usage', `invalid argument for --mount: ${why}`);
+  return new BuildError('usage', why);
 }

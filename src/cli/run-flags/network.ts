@@ -24,7 +24,7 @@ export const NETWORK: FlagFamily = {
 };
 
 function networksOf(flags: ParsedFlags): readonly NetworkRequest[] {
-  const given = [...flags.list('network'), ...flags.list('net')].map(parseNetwork);
+  const given = [...flags.list('network'), ...flags.list('net')].map(networkOf);
   const [first = { target: 'default', aliases: [] }, ...more] = given;
   return [withOwnFlags(first, flags), ...more];
 }
@@ -49,6 +49,15 @@ function withOwnFlags(request: NetworkRequest, flags: ParsedFlags): NetworkReque
   for (const [isSo, what] of conflicts)
     if (isSo) throw usage(`conflicting options: cannot specify both ${what}`);
   return { ...request, aliases: [...request.aliases, ...aliases], ...own };
+}
+
+function networkOf(text: string): NetworkRequest {
+  try {
+    return parseNetwork(text);
+  } catch (error) {
+    if (!(error instanceof BuildError) || error.code !== 'usage') throw error;
+    throw wrong('network', text, error.message);
+  }
 }
 
 /** `NAME`, or `name=NAME,alias=web,ip=10.0.0.2,ip6=fd00::2,mac-address=02:42:0a:00:00:02`. */
@@ -140,28 +149,38 @@ function extraHost(text: string): string {
   const cut = text.includes('=') ? text.indexOf('=') : text.indexOf(':');
   const name = text.slice(0, Math.max(cut, 0));
   if (!/^[A-Za-z0-9_][A-Za-z0-9_.-]*$/.test(name))
-    throw usage(`bad format for add-host: ${JSON.stringify(text)}`, 'write NAME:IP');
+    throw wrong(
+      'add-host',
+      text,
+      `bad format for add-host: ${JSON.stringify(text)}`,
+      'write NAME:IP',
+    );
   const address = text.slice(cut + 1).replace(/^\[(.+)\]$/, '$1');
   if (address !== 'host-gateway' && isIP(address) === 0)
-    throw usage(`invalid IP address in add-host: ${JSON.stringify(address)}`);
+    throw wrong('add-host', text, `invalid IP address in add-host: ${JSON.stringify(address)}`);
   return `${name}:${address}`;
 }
 
 function nameServer(text: string): string {
-  if (isIP(text.trim()) === 0) throw usage(`IP address is not correctly formatted: ${text}`);
+  if (isIP(text.trim()) === 0)
+    throw wrong('dns', text, `IP address is not correctly formatted: ${text}`);
   return text.trim();
 }
 
 function searchDomain(text: string): string {
   const name = text.trim();
   if (name === '.' || (/[a-zA-Z]/.test(name) && /^[\w.-]{1,254}$/.test(name))) return name;
-  throw usage(`${text} is not a valid domain`);
+  throw wrong('dns-search', text, `${text} is not a valid domain`);
 }
 
 /** A word: a line end in it would be a line more of resolv.conf. */
 function dnsOption(text: string): string {
   if (/^[\w:.-]+$/.test(text)) return text;
   throw usage(`invalid --dns-option ${JSON.stringify(text)}`, 'for example ndots:2 or edns0');
+}
+
+function wrong(flag: string, text: string, why: string, hint?: string): BuildError {
+  return usage(`invalid argument ${JSON.stringify(text)} for "--${flag}" flag: ${why}`, hint);
 }
 
 function usage(message: string, hint?: string): BuildError {

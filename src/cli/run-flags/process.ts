@@ -3,7 +3,7 @@ import type { RunConfig } from '../../model/oci.js';
 import { ramInBytes } from '../../model/units.js';
 import type { ParsedFlags } from '../flags.js';
 import type { FlagFamily } from './flag-family.js';
-import { badValue, given, mapOf, wholeOf } from './flag-values.js';
+import { badValue, given, mapOf, notWhole, wholeOf } from './flag-values.js';
 
 /** How its first process is run and ended. */
 export const PROCESS: FlagFamily = {
@@ -19,7 +19,13 @@ export const PROCESS: FlagFamily = {
     },
     { name: 'log-opt', kind: 'list', value: 'NAME=VALUE', help: 'Options of the log driver' },
     { name: 'runtime', kind: 'text', value: 'NAME', help: 'crun or runc' },
-    { name: 'stop-timeout', kind: 'text', value: 'SECONDS', help: 'How long stop waits' },
+    {
+      name: 'stop-timeout',
+      kind: 'text',
+      value: 'SECONDS',
+      help: 'How long stop waits',
+      check: notWhole,
+    },
   ],
   read: (flags) => ({
     ...given({ domainname: flags.text('domainname') }),

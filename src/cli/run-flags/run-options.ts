@@ -1,4 +1,3 @@
-import { BuildError } from '../../model/error.js';
 import type { RunOptions } from '../../model/run-options.js';
 import type { CommandContext } from '../command.js';
 import type { FlagSpec } from '../flags.js';
@@ -38,12 +37,8 @@ export const RUN_FLAGS: readonly FlagSpec[] = [
 ];
 
 /** What was given, checked. Throws BuildError `usage`. */
-export function runOptions({ flags, env }: CommandContext, command: string): RunOptions {
-  const [image, ...rest] = flags.rest;
-  if (image === undefined)
-    throw new BuildError('usage', `"stave ${command}" requires at least 1 argument`, {
-      hint: `usage: stave ${command} [OPTIONS] IMAGE [COMMAND] [ARG...]`,
-    });
+export function runOptions({ flags, env }: CommandContext): RunOptions {
+  const [image = '', ...rest] = flags.rest;
   const nothing: RunOptions = {
     image,
     command: rest,

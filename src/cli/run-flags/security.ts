@@ -95,7 +95,7 @@ const MODE = /^(?!.*(.).*\1)[rwm]+$/;
 /** `PATH`, `PATH:MODE`, `PATH:PATH`, `PATH:PATH:MODE`. */
 function deviceOf(text: string): DeviceMapping {
   const [source = '', second, third, ...more] = text.split(':');
-  const invalid = (why: string): BuildError => badValue('--device', text, why);
+  const invalid = (why: string): BuildError => new BuildError('usage', why);
   if (source === '' || more.length > 0) throw invalid(`bad format for path: ${text}`);
   if (third !== undefined && !MODE.test(third)) throw invalid(`bad mode specified: ${third}`);
   const alone = second === undefined || (third === undefined && MODE.test(second));
