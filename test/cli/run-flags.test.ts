@@ -66,11 +66,30 @@ for (const [args, host] of MEANINGS) {
 }
 
 const MISTAKES: readonly (readonly [args: readonly string[], message: RegExp])[] = [
-  [['-m', '10x'], /^invalid argument "10x" for "--memory" flag: invalid size: '10x'$/],
-  [['--pids-limit', '1.5'], /^invalid argument "1.5" for "--pids-limit" flag: not a whole number$/],
-  [['--cpus', 'two'], /^invalid argument "two" for "--cpus" flag: not a number of CPUs$/],
+  [['-m', '10x'], /^invalid argument "10x" for "-m, --memory" flag: invalid size: '10x'$/],
+  [
+    ['--pids-limit', '1.5'],
+    /^invalid argument "1.5" for "--pids-limit" flag: strconv.ParseInt: parsing "1.5": invalid syntax$/,
+  ],
+  [
+    ['--cpus', 'two'],
+    /^invalid argument "two" for "--cpus" flag: failed to parse two as a rational number$/,
+  ],
   [['--cpus', '0.00000000001'], /value is too precise$/],
-  [['--ulimit', 'files=1'], /^invalid --ulimit "files=1"$/],
+  [
+    ['--ulimit', 'files=1'],
+    /^invalid argument "files=1" for "--ulimit" flag: invalid ulimit type: files$/,
+  ],
+  [['--ulimit', 'core'], /: invalid ulimit argument: core$/],
+  [
+    ['--ulimit', 'core=1:2:3'],
+    /: too many limit value arguments - 1:2:3, can only have up to two$/,
+  ],
+  [['--ulimit', 'core=x'], /: strconv.ParseInt: parsing "x": invalid syntax$/],
+  [
+    ['--ulimit', 'core=2:1'],
+    /: ulimit soft limit must be less than or equal to hard limit: 2 > 1$/,
+  ],
   [['--device', 'a:b:c:d'], /bad format for path: a:b:c:d$/],
   [['--device', '/dev/a:/dev/b:rr'], /bad mode specified: rr$/],
   [['--device', '/dev/a:b'], /b is not an absolute path$/],

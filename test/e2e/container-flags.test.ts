@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { busyboxContext } from '../helpers/busybox.js';
@@ -41,6 +42,97 @@ describe('smaller flags of containers', { timeout: 300_000 }, () => {
     assert.match(wrong('--log-opt', 'max-file=3'), /max-file=3 is not supported$/);
     assert.match(wrong('--log-opt', 'max-size=x'), /invalid value for max-size: "x"$/);
     assert.match(wrong('--log-opt', 'tag=x'), /unknown log opt 'tag' for json-file log driver$/);
+  });
+
+  // Flags that cannot be read have docker's code 125 with every command, arguments too few or too many have 1.
+  const REFUSED: readonly (readonly [line: string, code: number, message: RegExp])[] = [
+    ['create --nosuch bb', 125, /^ERROR: unknown flag: --nosuch$/m],
+    ['rm -Z x', 125, /^ERROR: unknown shorthand flag: 'Z' in -Z$/m],
+    ['ps -n x', 125, /"x" for "-n, --last" flag: strconv.ParseInt: parsing "x": invalid syntax$/m],
+    ['ps -a=x', 125, /"x" for "-a, --all" flag: strconv.ParseBool: parsing "x": invalid syntax$/m],
+    ['ps -f x', 125, /"x" for "-f, --filter" flag: bad format of filter \(expected name=value\)$/m],
+    ['stop -t x y', 125, /"x" for "-t, --timeout" flag: strconv.ParseInt: /],
+    ['update -m x y', 125, /"x" for "-m, --memory" flag: invalid size: 'x'$/m],
+    ['create --cpus x bb', 125, /"x" for "--cpus" flag: failed to parse x as a rational number$/m],
+    [
+      'create --mount x bb',
+      125,
+      /"x" for "--mount" flag: invalid field 'x' must be a key=value pair/,
+    ],
+    ['create --dns x bb', 125, /"x" for "--dns" flag: IP address is not correctly formatted: x$/m],
+    ['create --stop-signal x bb', 1, /^ERROR: invalid signal: x$/m],
+    [
+      'create --uts host --hostname x bb',
+      1,
+      /^ERROR: conflicting options: hostname and the UTS mode$/m,
+    ],
+    ['run -d -a stdout bb', 1, /cannot specify both --attach and --detach$/m],
+    ['start -a x y', 1, /^ERROR: you cannot start and attach multiple containers at once$/m],
+    ['container logs x y', 1, /^ERROR: 'stave container logs' requires 1 argument$/m],
+    ['port x 1 2', 1, /^ERROR: 'stave port' requires at least 1 and at most 2 arguments$/m],
+    ['container prune x', 1, /^ERROR: 'stave container prune' accepts no arguments$/m],
+    ['exec x', 1, /^ERROR: 'stave exec' requires at least 2 arguments$/m],
+    ['logs --since x y', 1, /^ERROR: invalid value for "since": failed to parse value/],
+    ['inspect -f {{ y', 64, /^ERROR: template parsing error: /],
+    ['rm --link x', 125, /^ERROR: --link is not supported: there are no links/],
+  ];
+  for (const [line, code, message] of REFUSED) {
+    test(`${line}: ${String(code)}`, () => {
+      const { status, stderr } = world.run(...line.split(' '));
+      assert.equal(status, code, stderr);
+      assert.match(stderr, message);
+    });
+  }
+
+  test('--env-file is for the container, and not for what runs us', () => {
+    const file = join(world.dir, 'env');
+    writeFileSync(file, 'NODE_OPTIONS=--nosuch\n');
+    const { stdout } = world.ok('run', '--rm', '--env-file', file, 'bb', 'env');
+    assert.match(stdout, /^NODE_OPTIONS=--nosuch$/m);
+    const { stderr, status } = world.run('run', '--env-file', '/no/such', 'bb', 'env');
+    assert.match(stderr, /^ERROR: --env-file: open \/no\/such: no such file or directory$/m);
+    assert.equal(status, 125);
+  });
+
+  test('a name of nothing is no name; the answer to a question may be a file', () => {
+    world.ok('rm', world.ok('create', '--name', '', 'bb').stdout.trim());
+    const asked = spawnSync('bin/stave', ['container', 'prune'], {
+      env: world.env,
+      encoding: 'utf8',
+      stdio: [openSync('/dev/null', 'r'), 'pipe', 'pipe'],
+    });
+    assert.deepEqual([asked.status, asked.stderr], [0, '']);
+  });
+
+  test('logs: a tail of no number is all, details come after the time', () => {
+    world.ok('run', '--name', 'told', 'bb', 'sh', '-c', 'echo one; echo two');
+    for (const tail of ['x', '-1', '1.5', 'all'])
+      assert.equal(world.ok('logs', `--tail=${tail}`, 'told').stdout, 'one\ntwo\n');
+    assert.equal(world.ok('logs', '--details', 'told').stdout, ' one\n two\n');
+    assert.match(world.ok('logs', '-t', '--details', '-n', '1', 'told').stdout, /^\S+Z  two\n$/);
+    assert.match(
+      world.run('logs', '--since', 'x', 'told').stderr,
+      /^ERROR: invalid value for "since": failed to parse value as time or duration: "x"$/m,
+    );
+    world.ok('rm', 'told');
+  });
+
+  test('a container can be stopped as systemd is', () => {
+    const script = 'trap "exit 7" RTMIN+3; while :; do sleep 0.05; done';
+    const run = ['run', '-d', '--stop-signal', 'SIGRTMIN+3', '--name', 'real', 'bb'];
+    world.ok(...run, 'sh', '-c', script.replace('RTMIN+3', '37'));
+    world.ok('stop', 'real');
+    assert.equal(world.ok('inspect', '-f', '{{.State.ExitCode}}', 'real').stdout, '7\n');
+    world.ok('rm', 'real');
+  });
+
+  test('a template finds what docker has besides, and nil where there is nothing', () => {
+    world.ok('create', '--name', 'shown', '-e', 'A=b', 'bb');
+    const format = '{{.ID}} {{.SizeRw}} {{if .State.Health}}x{{else}}no{{end}} {{.Config.User}}';
+    const id = world.ok('inspect', '-f', '{{.Id}}', 'shown').stdout.trim();
+    assert.equal(world.ok('inspect', '-f', format, 'shown').stdout, `${id} <nil> no \n`);
+    assert.match(world.ok('inspect', '-f', '{{.Config.Env}}', 'shown').stdout, /^\[A=b PATH=/);
+    world.ok('rm', 'shown');
   });
 
   test('a log that is longer than max-size begins anew', () => {
