@@ -1,16 +1,6 @@
-import { type BuildStep, countSteps, stepDuration } from '../model/build-steps.js';
-import { criticalPath } from '../model/critical-path.js';
+import type { ClosingFacts } from './closing-facts.js';
 import { columnsOf, cut, withoutTabs } from './columns.js';
 import { oneLine } from './escape.js';
-
-export interface Closing {
-  readonly status: 'completed' | 'failed' | 'canceled';
-  /** Milliseconds since the epoch. */
-  readonly started: number;
-  readonly ended: number;
-  /** Columns of the terminal; Infinity for none. */
-  readonly width: number;
-}
 
 const VERBS = {
   completed: 'built in',
@@ -19,24 +9,23 @@ const VERBS = {
 } as const;
 /** What is quicker needs no account of its time. */
 const WORTH_MS = 1000;
-/** So many steps, each of at least such a part of the whole. */
-const [MOST, LEAST] = [3, 0.05];
+/** A path that is shorter than all steps by less is no news. */
+const LEAST = 0.05;
 const WIDEST_NAME = 40;
 
 /**
  * The end of a build in one line, or where that is too long for the terminal in a few: the time, what was cached, the
- * critical path if steps ran side by side, the slowest steps.
+ * critical path if steps ran side by side, the slowest steps. `width`: columns of the terminal; Infinity for none.
  */
-export function closingLines(steps: readonly BuildStep[], closing: Closing): string[] {
-  const { status, started, ended, width } = closing;
-  const total = ended - started;
+export function closingLines(closing: ClosingFacts, width: number): string[] {
+  const { status, total } = closing;
   const facts = [
     `${VERBS[status]} ${shortDuration(total)}`,
-    ...hits(steps),
-    ...(total < WORTH_MS ? [] : pathText(steps, ended)),
+    ...hits(closing),
+    ...(total < WORTH_MS ? [] : pathText(closing)),
   ];
-  const slow = total < WORTH_MS ? [] : slowest(steps, closing);
-  const times = slow.map((step) => shortDuration(stepDuration(step, ended)));
+  const slow = total < WORTH_MS ? [] : closing.slowest;
+  const times = slow.map(({ took }) => shortDuration(took));
   const names = slow.map(({ name }) => shortName(name));
   const listed = names.map((name, i) => `${times[i] ?? ''} ${name}`).join(', ');
   const whole = facts.join(', ') + (slow.length === 0 ? '' : `; slowest: ${listed}`);
@@ -48,29 +37,16 @@ export function closingLines(steps: readonly BuildStep[], closing: Closing): str
   ];
 }
 
-function hits(steps: readonly BuildStep[]): readonly string[] {
-  const { total, cached } = countSteps(steps);
-  if (total === 0) return [];
-  const same = steps.filter(({ by, range }) => by === 'content' && range !== undefined).length;
-  const how = same === 0 ? '' : ` (${String(same)} same result)`;
-  if (cached === total && total > 1) return [`all ${String(total)} steps cached${how}`];
-  return [`${String(cached)} of ${String(total)} step${total === 1 ? '' : 's'} cached${how}`];
+function hits({ steps, cached, sameResult }: ClosingFacts): readonly string[] {
+  if (steps === 0) return [];
+  const how = sameResult === 0 ? '' : ` (${String(sameResult)} same result)`;
+  if (cached === steps && steps > 1) return [`all ${String(steps)} steps cached${how}`];
+  return [`${String(cached)} of ${String(steps)} step${steps === 1 ? '' : 's'} cached${how}`];
 }
 
 /** Of steps one after the other it would be their sum. */
-function pathText(steps: readonly BuildStep[], ended: number): readonly string[] {
-  const own = steps.filter(({ range }) => range !== undefined);
-  const sum = own.reduce((ms, step) => ms + stepDuration(step, ended), 0);
-  const path = criticalPath(own, ended);
-  return sum - path <= LEAST * sum ? [] : [`critical path ${shortDuration(path)}`];
-}
-
-function slowest(steps: readonly BuildStep[], { started, ended }: Closing): readonly BuildStep[] {
-  const least = Math.max(100, LEAST * (ended - started));
-  return steps
-    .filter((step) => stepDuration(step, ended) >= least)
-    .toSorted((a, b) => stepDuration(b, ended) - stepDuration(a, ended))
-    .slice(0, MOST);
+function pathText({ sum, criticalPath }: ClosingFacts): readonly string[] {
+  return sum - criticalPath <= LEAST * sum ? [] : [`critical path ${shortDuration(criticalPath)}`];
 }
 
 /** Without the brackets, in which nobody looks for what took long. */

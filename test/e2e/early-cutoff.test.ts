@@ -54,7 +54,8 @@ describe('early cutoff', () => {
   test('--rebuild runs one step again; with the same files all that follows is reused', () => {
     dockerfile('FROM base0', 'RUN echo made > /made', 'RUN cat /made > /copy', 'WORKDIR /w');
     const first = image();
-    for (const step of ['2/4', '[2/4]', 'echo made', 'RUN echo made > /made']) {
+    const names = ['2/4', '[2/4]', 'echo made', 'RUN echo made > /made', 'run  echo made'];
+    for (const step of [...names, 'Dockerfile:2', `${join(at, 'Dockerfile')}:2`, ':2']) {
       const how = build('--rebuild', step);
       assert.equal(how['2/4'], 'why: --rebuild', step);
       assert.deepEqual([how['1/4'], how['3/4'], how['4/4']], ['CACHED', SAME, SAME], step);
@@ -63,6 +64,14 @@ describe('early cutoff', () => {
     assert.deepEqual(Object.values(both), ['CACHED', 'why: --rebuild', 'why: --rebuild', SAME]);
     assert.equal(image('--rebuild=4/4').length, first.length);
     assert.deepEqual(Object.values(build()), Array(4).fill('CACHED'));
+  });
+
+  test('--rebuild takes the text of the Dockerfile, variables and line ends included', () => {
+    const run = ['RUN echo $V > /made \\', '   && cat /made'];
+    dockerfile('FROM base0', 'ARG V=1', ...run, 'RUN cat /made > /copy');
+    build();
+    for (const step of [run.join('\n'), 'echo $V > /made && cat', 'echo 1 > /made', ':4'])
+      assert.equal(build('--rebuild', step)['2/3'], 'why: --rebuild', step);
   });
 
   test('--rebuild of a step that gives something else runs what follows', () => {

@@ -104,6 +104,9 @@ describe('why, trace and the last line', () => {
       )
       .flatMap((vertex) => vertex.why?.text ?? []);
     assert.equal(reasons[0], 'changed: src/one (content)');
+    const last = JSON.parse(stderr.trimEnd().split('\n').at(-1)!) as { summary: object };
+    const { status, steps, cached } = last.summary as Record<string, unknown>;
+    assert.deepEqual([status, steps, cached], ['completed', 5, 1]);
     assert.equal(world.ok('build', '-q', at).stderr, '');
   });
 

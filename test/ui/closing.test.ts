@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { BuildStep } from '../../src/model/build-steps.js';
-import { type Closing, closingLines } from '../../src/ui/closing.js';
+import { type Closing, closingFacts } from '../../src/ui/closing-facts.js';
+import { closingJson } from '../../src/ui/closing-json.js';
+import { closingLines } from '../../src/ui/closing.js';
 import { vertexOf } from '../helpers/build-events.js';
 
 type Spelled = readonly [
@@ -29,11 +31,13 @@ function stepsOf(spelled: readonly Spelled[]): BuildStep[] {
   }));
 }
 
-const closed = (steps: readonly Spelled[], ended: number, more: Partial<Closing> = {}): string =>
-  closingLines(stepsOf(steps), {
-    ...{ status: 'completed', started: 0, ended: ended * 1000, width: Infinity },
-    ...more,
-  }).join('\n');
+const factsOf = (steps: readonly Spelled[], ended: number, more: Partial<Closing> = {}) =>
+  closingFacts(stepsOf(steps), { status: 'completed', started: 0, ended: ended * 1000, ...more });
+const closed = (
+  steps: readonly Spelled[],
+  ended: number,
+  { width = Infinity, ...more }: Partial<Closing & { width: number }> = {},
+): string => closingLines(factsOf(steps, ended, more), width).join('\n');
 
 const CACHED: readonly Spelled[] = [
   ['[1/2] FROM base', 0, 0, '', 'definition'],
@@ -106,4 +110,18 @@ test('names of steps cannot move the cursor', () => {
     closed(steps, 2),
     'built in 2.0s, 0 of 1 step cached; slowest: 2.0s RUN \\x1b[2J red x',
   );
+});
+
+test('in rawjson it is a line of JSON, with nothing left out', () => {
+  assert.deepEqual(JSON.parse(closingJson(factsOf(PARALLEL, 96))), {
+    summary: {
+      ...{ status: 'completed', seconds: 96, steps: 4, cached: 1, sameResult: 0 },
+      criticalPath: 95.5,
+      slowest: [2, 1, 3].map((i) => ({
+        vertex: vertexOf('abcde'[i]!),
+        name: PARALLEL[i]![0],
+        seconds: [0, 70, 90, 5.5][i],
+      })),
+    },
+  });
 });

@@ -3,7 +3,9 @@ import type { BuildOptions, BuildResult } from '../../model/build-options.js';
 import { BuildError, CancelledError } from '../../model/error.js';
 import type { NetworkMode } from '../../model/graph.js';
 import { nearest } from '../../model/nearest.js';
-import { type Closing, closingLines } from '../../ui/closing.js';
+import { type Closing, closingFacts } from '../../ui/closing-facts.js';
+import { closingJson } from '../../ui/closing-json.js';
+import { closingLines } from '../../ui/closing.js';
 import { printEvents, type ProgressMode } from '../../ui/print-events.js';
 import { openWorkshop } from '../../workshop.js';
 import { RUN_FLAGS, runSettings } from '../build-flags/run-flags.js';
@@ -76,7 +78,7 @@ const FLAGS: readonly FlagSpec[] = [
     name: 'rebuild',
     kind: 'list',
     value: 'STEP',
-    help: 'Run one step again: [2/5], "builder 2/5" or a part of its text',
+    help: 'Run one step again: [2/5], "builder 2/5", Dockerfile:7 or a part of its text',
   },
   { name: 'tag', short: 't', kind: 'list', value: 'NAME[:TAG]', help: 'Name of the image' },
   { name: 'target', kind: 'text', value: 'STAGE', help: 'Stage to build' },
@@ -119,10 +121,9 @@ async function run(context: CommandContext): Promise<number> {
     const columns = mode !== 'plain' && stderr.isTTY ? stderr.columns : 0;
     const width = columns > 0 ? columns : Infinity;
     const steps = build.steps();
-    if (mode !== 'quiet' && mode !== 'rawjson') {
-      const lines = closingLines(steps, { status, started, ended: workshop.now(), width });
-      say(stderr, `${lines.join('\n')}\n`);
-    }
+    const facts = closingFacts(steps, { status, started, ended: workshop.now() });
+    if (mode === 'rawjson') say(stderr, closingJson(facts));
+    else if (mode !== 'quiet') say(stderr, `${closingLines(facts, width).join('\n')}\n`);
     await writeTrace(context, steps, {
       started,
       ended: workshop.now(),
