@@ -1,8 +1,17 @@
 import { homedir } from 'node:os';
+import { BuildError } from './model/error.js';
 import { readDockerConfig } from './registry/docker-config.js';
 
-/** A text of docker's config.json, such as `imagesFormat`; undefined where it says nothing. */
+/**
+ * A text of docker's config.json, such as `imagesFormat`; undefined where it says nothing. One that cannot be read says
+ * nothing: whoever asks a registry is told.
+ */
 export function clientSetting(name: string, env: NodeJS.ProcessEnv): string | undefined {
-  const value = readDockerConfig(env, env['HOME'] ?? homedir())[name];
-  return typeof value === 'string' && value !== '' ? value : undefined;
+  try {
+    const value = readDockerConfig(env, env['HOME'] ?? homedir())[name];
+    return typeof value === 'string' && value !== '' ? value : undefined;
+  } catch (error) {
+    if (error instanceof BuildError) return undefined;
+    throw error;
+  }
 }

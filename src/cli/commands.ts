@@ -39,6 +39,13 @@ import { inspectCommand } from './commands/inspect.js';
 import { loginCommand, logoutCommand } from './commands/login.js';
 import { logsCommand } from './commands/logs.js';
 import {
+  manifestAnnotateCommand,
+  manifestCreateCommand,
+  manifestInspectCommand,
+  manifestPushCommand,
+  manifestRemoveCommand,
+} from './commands/manifest.js';
+import {
   networkCreateCommand,
   networkInspectCommand,
   networkListCommand,
@@ -121,6 +128,11 @@ export const commands: readonly Command[] = [
   saveCommand,
   loadCommand,
   importCommand,
+  manifestCreateCommand,
+  manifestAnnotateCommand,
+  manifestInspectCommand,
+  manifestPushCommand,
+  manifestRemoveCommand,
   volumeCreateCommand,
   volumeInspectCommand,
   volumeListCommand,

@@ -9,6 +9,7 @@ import { after, before, describe, test } from 'node:test';
 import { busyboxContext } from '../helpers/busybox.js';
 import { startRegistry, type TestRegistry } from '../helpers/registry.js';
 import { type Outcome, staveWorld } from '../helpers/stave.js';
+import type { ImageIndex } from '../../src/model/oci.js';
 
 describe('images come from a registry', () => {
   const world = staveWorld();
@@ -145,6 +146,69 @@ describe('images come from a registry', () => {
       assert.equal(stderr.split('\n')[0], `ERROR: ${message}`);
       assert.match(stderr, /\n\nhint: /);
     }
+  });
+
+  test('a manifest list: made, annotated, pushed with its images, pulled by platform', () => {
+    const [bb, app, list] = ['team/bb:v1', 'team/other:1', 'lists/all:1'].map(
+      (name) => `${registry.host}/${name}`,
+    ) as [string, string, string];
+    writeFileSync(join(world.dir, 'Dockerfile'), 'FROM bb\nCOPY Dockerfile /\n');
+    world.ok('build', '-q', '-t', app, world.dir);
+    world.ok('push', '-q', app);
+    const error = (...args: string[]): string =>
+      world.run('manifest', ...args).stderr.split('\n')[0] ?? '';
+    const [created, refusal] = [
+      `Created manifest list ${list}\n`,
+      'ERROR: refusing to amend an existing manifest list with no --amend flag',
+    ];
+    assert.equal(world.ok('manifest', 'create', list, bb).stdout, created);
+    assert.equal(error('create', list, app), refusal);
+    assert.equal(world.ok('manifest', 'create', '-a', list, app).stdout, created);
+    world.ok('manifest', 'annotate', '--arch', 'arm64', '--variant=v8', list, app);
+    const own = {
+      os: 'linux',
+      architecture: world.ok('version', '-f', '{{.Client.Arch}}').stdout.trim(),
+    };
+    const platforms = (): unknown =>
+      (JSON.parse(world.ok('manifest', 'inspect', list).stdout) as ImageIndex).manifests.map(
+        ({ platform }) => platform,
+      );
+    const wanted = [own, { os: 'linux', architecture: 'arm64', variant: 'v8' }];
+    assert.deepEqual(platforms(), wanted);
+    const whole = JSON.parse(world.ok('manifest', 'inspect', '-v', list).stdout) as {
+      readonly Descriptor: { readonly digest: string };
+    }[];
+    assert.deepEqual(Object.keys(whole[0] ?? {}), ['Ref', 'Descriptor', 'Raw', 'OCIManifest']);
+    const pushed = world.ok('manifest', 'push', '--purge', list).stdout.split('\n');
+    assert.equal(pushed.length, 4);
+    assert.match(pushed[0] ?? '', /^Pushed ref \S+\/lists\/all@(sha256:\w{64}) with digest: \1$/);
+    assert.equal(error('rm', list), `ERROR: No such manifest: ${list}`);
+    assert.deepEqual(platforms(), wanted, 'now of the registry');
+    const byDigest = `${list}@${whole[0]?.Descriptor.digest ?? ''}`;
+    assert.match(world.ok('manifest', 'inspect', byDigest).stdout, /^\{\n\t"schemaVersion": 2,/);
+    using fresh = staveWorld();
+    fresh.ok('pull', '-q', '--platform', 'linux/arm64/v8', list);
+    assert.equal(
+      fresh.ok('run', '--rm', list, 'cat', '/Dockerfile').stdout,
+      'FROM bb\nCOPY Dockerfile /\n',
+    );
+    fresh.ok('pull', '-q', list);
+    assert.match(fresh.ok('images', '--tree').stdout, /\n├─ linux\/\w+ .*\n└─ linux\/arm64.*\n/);
+    fresh.ok('tag', list, `${registry.host}/lists/again:1`);
+    assert.match(
+      fresh.ok('push', `${registry.host}/lists/again:1`).stdout,
+      new RegExp(`\n1: digest: ${pushed[2] ?? ''} size: \\d+\n$`),
+      'the whole index',
+    );
+    for (const [args, message] of [
+      [['create', list], "'stave manifest create' requires at least 2 arguments"],
+      [['create', list, list], `${list} is a manifest list`],
+      [['create', list, `${registry.host}/none:1`], `no such manifest: ${registry.host}/none:1`],
+      [['annotate', list, bb], `No such manifest: ${list}`],
+      [['push', list], `No such manifest: ${list}`],
+      [['inspect', `${registry.host}/none:1`], `no such manifest: ${registry.host}/none:1`],
+    ] as const)
+      assert.equal(error(...args), `ERROR: ${message}`);
   });
 
   test('a mirror answers for another registry', () => {

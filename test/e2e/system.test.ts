@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { randomBytes } from 'node:crypto';
@@ -129,6 +129,21 @@ describe('system df, info, version', () => {
     assert.match(world.run('info', '-f', '{{.Nope}}').stderr, /can't evaluate field Nope/);
   });
 
+  test('formats of docker’s config.json, where no flag says another', () => {
+    const file = join(world.dir, 'home/.docker/config.json');
+    mkdirSync(join(world.dir, 'home/.docker'));
+    const formats = { psFormat: '{{.Names}}!', volumesFormat: '{{.Name}}!' };
+    writeFileSync(file, JSON.stringify({ ...formats, networksFormat: '{{.Name}}!' }));
+    assert.equal(world.ok('ps', '-a').stdout, 'one!\n');
+    assert.match(world.ok('ps', '-aq').stdout, /^\w{12}\n$/);
+    assert.equal(world.ok('volume', 'ls').stdout, 'vol1!\n');
+    assert.equal(world.ok('volume', 'ls', '-q').stdout, 'vol1\n');
+    assert.match(world.ok('network', 'ls').stdout, /^bridge!$/m);
+    writeFileSync(file, '{');
+    assert.match(world.ok('ps', '-a').stdout, /^CONTAINER ID/, 'a broken one says nothing');
+    rmSync(file);
+  });
+
   test('flags before the command, and what docker has that is not here: each works or says why not', () => {
     const version = world.ok('--version').stdout;
     const directory = join(world.dir, 'elsewhere');
@@ -174,7 +189,11 @@ describe('system df, info, version', () => {
       ],
       ['buildx du', 1, 'stave buildx du is not supported: it is part of another command'],
       ['trust sign x', 1, 'stave trust is not supported: content trust is not supported'],
-      ['volume ls -f dangling=x', 1, "invalid filter 'dangling=[x]'"],
+      [
+        'volume ls -f dangling=x',
+        1,
+        `invalid value for filter 'dangling', must be "true" (or "1"), or "false" (or "0")`,
+      ],
       ['volume create a b', 1, "'stave volume create' requires at most 1 argument"],
       [
         'volume create --name a b',

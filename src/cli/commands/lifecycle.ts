@@ -1,3 +1,4 @@
+import { clientSetting } from '../../client-config.js';
 import {
   attachContainer,
   kill,
@@ -74,10 +75,12 @@ export async function each(
   return 1;
 }
 
-function request({ flags, stdout, stderr }: CommandContext, stdin: boolean) {
+function request({ flags, stdout, stderr, env }: CommandContext, stdin: boolean) {
   return {
     streams: { stdout, stderr, ...(stdin ? { stdin: process.stdin } : {}) },
-    detachKeys: parseDetachKeys(flags.text('detach-keys') ?? DEFAULT_DETACH_KEYS),
+    detachKeys: parseDetachKeys(
+      flags.text('detach-keys') ?? clientSetting('detachKeys', env) ?? DEFAULT_DETACH_KEYS,
+    ),
     proxySignals: flags.text('sig-proxy') !== 'false',
   };
 }

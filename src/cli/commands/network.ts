@@ -1,3 +1,4 @@
+import { clientSetting } from '../../client-config.js';
 import type { Network } from '../../model/network.js';
 import {
   createNetwork,
@@ -176,7 +177,9 @@ export const networkListCommand: Command = {
     const rows = listNetworks(workshop)
       .filter((network) => matchesNetwork(network, filters, workshop))
       .toSorted((a, b) => byName.compare(a.name, b.name));
-    const format = flags.text('format') ?? (flags.bool('quiet') ? '{{.ID}}' : undefined);
+    const format =
+      flags.text('format') ??
+      (flags.bool('quiet') ? '{{.ID}}' : clientSetting('networksFormat', env));
     const shown = ['ID', 'Name', 'Driver', 'Scope'];
     say(stdout, formatListing(rows, COLUMNS(flags.bool('no-trunc')), shown, format));
     return 0;

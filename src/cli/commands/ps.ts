@@ -1,3 +1,4 @@
+import { clientSetting } from '../../client-config.js';
 import {
   CONTAINER_FILTERS,
   type ContainerSize,
@@ -170,13 +171,14 @@ export const psCommand: Command = {
       const why = 'because both --format and --quiet are set';
       say(stderr, `WARNING: Ignoring custom format, ${why}.\n`);
     }
-    const sized = !quiet && (flags.bool('size') || /\.Size\b/.test(format ?? ''));
+    const shownAs = format ?? clientSetting('psFormat', env);
+    const sized = !quiet && (flags.bool('size') || /\.Size\b/.test(shownAs ?? ''));
     const rows = await rowsOf(selectContainers(options, workshop), sized, context, workshop);
     const columns = containerColumns(workshop, flags.bool('no-trunc'));
     const shown = sized ? [...SHOWN, 'Size'] : SHOWN;
     say(
       stdout,
-      formatListing(rows, columns, shown, { ...EXTRAS, format: quiet ? '{{.ID}}' : format }),
+      formatListing(rows, columns, shown, { ...EXTRAS, format: quiet ? '{{.ID}}' : shownAs }),
     );
     return 0;
   },

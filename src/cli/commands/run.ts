@@ -1,3 +1,4 @@
+import { clientSetting } from '../../client-config.js';
 import { createFromImage, runAttached, startContainer } from '../../containers.js';
 import { DEFAULT_DETACH_KEYS, parseDetachKeys } from '../../model/detach-keys.js';
 import { exitCodeOf } from '../../model/container.js';
@@ -69,7 +70,9 @@ async function run(context: CommandContext): Promise<number> {
     return clientError(context, what, USAGE);
   }
   const options = runOptions(context);
-  const detachKeys = parseDetachKeys(flags.text('detach-keys') ?? DEFAULT_DETACH_KEYS);
+  const detachKeys = parseDetachKeys(
+    flags.text('detach-keys') ?? clientSetting('detachKeys', env) ?? DEFAULT_DETACH_KEYS,
+  );
   if (options.terminal && options.interactive && !detach && !process.stdin.isTTY)
     return clientError(context, 'the input device is not a TTY', NO_TERMINAL);
   const attached = attachedStreams(context);

@@ -1,3 +1,4 @@
+import { clientSetting } from '../../client-config.js';
 import { type Measurement, measureContainers } from '../../container-usage.js';
 import { type ContainerState, isUp } from '../../model/container.js';
 import { openWorkshop, type Workshop } from '../../workshop.js';
@@ -96,9 +97,10 @@ function explain(
 }
 
 /** On a terminal each list takes the place of the one before. */
-function show(list: readonly Measurement[], { flags, stdout }: CommandContext): void {
+function show(list: readonly Measurement[], { flags, stdout, env }: CommandContext): void {
   const columns = statsColumns(flags.bool('no-trunc'));
-  const text = formatListing(list, columns, SHOWN, flags.text('format'));
+  const format = flags.text('format') ?? clientSetting('statsFormat', env);
+  const text = formatListing(list, columns, SHOWN, format);
   if (flags.bool('no-stream') || !stdout.isTTY) say(stdout, text);
   else say(stdout, `\x1b[H${text.replaceAll('\n', '\x1b[K\n')}\x1b[J`);
 }

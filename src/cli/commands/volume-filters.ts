@@ -1,4 +1,3 @@
-import { BuildError } from '../../model/error.js';
 import type { Volume } from '../../model/volume.js';
 import { labelsOf } from '../../volumes.js';
 import type { FilterTerm } from './network-filters.js';
@@ -25,15 +24,6 @@ export function matchesVolume(
       return true;
     })
   );
-}
-
-/** Throws BuildError `usage` on a `dangling` that is neither true nor false. */
-export function checkDangling(filters: readonly FilterTerm[]): void {
-  for (const { name, value } of filters)
-    if (name === 'dangling' && !/^(1|0|true|false|t|f)$/i.test(value))
-      throw new BuildError('usage', `invalid filter 'dangling=[${value}]'`, {
-        hint: 'dangling=true or dangling=false',
-      });
 }
 
 /** `NAME=VALUE`; without `=` the value is empty. */

@@ -1,3 +1,4 @@
+import { clientSetting } from '../../client-config.js';
 import { BuildError } from '../../model/error.js';
 import type { Volume } from '../../model/volume.js';
 import {
@@ -16,7 +17,7 @@ import { VOLUME_METHODS, volumeColumns } from '../format/volume-columns.js';
 import { errorText } from '../print-error.js';
 import { atLeastOne, INSPECT_FLAGS, inspectAll, wrongCount } from './images.js';
 import { parseFilters } from './network-filters.js';
-import { checkDangling, matchesVolume, pairOf } from './volume-filters.js';
+import { matchesVolume, pairOf } from './volume-filters.js';
 
 export const volumeCreateCommand: Command = {
   names: ['volume create'],
@@ -77,7 +78,6 @@ export const volumeListCommand: Command = {
   noArguments: true,
   run: async ({ flags, env, stdout }) => {
     const filters = parseFilters(flags.list('filter'), ['dangling', 'driver', 'label', 'name']);
-    checkDangling(filters);
     await using workshop = openWorkshop(undefined, env);
     const used = usedVolumes(workshop);
     const rows = workshop
@@ -85,7 +85,9 @@ export const volumeListCommand: Command = {
       .list()
       .filter((volume) => matchesVolume(volume, filters, used))
       .map((volume) => ({ volume }));
-    const format = flags.text('format') ?? (flags.bool('quiet') ? '{{.Name}}' : undefined);
+    const format =
+      flags.text('format') ??
+      (flags.bool('quiet') ? '{{.Name}}' : clientSetting('volumesFormat', env));
     const raw = [
       ['name', 'Name'],
       ['driver', 'Driver'],
