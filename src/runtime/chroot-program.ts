@@ -1,4 +1,4 @@
-import { readdirSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { posix } from 'node:path';
 import { hasCode } from '../model/has-code.js';
 import type { ErrnoError } from '../sys/errno-error.js';
@@ -37,13 +37,15 @@ function enter(job: ChrootJob): void {
   for (const [resource, soft, hard] of job.limits) setLimit(resource, soft, hard);
   if (job.oomScoreAdj !== undefined)
     writeFileSync('/proc/self/oom_score_adj', String(job.oomScoreAdj));
+  const mayGroup = !readFileSync('/proc/self/setgroups', 'latin1').startsWith('deny');
   changeRoot(job.root);
   process.chdir('/');
   process.chdir(job.cwd);
   process.umask(0o022);
   const kept = new Set(job.capabilities);
   keepCapabilities(kept);
-  process.setgroups?.([...job.groups]);
+  // In a user namespace of one id there are no others to be had.
+  if (mayGroup) process.setgroups?.([...job.groups]);
   process.setgid?.(job.gid);
   process.setuid?.(job.uid);
   limitCapabilities(kept);

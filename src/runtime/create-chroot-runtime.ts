@@ -5,7 +5,8 @@ import { BuildError } from '../model/error.js';
 import type { ExitStatus, Runtime, StepProcess } from '../model/process.js';
 import type { Scope } from '../model/scope.js';
 import { becomeSubreaper } from '../sys/process-calls.js';
-import { whyNoNamespaces } from './blocked.js';
+import { attachSystem } from './attach-system.js';
+import { type Blocked, whyNoNamespaces, whyNoProc } from './blocked.js';
 import { chrootFailure } from './chroot-failure.js';
 import { CHANNEL, type ChrootEnd, type ChrootJob } from './chroot-job.js';
 import { chrootMain } from './chroot-main-file.js';
@@ -16,9 +17,11 @@ import { type StartedChild, startChild } from './process.js';
 
 /**
  * The last rung: root of a container without privileges, where nothing can be mounted and no namespace be had. A step
- * sees the processes and the network of the container; its files are its root's.
+ * sees the processes and the network of the container; its files are its root's. `mounts`: a user namespace is there, but
+ * no /proc of its own.
  */
-export function createChrootRuntime(options: RuntimeOptions): Runtime {
+export function createChrootRuntime(options: RuntimeOptions, has?: 'mounts'): Runtime {
+  const why = has === undefined ? whyNoNamespaces() : whyNoProc();
   let waiting: Promise<StartedChild> | undefined;
   let warned = false;
   const start = (): Promise<StartedChild> => {
@@ -34,15 +37,16 @@ export function createChrootRuntime(options: RuntimeOptions): Runtime {
     waiting.catch(() => undefined); // Whoever takes it hears of it.
   };
   return {
-    isolation: 'chroot',
+    isolation: has === undefined ? 'chroot' : 'namespaces',
     warmUp,
     run: async (process, scope) => {
       scope.signal.throwIfAborted();
       checkRoot(process.root, 'crun');
       checkUser(process.user);
-      refuse(process);
-      if (!warned) warn(scope);
+      refuse(process, why, has);
+      if (!warned) warn(scope, why, has);
       warned = true;
+      if (has !== undefined) attachSystem(process.root, process.mounts, process.confinement);
       warmUp();
       const child = await waiting;
       waiting = undefined;
@@ -60,21 +64,26 @@ export function createChrootRuntime(options: RuntimeOptions): Runtime {
   };
 }
 
-function warn({ emit }: Scope): void {
-  const { what, remedy } = whyNoNamespaces();
+function warn({ emit }: Scope, { what, remedy }: Blocked, has: 'mounts' | undefined): void {
   emit({
     type: 'warning',
     message: `RUN works in a chroot here: ${what}`,
     detail: [
       'a step shares the processes, the network and the hostname of this container, and its limits',
-      '/proc and /sys are empty, /dev has stand-ins, mounts are copies, no device nodes can be made',
+      has === undefined
+        ? '/proc and /sys are empty, /dev has stand-ins, mounts are copies, no device nodes can be made'
+        : '/proc and /sys are those of this container',
       `for more: ${remedy}`,
     ],
   });
 }
 
 /** What a chroot cannot give is not left out in silence. */
-function refuse({ network, confinement }: StepProcess): void {
+function refuse(
+  { network, confinement }: StepProcess,
+  { what, remedy }: Blocked,
+  has: 'mounts' | undefined,
+): void {
   const { insecure, devices, shmSize, cgroupParent } = confinement ?? {
     insecure: false,
     devices: [],
@@ -83,10 +92,9 @@ function refuse({ network, confinement }: StepProcess): void {
     (network !== 'host' && '--network=none') ||
     (insecure && '--security=insecure') ||
     (devices.length > 0 && '--device') ||
-    (shmSize !== undefined && '--shm-size') ||
+    (shmSize !== undefined && has === undefined && '--shm-size') ||
     (cgroupParent !== undefined && '--cgroup-parent');
   if (asked === false) return;
-  const { what, remedy } = whyNoNamespaces();
   throw cannot(`${asked} cannot be had in a chroot: ${what}`, `${remedy} (stave doctor shows all)`);
 }
 

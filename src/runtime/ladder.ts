@@ -41,14 +41,16 @@ export interface Rung {
 type Part = Pick<Rung, 'rung' | 'name' | 'gives'>;
 
 const NO_OVERLAY = 3;
-const CHROOT = 4;
-const NOTHING = 5;
+const SHARED_PROC = 4;
+const CHROOT = 5;
+const NOTHING = 6;
 
 const RUNGS: readonly Part[] = [
   { rung: 1, name: 'root', gives: 'everything' },
   { rung: 2, name: 'rootless, subordinate ids', gives: 'everything but limits and device nodes' },
   { rung: 3, name: 'rootless, one id', gives: 'RUN and run as root only, without chown to others' },
   { rung: 3, name: 'no overlay', gives: 'RUN and run on copies of their roots, slower' },
+  { rung: 4, name: 'shared /proc', gives: 'RUN among the processes of this container' },
   {
     rung: 4,
     name: 'chroot',
@@ -75,7 +77,8 @@ export function runs(facts: LadderFacts): boolean {
 function placeOf(facts: LadderFacts): number {
   const { privateMounts, userNamespace, idCount, chroot, overlay } = facts;
   if (!privateMounts) return chroot === undefined ? CHROOT : NOTHING;
-  if (common(facts) !== undefined) return NOTHING;
+  if (!facts.runtime) return NOTHING;
+  if (facts.proc !== undefined) return SHARED_PROC;
   if (overlay !== undefined) return NO_OVERLAY;
   if (!userNamespace) return 0;
   return idCount > 1 ? 1 : 2;

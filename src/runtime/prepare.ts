@@ -53,6 +53,12 @@ export async function prepareRuntime(options: RuntimeOptions, wanted?: string): 
 
 /** Asked only in a user namespace: root of the machine can. */
 export function mountsProc(): boolean {
+  return (mounts ??= tryProc());
+}
+
+let mounts: boolean | undefined;
+
+function tryProc(): boolean {
   return spawnSync('unshare', ['--pid', '--fork', '--mount-proc', 'true']).status === 0;
 }
 

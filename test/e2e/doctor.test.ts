@@ -89,7 +89,7 @@ describe('stave doctor', () => {
     const none = reportOf(bare('doctor', '--format=json'));
     assert.deepEqual([none.rung, none.builds, none.runs], [4, true, false]);
     assert.ok(!none.containers);
-    assert.match(none.ladder[4]?.blocked ?? '', /chroot\(2\) needs root, or CAP_SYS_CHROOT/);
+    assert.match(none.ladder[5]?.blocked ?? '', /chroot\(2\) needs root, or CAP_SYS_CHROOT/);
   });
 
   test('no runtime: RUN does not work, and says what to install', () => {

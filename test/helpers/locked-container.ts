@@ -15,7 +15,8 @@ export interface LockedOptions {
 
 /**
  * Runs stave in a podman container without privileges, on this machine's /usr. `dir` is `/world` in there, where the
- * store is; it is anybody's. `sh` as the first argument is a shell instead.
+ * store is, without what is mounted in it (a /proc of the container's root would be one that is not masked); it is
+ * anybody's. `sh` as the first argument is a shell instead.
  */
 export function lockedContainer(
   dir: string,
@@ -36,7 +37,14 @@ export function lockedContainer(
     .concat(options.capabilities === 'none' ? ['--cap-drop=ALL'] : [])
     .concat(options.capabilities === 'docker' ? ['--cap-add=MKNOD,NET_RAW,AUDIT_WRITE'] : [])
     .concat(['-v', `${dirname(process.execPath)}:/node:ro`, '-e', 'PATH=/node:/usr/sbin:/usr/bin'])
-    .concat(['-v', '/usr:/usr:ro', '-v', `${process.cwd()}:/checkout:ro`, '-v', `${dir}:/world`])
+    .concat([
+      '-v',
+      '/usr:/usr:ro',
+      '-v',
+      `${process.cwd()}:/checkout:ro`,
+      '-v',
+      `${dir}:/world:bind`,
+    ])
     .concat(['-e', `STAVE_ROOT=/world/store-${name}`, '-e', `HOME=/world/home-${name}`])
     .concat(['-e', 'SOURCE_DATE_EPOCH', '--rootfs', rootfs]);
   return (...args) => {

@@ -63,19 +63,25 @@ const CASES: readonly (readonly [
     'no namespaces',
     NONE,
     'no namespaces',
-    [ORDINARY, ...fill('unshare(2) is refused', 3), NO_CHROOT],
+    [ORDINARY, ...fill('unshare(2) is refused', 4), NO_CHROOT],
   ],
   [
     'root of a container without privileges',
     { ...NONE, uid: 0 },
     'no namespaces',
-    [...fill('unshare(2) is refused', 4), NO_CHROOT],
+    [...fill('unshare(2) is refused', 5), NO_CHROOT],
   ],
   [
     'root of a container that may use chroot',
     withoutChrootBlock({ ...NONE, uid: 0 }),
     'chroot',
-    fill('unshare(2) is refused', 4),
+    fill('unshare(2) is refused', 5),
+  ],
+  [
+    'an ordinary user where parts of /proc are masked',
+    { ...ONE, proc: { what: 'mount(2) of /proc is refused', remedy: 'unmask it' } },
+    'shared /proc',
+    [ORDINARY, ...fill('mount(2) of /proc is refused', 3)],
   ],
   [
     "a container's root with its own user namespace",
@@ -87,7 +93,7 @@ const CASES: readonly (readonly [
     'no runtime',
     { ...ROOT, runtime: false },
     'no namespaces',
-    fill('neither crun nor runc is installed', 5),
+    fill('neither crun nor runc is installed', 6),
   ],
 ];
 for (const [name, facts, stands, blocked] of CASES) {
