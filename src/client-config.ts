@@ -1,4 +1,5 @@
 import { homedir } from 'node:os';
+import { DEFAULT_DETACH_KEYS, parseDetachKeys } from './model/detach-keys.js';
 import { BuildError } from './model/error.js';
 import { readDockerConfig } from './registry/docker-config.js';
 
@@ -14,4 +15,10 @@ export function clientSetting(name: string, env: NodeJS.ProcessEnv): string | un
     if (error instanceof BuildError) return undefined;
     throw error;
   }
+}
+
+/** What leaves a container alone: as given, else what config.json says, else docker's. Throws BuildError `usage`. */
+export function detachKeys(given: string | undefined, env: NodeJS.ProcessEnv): readonly number[] {
+  const flag = given === '' ? undefined : given; // As docker takes it.
+  return parseDetachKeys(flag ?? clientSetting('detachKeys', env) ?? DEFAULT_DETACH_KEYS);
 }

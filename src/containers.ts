@@ -34,7 +34,7 @@ import type { RunOptions } from './model/run-options.js';
 import { sizeOf } from './runtime/follow-size.js';
 import { machineLimits } from './runtime/machine-limits.js';
 import type { LogLine } from './model/log-lines.js';
-import type { ExitStatus } from './model/process.js';
+import type { ExecEnd } from './model/process.js';
 import { canonicalName } from './model/reference.js';
 import type { Scope } from './model/scope.js';
 import type { Workshop } from './workshop.js';
@@ -312,17 +312,19 @@ export async function exec(
   name: string,
   options: ExecOptions,
   workshop: Workshop,
-): Promise<ExitStatus> {
+): Promise<ExecEnd> {
   const state = findRunning(name, workshop);
   refusePaused(state, `Container ${name} is paused, unpause the container before exec`);
   const snapshot = await openLayers(state, workshop);
   const scope = options.terminal ? untilSignal() : forever;
   const { tell } = workshop.containers;
   const execID = randomBytes(32).toString('hex');
-  const line = options.command.join(' ');
+  const [program, ...args] = options.command;
+  const line = `${program ?? ''} ${args.join(' ')}`; // docker's, with a space after a program alone.
   tell(state, `exec_create: ${line}`, { execID });
   tell(state, `exec_start: ${line}`, { execID });
   const ended = await execInContainer(state, options, { ...workshop, snapshot }, scope);
+  if (ended.detached === true) return ended;
   const exit = scope.signal.aborted ? { code: 128 + Number(scope.signal.reason) } : ended;
   if (!options.detach) tell(state, 'exec_die', { execID, exitCode: String(exit.code) });
   return exit;

@@ -2,7 +2,7 @@ import { mergedView } from '../cache/merged-view.js';
 import { userFiles } from '../cache/user-files.js';
 import type { ContainerState } from '../model/container.js';
 import { DEFAULT_PATH, workingDir } from '../model/container-defaults.js';
-import type { ExitStatus, Monitor } from '../model/process.js';
+import type { ExecEnd, Monitor } from '../model/process.js';
 import type { Scope } from '../model/scope.js';
 import type { Snapshot } from '../model/stores.js';
 import { tweakedCapabilities } from '../runtime/capabilities.js';
@@ -19,6 +19,7 @@ export interface ExecOptions {
   readonly interactive: boolean;
   readonly terminal: boolean;
   readonly detach: boolean;
+  readonly detachKeys?: readonly number[];
   /** With every capability there is, whatever the container's own may. */
   readonly privileged?: boolean;
   readonly pidFile?: string;
@@ -37,7 +38,7 @@ export async function execInContainer(
   options: ExecOptions,
   { containers, monitor, snapshot }: ExecDeps,
   scope: Scope,
-): Promise<ExitStatus> {
+): Promise<ExecEnd> {
   const { config } = state;
   // Users as the container sees them now: its layers and what it wrote on top.
   const trees = treesOf(state.id, { containers, snapshot });
@@ -59,6 +60,7 @@ export async function execInContainer(
       terminal: options.terminal,
       stdin: options.interactive,
       detach: options.detach,
+      ...(options.detachKeys === undefined ? {} : { detachKeys: options.detachKeys }),
       ...(options.pidFile === undefined ? {} : { pidFile: options.pidFile }),
       ...(options.onOutput === undefined ? {} : { onOutput: options.onOutput }),
     },

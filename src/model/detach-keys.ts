@@ -13,13 +13,9 @@ export function parseDetachKeys(text: string): readonly number[] {
     const control = /^ctrl-([a-z@[\\\]^_])$/i.exec(key)?.[1];
     if (control !== undefined) return control.toUpperCase().charCodeAt(0) & 0x1f;
     if (key.length === 1) return key.charCodeAt(0);
-    throw new BuildError(
-      'usage',
-      `invalid detach keys ${JSON.stringify(text)}: unknown key ${key}`,
-      {
-        hint: 'write them as ctrl-p,ctrl-q',
-      },
-    );
+    throw new BuildError('usage', `Invalid escape keys (${text}) provided`, {
+      hint: `write them as ctrl-p,ctrl-q: there is no key ${key}`,
+    });
   });
 }
 

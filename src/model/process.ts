@@ -196,6 +196,11 @@ export interface MonitorPlace {
   readonly onExit?: readonly string[];
 }
 
+export interface ExecEnd extends ExitStatus {
+  /** By the keys: it goes on, and the code says nothing. */
+  readonly detached?: boolean;
+}
+
 /** A process in a container that runs. */
 export interface ExecSpec {
   /** The container's. */
@@ -208,8 +213,10 @@ export interface ExecSpec {
   readonly confinement?: Pick<Confinement, 'insecure' | 'capabilities' | 'noNewPrivileges'>;
   readonly terminal: boolean;
   readonly stdin: boolean;
-  /** Not waited for, without input or output. */
+  /** Not waited for, without input or output; its terminal is kept until it ends. */
   readonly detach: boolean;
+  /** Bytes of our input by which it goes on without us: of one with a terminal. */
+  readonly detachKeys?: readonly number[];
   /** Where its pid on the host is written. */
   readonly pidFile?: string;
   /** Takes its output instead of our own stdout and stderr; its input is empty. */
@@ -225,5 +232,5 @@ export interface Monitor extends AsyncDisposable {
   create(spec: ProcessSpec, place: MonitorPlace): Promise<number>;
   start(id: string, dir: string): Promise<void>;
   /** Runs a process with our stdin, stdout and stderr and waits for it. */
-  exec(spec: ExecSpec, dir: string, scope: Scope): Promise<ExitStatus>;
+  exec(spec: ExecSpec, dir: string, scope: Scope): Promise<ExecEnd>;
 }

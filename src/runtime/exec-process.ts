@@ -1,12 +1,13 @@
 import { closeSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ExecSpec } from '../model/process.js';
+import type { ExecEnd, ExecSpec } from '../model/process.js';
 import type { Scope } from '../model/scope.js';
 import { listenForDescriptor } from '../sys/descriptor-socket.js';
 import { foreignChild } from '../sys/foreign-child.js';
 import { becomeSubreaper } from '../sys/process-calls.js';
 import { enterCgroup } from './enter-cgroup.js';
 import { sizeOf } from './follow-size.js';
+import { keepTerminal } from './keep-terminal.js';
 import { madeBy } from './made-by.js';
 import { execProcess } from './oci-spec.js';
 import type { Prepared } from './prepare.js';
@@ -24,12 +25,12 @@ export interface ExecPlace {
   readonly scope: Scope;
 }
 
-/** Runs one more process in a container: its exit code. Throws BuildError as Runtime does. */
+/** Runs one more process in a container: how it ended. Throws BuildError as Runtime does. */
 export async function runExec(
   prepared: Prepared,
   spec: ExecSpec,
   { dir, scope }: ExecPlace,
-): Promise<number> {
+): Promise<ExecEnd> {
   const file = join(prepared.dir, 'process.json');
   const log = join(prepared.dir, 'exec.log');
   const { adopted } = madeBy(dir);
@@ -38,10 +39,11 @@ export async function runExec(
   const size = spec.terminal && !spec.detach ? sizeOf(process.stdout) : undefined;
   writeFileSync(file, JSON.stringify(execProcess(spec, size)), { mode: 0o600 });
   const line: CommandLine = (...flags) => [...begin, ...flags, '--process', file, spec.id];
-  const run = spec.terminal && !spec.detach ? onTerminal : onStreams;
-  const code = await run(line, spec, { dir: prepared.dir, signal: scope.signal });
-  if (code !== 0) throwRuntimeFailure(log, spec);
-  return code;
+  const run = spec.terminal ? onTerminal : onStreams;
+  const end = await run(line, spec, { dir: prepared.dir, signal: scope.signal });
+  if (end === 'detached') return { code: 0, detached: true };
+  if (end !== 0) throwRuntimeFailure(log, spec);
+  return { code: end };
 }
 
 type CommandLine = (...flags: readonly string[]) => readonly string[];
@@ -71,8 +73,11 @@ function stdioOf({ detach, onOutput, stdin }: ExecSpec) {
  * The terminal is ours: crun 1.8, which would show it, stops when the process ends, whatever is still to be read (as
  * containers/crun#1838). Only we have its master, so it hangs up whatever becomes of us.
  */
-async function onTerminal(line: CommandLine, spec: ExecSpec, place: RunPlace): Promise<number> {
-  const { dir, signal } = place;
+async function onTerminal(
+  line: CommandLine,
+  spec: ExecSpec,
+  { dir, signal }: RunPlace,
+): Promise<number | 'detached'> {
   const pidFile = join(dir, 'exec.pid');
   const socketPath = join(dir, 'console');
   becomeSubreaper(); // The runtime ends once the process runs, which thereby is our child.
@@ -84,15 +89,29 @@ async function onTerminal(line: CommandLine, spec: ExecSpec, place: RunPlace): P
       ...{ cwd: dir, stdio: { kind: 'none' } as const, env: ENVIRONMENT, signal },
     });
     if (exit.exitCode !== 0) return exit.exitCode ?? KILLED;
-    using child = foreignChild(Number(readFileSync(pidFile, 'utf8')));
     using terminal = open(socket.receive());
-    const { stdout, stdin } = process;
-    const streams = { stdout, ...(spec.stdin ? { stdin } : {}) };
-    const master = terminal.fd;
-    return (await relayTerminal({ master, child }, streams, signal)) ?? KILLED;
+    if (!spec.detach)
+      return await follow(Number(readFileSync(pidFile, 'utf8')), terminal.fd, spec, signal);
+    await keepTerminal(terminal.fd);
+    return 0;
   } finally {
     for (const path of [pidFile, socketPath]) rmSync(path, { force: true });
   }
+}
+
+/** Shows it on our terminal. */
+async function follow(
+  pid: number,
+  master: number,
+  spec: ExecSpec,
+  signal: AbortSignal,
+): Promise<number | 'detached'> {
+  using child = foreignChild(pid);
+  const { stdout, stdin } = process;
+  const streams = { stdout, ...(spec.stdin ? { stdin } : {}), detachKeys: spec.detachKeys ?? [] };
+  const end = await relayTerminal({ master, child }, streams, signal);
+  if (end === 'detached') await keepTerminal(master);
+  return end ?? KILLED;
 }
 
 function open(fd: number): Disposable & { readonly fd: number } {

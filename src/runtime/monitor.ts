@@ -27,9 +27,8 @@ export function createMonitor(options: RuntimeOptions): Monitor {
     create: async (spec, place) =>
       create(spec, place, { ...(await prepared.get(place.runtime)), path: options.path }),
     start: async (id, dir) => control(await prepared.get(madeBy(dir).kind), dir, ['start', id]),
-    exec: async (spec, dir, scope) => ({
-      code: await runExec(await prepared.get(madeBy(dir).kind), spec, { dir, scope }),
-    }),
+    exec: async (spec, dir, scope) =>
+      runExec(await prepared.get(madeBy(dir).kind), spec, { dir, scope }),
     [Symbol.asyncDispose]: () => prepared[Symbol.asyncDispose](),
   };
 }

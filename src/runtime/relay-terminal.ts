@@ -1,4 +1,5 @@
 import { readSync, writeSync } from 'node:fs';
+import { type DetachFilter, detachFilter } from '../model/detach-keys.js';
 import { hasCode } from '../model/has-code.js';
 import { setBlocking } from '../sys/blocking.js';
 import type { ForeignChild } from '../sys/foreign-child.js';
@@ -16,6 +17,8 @@ export interface RelayStreams {
   /** Absent: the process' input stays empty, and our own terminal as it is. */
   readonly stdin?: NodeJS.ReadStream;
   readonly stdout: NodeJS.WriteStream;
+  /** Bytes of the input that end it, and are not the process'. */
+  readonly detachKeys: readonly number[];
 }
 
 /**
@@ -26,7 +29,7 @@ export async function relayTerminal(
   { master, child }: TerminalProcess,
   streams: RelayStreams,
   signal: AbortSignal,
-): Promise<number | undefined> {
+): Promise<number | 'detached' | undefined> {
   setBlocking(master, false);
   using ready = readiness();
   const stop = (): void => {
@@ -36,11 +39,13 @@ export async function relayTerminal(
   process.once('exit', stop);
   using _raw = streams.stdin?.isTTY === true ? rawUntilExit() : undefined;
   using _size = followSize(master, streams.stdout);
-  const input = streams.stdin === undefined ? undefined : forward(streams.stdin, master, ready);
+  const { stdin, detachKeys } = streams;
+  const filter = detachFilter(detachKeys);
+  const input = stdin === undefined ? undefined : forward(stdin, master, { ready, filter });
   try {
     if (signal.aborted) return undefined;
     const shown = show({ master, child }, streams.stdout, ready);
-    return await (input === undefined ? shown : Promise.race([shown, input.failed]));
+    return await (input === undefined ? shown : Promise.race([shown, input.detached]));
   } finally {
     input?.[Symbol.dispose]();
     signal.removeEventListener('abort', stop);
@@ -108,28 +113,37 @@ function drained(stream: NodeJS.WriteStream): Promise<void> {
 }
 
 interface Forwarding extends Disposable {
-  /** Never settles but by a failure. */
-  readonly failed: Promise<never>;
+  /** Settles when the keys were pressed, else never but by a failure. */
+  readonly detached: Promise<'detached'>;
 }
 
-function forward(stdin: NodeJS.ReadStream, master: number, ready: Readiness): Forwarding {
-  let fail: (error: unknown) => void = () => undefined;
-  const failed = new Promise<never>((_, reject) => (fail = reject));
+interface ForwardOptions {
+  readonly ready: Readiness;
+  readonly filter: DetachFilter;
+}
+
+function forward(
+  stdin: NodeJS.ReadStream,
+  master: number,
+  { ready, filter }: ForwardOptions,
+): Forwarding {
+  const { promise, resolve, reject } = settledLater<'detached'>();
   let sending = Promise.resolve();
-  const send = (data: Buffer): void => {
+  const send = (input: Buffer): void => {
     // What the process does not take yet waits in our terminal.
     stdin.pause();
-    sending = sending
-      .then(() => writeAll(master, data, ready))
-      .then((more) => {
-        if (more) stdin.resume();
-      });
-    sending.catch(fail);
+    const { data, detached } = filter.push(input);
+    sending = sending.then(async () => {
+      const more = await writeAll(master, data, ready);
+      if (detached) resolve('detached');
+      else if (more) stdin.resume();
+    });
+    sending.catch(reject);
   };
   stdin.on('data', send);
   stdin.resume();
   return {
-    failed,
+    detached: promise,
     [Symbol.dispose]: () => {
       stdin.off('data', send);
       stdin.pause();
@@ -137,8 +151,21 @@ function forward(stdin: NodeJS.ReadStream, master: number, ready: Readiness): Fo
   };
 }
 
+function settledLater<T>(): {
+  readonly promise: Promise<T>;
+  readonly resolve: (value: T) => void;
+  readonly reject: (error: unknown) => void;
+} {
+  let [resolve, reject]: [(value: T) => void, (error: unknown) => void] = [
+    () => undefined,
+    () => undefined,
+  ];
+  const promise = new Promise<T>((...both) => ([resolve, reject] = both));
+  return { promise, resolve, reject };
+}
+
 /** False when nobody is there who would read. */
-async function writeAll(master: number, data: Buffer, ready: Readiness): Promise<boolean> {
+async function writeAll(master: number, data: Uint8Array, ready: Readiness): Promise<boolean> {
   for (let at = 0; at < data.length;) {
     try {
       at += writeSync(master, data, at);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { closeSync, constants, openSync, readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { closeSync, constants, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -148,6 +149,54 @@ describe('terminals of containers that outlive them', { timeout: 300_000 }, () =
     const args = ['exec', '-it', 'crun', 'sh', '-c', 'echo begin; echo end'];
     for (let round = 0; round < 6; round++)
       assert.deepEqual(await shownBy('bin/stave', args, world.env), ['begin', 'end', '[0]']);
+  });
+
+  /** How far a program in `crun` has come that counts on and on. */
+  const count = (): number => Number(world.ok('exec', 'crun', 'cat', '/count').stdout);
+  const counts = (): void => {
+    for (const from = count(); count() <= from;);
+  };
+  const COUNT = 'i=1; while echo $i; do echo $i >/new; mv /new /count; i=$((i + 1)); done';
+
+  test('exec -it: the keys leave it running, and what it writes is not waited for', async () => {
+    const exec = open('exec', '-it', 'crun', 'sh', '-c', COUNT);
+    await exec.until(/1\r\n2\r\n3\r\n/);
+    exec.type('\x10');
+    exec.type('\x11');
+    assert.equal(await exec.exit, 1); // As docker's.
+    assert.match(exec.text(), /read escape sequence\r\n$/);
+    counts();
+    world.ok('exec', 'crun', 'killall', 'sh');
+  });
+
+  test('exec --detach-keys, and those of config.json; without -t there are none', async () => {
+    const keys = open('exec', '-it', '--detach-keys', 'ctrl-x,x', 'crun', 'sh');
+    await keys.until(PROMPT);
+    await ask(keys, 'echo one-\x10\x11', /one-/);
+    keys.type('\x18x');
+    assert.equal(await keys.exit, 1);
+    const config = join(world.dir, 'docker-config');
+    mkdirSync(config);
+    writeFileSync(join(config, 'config.json'), '{"detachKeys":"ctrl-a"}');
+    const env = { ...world.env, DOCKER_CONFIG: config };
+    const configured = openTerminal('bin/stave', ['exec', '-it', 'crun', 'sh'], env);
+    await configured.until(PROMPT);
+    configured.type('\x01');
+    assert.equal(await configured.exit, 1);
+    world.ok('exec', 'crun', 'killall', 'sh');
+    const wrong = world.run('exec', '-i', '--detach-keys', 'nonsense', 'crun', 'true');
+    assert.match(wrong.stderr, /Invalid escape keys \(nonsense\) provided/);
+    const piped = spawnSync('bin/stave', ['exec', '-i', '--detach-keys', 'a', 'crun', 'cat'], {
+      ...{ env: world.env, input: 'xayz', encoding: 'utf8' },
+    });
+    assert.equal(piped.stdout, 'xayz');
+  });
+
+  test('exec -dt gives a terminal that stays', () => {
+    world.ok('exec', '-dit', 'crun', 'sh', '-c', `tty >/tty; ${COUNT}`);
+    counts();
+    assert.match(world.ok('exec', 'crun', 'cat', '/tty').stdout, /^\/dev\/pts\/\d+\n$/);
+    world.ok('exec', 'crun', 'killall', 'sh');
   });
 
   test('kill -9 of exec -it takes the terminal from what runs on it', async () => {

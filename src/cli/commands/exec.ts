@@ -1,3 +1,4 @@
+import { detachKeys } from '../../client-config.js';
 import { exec } from '../../containers.js';
 import { exitCodeOf } from '../../model/container.js';
 import { BuildError } from '../../model/error.js';
@@ -21,7 +22,12 @@ export const execCommand: Command = {
     { name: 'tty', short: 't', kind: 'bool', help: 'Give it a terminal' },
     { name: 'user', short: 'u', kind: 'text', value: 'USER[:GROUP]', help: 'Who runs it' },
     { name: 'workdir', short: 'w', kind: 'text', value: 'DIR', help: 'Working directory' },
-    { name: 'detach-keys', kind: 'text', help: '', later: true },
+    {
+      name: 'detach-keys',
+      kind: 'text',
+      value: 'KEYS',
+      help: 'Keys that leave it running, with -t (ctrl-p,ctrl-q)',
+    },
   ],
   run: async (context) => {
     const { flags, env, stderr } = context;
@@ -29,11 +35,8 @@ export const execCommand: Command = {
     const [name, ...command] = flags.rest;
     if (name === undefined || command.length === 0)
       throw wrongCount(context, 'at least 2 arguments', usage);
-    const terminal = flags.bool('tty') && !flags.bool('detach');
-    // Nobody is there who would keep it.
-    if (flags.bool('tty') && !terminal)
-      say(stderr, 'WARNING: exec -d gives no terminal: -t has no effect\n');
-    if (terminal && flags.bool('interactive') && !process.stdin.isTTY)
+    const [terminal, detach] = [flags.bool('tty'), flags.bool('detach')];
+    if (terminal && flags.bool('interactive') && !detach && !process.stdin.isTTY)
       throw new BuildError('usage', 'the input device is not a TTY', {
         hint: 'leave out -t, or run it in a terminal',
       });
@@ -43,14 +46,17 @@ export const execCommand: Command = {
       env: givenEnvironment(flags, env),
       interactive: flags.bool('interactive'),
       terminal,
-      detach: flags.bool('detach'),
+      detach,
+      detachKeys: detachKeys(flags.text('detach-keys'), env),
       privileged: flags.bool('privileged'),
       ...(user === undefined ? {} : { user }),
       ...(workdir === undefined ? {} : { workdir }),
     };
     await using workshop = openWorkshop(undefined, env);
     try {
-      return (await exec(name, options, workshop)).code;
+      const { code, detached = false } = await exec(name, options, workshop);
+      if (detached) say(stderr, 'read escape sequence\n');
+      return detached ? 1 : code; // As docker's.
     } catch (error) {
       if (!(error instanceof BuildError) || !error.message.startsWith('exec:')) throw error;
       say(stderr, errorText(error));

@@ -1,4 +1,4 @@
-import { clientSetting } from '../../client-config.js';
+import { detachKeys } from '../../client-config.js';
 import {
   attachContainer,
   kill,
@@ -10,7 +10,6 @@ import {
   waitForExit,
 } from '../../containers.js';
 import { containersDue } from '../../restart.js';
-import { DEFAULT_DETACH_KEYS, parseDetachKeys } from '../../model/detach-keys.js';
 import { BuildError } from '../../model/error.js';
 import { openWorkshop, type Workshop } from '../../workshop.js';
 import { type Command, type CommandContext, say } from '../command.js';
@@ -75,12 +74,10 @@ export async function each(
   return 1;
 }
 
-function request({ flags, stdout, stderr, env }: CommandContext, stdin: boolean) {
+function request({ flags, env, stdout, stderr }: CommandContext, stdin: boolean) {
   return {
     streams: { stdout, stderr, ...(stdin ? { stdin: process.stdin } : {}) },
-    detachKeys: parseDetachKeys(
-      flags.text('detach-keys') ?? clientSetting('detachKeys', env) ?? DEFAULT_DETACH_KEYS,
-    ),
+    detachKeys: detachKeys(flags.text('detach-keys'), env),
     proxySignals: flags.text('sig-proxy') !== 'false',
   };
 }

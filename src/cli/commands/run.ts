@@ -1,6 +1,5 @@
-import { clientSetting } from '../../client-config.js';
+import { detachKeys } from '../../client-config.js';
 import { createFromImage, runAttached, startContainer } from '../../containers.js';
-import { DEFAULT_DETACH_KEYS, parseDetachKeys } from '../../model/detach-keys.js';
 import { exitCodeOf } from '../../model/container.js';
 import { BuildError } from '../../model/error.js';
 import { openWorkshop } from '../../workshop.js';
@@ -70,9 +69,7 @@ async function run(context: CommandContext): Promise<number> {
     return clientError(context, what, USAGE);
   }
   const options = runOptions(context);
-  const detachKeys = parseDetachKeys(
-    flags.text('detach-keys') ?? clientSetting('detachKeys', env) ?? DEFAULT_DETACH_KEYS,
-  );
+  const keys = detachKeys(flags.text('detach-keys'), env);
   if (options.terminal && options.interactive && !detach && !process.stdin.isTTY)
     return clientError(context, 'the input device is not a TTY', NO_TERMINAL);
   const attached = attachedStreams(context);
@@ -97,7 +94,7 @@ async function run(context: CommandContext): Promise<number> {
       ...{ stdout, stderr, hidden: attached.hidden },
       ...(attached.stdin && options.interactive ? { stdin: process.stdin } : {}),
     },
-    detachKeys,
+    detachKeys: keys,
     proxySignals: flags.text('sig-proxy') !== 'false',
   };
   try {
