@@ -82,6 +82,7 @@ export async function openCaches(
       const { cache, cause } = error;
       if (imports.options(cache).required === true) throw cause;
       imports.drop(cache);
+      for (const [key, found] of byContent) if (found.cache === cache) byContent.delete(key);
       const message = `the cache ${imports.backend(cache).name} broke off, the build goes on without it: ${error.message}`;
       emit({ type: 'warning', message });
       return true;

@@ -87,10 +87,20 @@ describe('caches of other machines, damaged, at once, and of docker', () => {
       '--cache-to',
       `type=registry,ref=${name}:index,mode=max,image-manifest=false`,
     );
+    // A base that no registry has, and what stave says of it besides.
+    const text = CACHE_DOCKERFILE.split('FROM base AS')[0];
+    world.ok('build', '-q', '-t', 'only-here', context('only-here', text));
+    const on = context('on-it', 'FROM only-here\nRUN echo on > /on\n');
+    buildApp(
+      world,
+      on,
+      '--cache-to',
+      `type=registry,ref=${name}:base,mode=max,image-manifest=false`,
+    );
     const archive = join(world.dir, 'docker-inline.tar');
     buildApp(world, dir, '--cache-to', 'type=inline', '-o', `type=oci,dest=${archive}`);
     skopeo(`oci-archive:${archive}`, `docker://${name}:inline`);
-    const from = ['index', 'inline'].flatMap((tag) => ['--cache-from', `${name}:${tag}`]);
+    const from = ['index', 'base', 'inline'].flatMap((tag) => ['--cache-from', `${name}:${tag}`]);
     const args = ['build', '--network=host', '--progress=plain', ...from, '-t', `${name}:theirs`];
     const log = spawnSync(
       existsSync('/usr/bin/docker') ? '/usr/bin/docker' : 'docker',
@@ -102,6 +112,7 @@ describe('caches of other machines, damaged, at once, and of docker', () => {
     );
     assert.equal(log.status, 0, log.stderr);
     assert.match(log.stderr, /importing cache manifest from \S+:index\n(.*\n)*?#\d+ DONE/);
+    assert.match(log.stderr, /importing cache manifest from \S+:base\n(.*\n)*?#\d+ DONE/);
     assert.doesNotMatch(log.stderr, /ERROR|failed/);
     docker.run('push', `${name}:theirs`);
     using fresh = staveWorld();
