@@ -46,8 +46,12 @@ function untagged(going: readonly Reference[], image: StoredImage): string[] {
   const gone = image.pulled.filter(
     (name) => !kept.has(familiarRepository(name)) && going.some((each) => isOf(each, name)),
   );
-  const digests = new Set(gone.map(pulledDigest));
-  return [...going.map(familiarName), ...digests].map((name) => `Untagged: ${name}`);
+  const repositories = [...new Set(going.map(familiarRepository))];
+  const names = repositories.flatMap((repository) => {
+    const own = (name: Reference): boolean => familiarRepository(name) === repository;
+    return [...going.filter(own).map(familiarName), ...new Set(gone.filter(own).map(pulledDigest))];
+  });
+  return names.map((name) => `Untagged: ${name}`);
 }
 
 /** A pulled name has the digest beside the tag. */

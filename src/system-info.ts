@@ -1,6 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism, hostname, machine, release, totalmem } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { digestOf, hexOf } from './model/digest.js';
+import { redactUrls } from './model/redact-urls.js';
 import { privileges } from './sys/privileges.js';
 import type { Workshop } from './workshop.js';
 
@@ -30,7 +32,35 @@ export interface SystemInfo {
   readonly MemTotal: number;
   readonly DockerRootDir: string;
   readonly Name: string;
+  /** Of this store on this machine. */
+  readonly ID: string;
+  readonly Swarm: Readonly<Record<string, unknown>>;
+  readonly IndexServerAddress: string;
+  readonly HttpProxy: string;
+  readonly HttpsProxy: string;
+  readonly NoProxy: string;
+  readonly Labels: readonly string[];
+  readonly ExperimentalBuild: boolean;
+  readonly LiveRestoreEnabled: boolean;
+  readonly Warnings: readonly string[];
 }
+
+/** What scripts ask for of a docker that is alone, and without a daemon to restart. */
+const ALONE = {
+  Swarm: {
+    NodeID: '',
+    NodeAddr: '',
+    LocalNodeState: 'inactive',
+    ControlAvailable: false,
+    Error: '',
+    RemoteManagers: null,
+  },
+  IndexServerAddress: 'https://index.docker.io/v1/',
+  Labels: [],
+  ExperimentalBuild: false,
+  LiveRestoreEnabled: true,
+  Warnings: [],
+} as const;
 
 export function systemInfo(workshop: Workshop): SystemInfo {
   const { store, containers, env } = workshop;
@@ -69,7 +99,16 @@ export function systemInfo(workshop: Workshop): SystemInfo {
     MemTotal: totalmem(),
     DockerRootDir: store.root,
     Name: hostname(),
+    ID: hexOf(digestOf(`${hostname()}:${store.root}`)).slice(0, 48),
+    HttpProxy: proxyOf('http_proxy', env),
+    HttpsProxy: proxyOf('https_proxy', env),
+    NoProxy: proxyOf('no_proxy', env),
+    ...ALONE,
   };
+}
+
+function proxyOf(name: string, env: NodeJS.ProcessEnv): string {
+  return redactUrls(env[name] ?? env[name.toUpperCase()] ?? '');
 }
 
 function isOnPath(program: string, path = ''): boolean {

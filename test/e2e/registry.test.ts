@@ -117,6 +117,18 @@ describe('images come from a registry', () => {
     const tags = fresh.ok('images', '--format', '{{.Tag}} {{.Digest}}').stdout;
     assert.equal(tags, `v1 ${digest}\nv2 ${digest}\n`);
     assert.equal(fresh.ok('run', '--rm', `${repository}:v2`, 'echo', 'runs').stdout, 'runs\n');
+    fresh.ok('tag', `${repository}:v1`, 'zz:1');
+    const id = fresh.ok('images', '-q', '--no-trunc', 'zz').stdout.trim();
+    assert.deepEqual(
+      fresh
+        .ok('rmi', '-f', id)
+        .stdout.split('\n')
+        .map((line) => line.replace(repository, 'R')),
+      ['R:v1', 'R:v2', `R@${digest}`, 'zz:1']
+        .map((name) => `Untagged: ${name}`)
+        .concat(`Deleted: ${id}`, ''),
+      "a repository's digest goes with its last name",
+    );
     const before = world.ok('images', '-q').stdout.split('\n').length;
     world.ok('rmi', `${repository}:v1`, `${repository}:v2`);
     assert.equal(

@@ -126,6 +126,11 @@ describe('system df, info, version', () => {
       world.ok('info', '-f', '{{.Containers}} {{.Images}} {{.DockerRootDir}}').stdout,
       new RegExp(`^1 2 ${world.root}\n$`),
     );
+    const alone = '{{.Swarm.LocalNodeState}} {{.IndexServerAddress}} {{.Warnings}} {{len .ID}}';
+    assert.equal(
+      world.ok('info', '-f', alone).stdout,
+      'inactive https://index.docker.io/v1/ [] 48\n',
+    );
     assert.match(world.run('info', '-f', '{{.Nope}}').stderr, /can't evaluate field Nope/);
   });
 

@@ -47,6 +47,7 @@ function infoText(info: Info): string {
     `Cgroup Version: ${info.CgroupVersion}`,
     'Plugins:',
     ...Object.entries(Plugins).map(([kind, names]) => ` ${kind}: ${names.join(' ')}`),
+    `Swarm: ${String(info.Swarm['LocalNodeState'])}`,
     `Runtimes: ${Object.keys(Runtimes).join(' ')}`,
     `Default Runtime: ${info.DefaultRuntime}`,
     'Security Options:',
@@ -58,6 +59,7 @@ function infoText(info: Info): string {
     `CPUs: ${String(info.NCPU)}`,
     `Total Memory: ${binarySize(info.MemTotal)}`,
     `Name: ${info.Name}`,
+    `ID: ${info.ID}`,
     `Docker Root Dir: ${info.DockerRootDir}`,
     `Debug Mode: ${String(info.Debug)}`,
   ];

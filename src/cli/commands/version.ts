@@ -1,3 +1,4 @@
+import { release } from 'node:os';
 import { hostPlatform } from '../../platform.js';
 import { type Command, say } from '../command.js';
 import { compileTemplate, TEMPLATE_CODE } from '../template/execute.js';
@@ -69,6 +70,9 @@ function versionDocument(): Record<string, unknown> {
   };
   return {
     Client: { ...version, Context: 'default' },
-    Server: { Platform: { Name: '' }, Components: [engine], ...version },
+    Server: {
+      ...{ Platform: { Name: '' }, Components: [engine], ...version },
+      KernelVersion: release(),
+    },
   };
 }
