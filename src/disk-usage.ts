@@ -1,6 +1,7 @@
 import { lstatSync } from 'node:fs';
 import { cacheEntries, rootBytes } from './cache/collect.js';
 import { diskBytes, directorySize } from './cache/directory-size.js';
+import { partialBlobs } from './cache/partial-blobs.js';
 import { writtenSize } from './container-tree.js';
 import type { ContainerState } from './model/container.js';
 import type { Digest } from './model/digest.js';
@@ -137,7 +138,12 @@ function cacheUsage(workshop: Workshop): CacheUsage[] {
     inUse: store.mounts.isInUse(key),
     description: `cache mount ${id}`,
   }));
-  return [...entries, ...mounts, ...history(workshop), memory(workshop)];
+  const places = { partial: store.path('partial'), locks: store.path('locks') };
+  const partial = partialBlobs(places).map(({ hex, bytes, used, inUse }) => ({
+    ...{ id: hex, type: 'internal', size: bytes, created: used, used, uses: 1, inUse },
+    description: `part of blob ${hex}`,
+  }));
+  return [...entries, ...mounts, ...partial, ...history(workshop), memory(workshop)];
 }
 
 /** Of builds; one entry, for `stave history` lists them. */

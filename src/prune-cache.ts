@@ -2,6 +2,7 @@ import { statfsSync } from 'node:fs';
 import { cacheEntries, removeEntries, type Roots } from './cache/collect.js';
 import { directorySize } from './cache/directory-size.js';
 import { lockFile } from './cache/lock-file.js';
+import { partialBlobs, type PartialPlaces, removePartial } from './cache/partial-blobs.js';
 import { pruneRecords } from './cache/prune-records.js';
 import { pruned } from './model/engine-event.js';
 import { type CacheFacts, cacheFilter } from './model/cache-filter.js';
@@ -25,7 +26,7 @@ export interface CachePruneOptions {
 
 type Item = CacheFacts & {
   readonly bytes: number;
-  readonly kind: 'tree' | 'blob' | 'mount' | 'build';
+  readonly kind: 'tree' | 'blob' | 'mount' | 'build' | 'partial';
   readonly created: number;
 };
 
@@ -63,6 +64,7 @@ export async function pruneCache(options: CachePruneOptions, workshop: Workshop)
   for (const { kind, id } of going) {
     if (kind === 'mount' && store.mounts.remove(id)) gone.add(id);
     if (kind === 'build' && store.builds.remove(id)) gone.add(id);
+    if (kind === 'partial' && removePartial(partialPlaces(workshop), id)) gone.add(id);
   }
   store.builds.prune(workshop.now());
   const bytes = await pruneRecords(store, { forgets });
@@ -88,7 +90,8 @@ function buildItems({ store }: Workshop): readonly Item[] {
   }));
 }
 
-function itemsOf(roots: Roots, { store }: Workshop): readonly Item[] {
+function itemsOf(roots: Roots, workshop: Workshop): readonly Item[] {
+  const { store } = workshop;
   const entries = cacheEntries(store, roots).map((entry): Item => ({ ...entry, type: 'regular' }));
   const mounts = store.mounts.list().map(({ key, id, created, lastUsed }): Item => ({
     kind: 'mount',
@@ -100,7 +103,15 @@ function itemsOf(roots: Roots, { store }: Workshop): readonly Item[] {
     used: Date.parse(lastUsed),
     inUse: store.mounts.isInUse(key),
   }));
-  return [...entries, ...mounts];
+  const partial = partialBlobs(partialPlaces(workshop)).map(({ hex, ...part }): Item => ({
+    ...{ kind: 'partial', id: hex, type: 'internal', created: part.used },
+    ...{ description: `part of blob ${hex}`, ...part },
+  }));
+  return [...entries, ...mounts, ...partial];
+}
+
+function partialPlaces({ store }: Workshop): PartialPlaces {
+  return { partial: store.path('partial'), locks: store.path('locks') };
 }
 
 /** The oldest, until no more are left than the budget says. */

@@ -1,3 +1,4 @@
+import { blobLock } from './cache/blob-lock.js';
 import { takeTurn, type Turn } from './cache/turn.js';
 import { readFileSync } from 'node:fs';
 import { type Digest, hexOf } from './model/digest.js';
@@ -15,6 +16,8 @@ import { parseStrictJson } from './registry/strict-json.js';
 import type { Workshop } from './workshop.js';
 
 const MAX_CONFIG = 4 << 20;
+/** A smaller blob is brought anew when it was cut off. */
+const RESUMED = 1 << 20;
 
 export interface RemoteOptions {
   readonly workshop: Workshop;
@@ -68,7 +71,8 @@ export async function resolveRemote(
 }
 
 /**
- * Downloads one blob into the store, one process at a time: who waited finds it there. A difference in size or digest is
+ * Downloads one blob into the store, one process at a time: who waited finds it there, or goes on where the one before
+ * was killed or cut off. A difference in size or digest is
  * refused, naming the blob and its registry.
  */
 export async function fetchBlob(
@@ -78,10 +82,13 @@ export async function fetchBlob(
   scope: Scope,
 ): Promise<void> {
   const { blobs, path } = workshop.store;
-  await using turn = await takeTurn(path('locks', `blob-${hexOf(blob.digest)}`), scope.signal);
+  await using turn = await takeTurn(blobLock(path('locks'), hexOf(blob.digest)), scope.signal);
   if (blobs.claim(blob.digest)) return;
+  const from = (offset: number): Bytes =>
+    telling(open(reference, workshop).blob(blob, scope, offset), turn);
   try {
-    await blobs.put(telling(open(reference, workshop).blob(blob, scope), turn), blob, scope);
+    if (turn.alone && blob.size >= RESUMED) await blobs.resume(blob, from, scope);
+    else await blobs.put(from(0), blob, scope);
   } catch (error) {
     if (!(error instanceof BuildError) || error.code !== 'integrity') throw error;
     throw new BuildError('integrity', `${reference.domain}/${reference.path}: ${error.message}`, {

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import {
   closeSync,
   createReadStream,
@@ -10,14 +9,16 @@ import {
   statSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { type Digest, digestFromHex, digestOf, hexOf } from '../model/digest.js';
+import { type Digest, digestOf, hexOf } from '../model/digest.js';
 import { BuildError } from '../model/error.js';
 import type { Descriptor } from '../model/oci.js';
 import type { Scope } from '../model/scope.js';
 import type { BlobInfo, BlobStore, Bytes } from '../model/stores.js';
 import { hasCode } from '../model/has-code.js';
-import { noSpace, openNew, syncDirectory, temporaryName, writeAll } from './durable.js';
+import { noSpace, openNew, syncDirectory, temporaryName } from './durable.js';
 import { createMemo } from './memo.js';
+import { begin, damaged, receive, verified } from './receive.js';
+import { resumeBlob } from './resume-blob.js';
 
 /** Blobs on disk, plus what only local ones can: a path, and small JSON documents read at once. */
 export interface DiskBlobStore extends BlobStore {
@@ -27,19 +28,29 @@ export interface DiskBlobStore extends BlobStore {
   readonly claim: (digest: Digest) => boolean;
   /** A manifest, index or config of at most 4 MiB, its digest checked. Throws BuildError when absent or damaged. */
   readonly readJson: (digest: Digest) => unknown;
+  /**
+   * Puts a blob of which a part may be here, from who was cut off: `from` gives its bytes from an offset on. What breaks
+   * off stays for the next. One at a time for each blob, across processes.
+   */
+  readonly resume: (
+    blob: Descriptor,
+    from: (offset: number) => Bytes,
+    scope: Scope,
+  ) => Promise<void>;
   readonly putJson: (value: unknown, mediaType: string, scope: Scope) => Promise<Descriptor>;
 }
 
 const MAX_JSON = 4 << 20;
 
 /**
- * `directory`: `<store>/blobs/sha256`; `temporary`: a private directory on the same filesystem; `claim`: a lease's. A blob found damaged
- * when it is read is taken out, so that the next pull or build brings it anew instead of trusting its name.
+ * `directory`: `<store>/blobs/sha256`; `temporary`: a private directory on the same filesystem; `claim`: a lease's;
+ * `partial`: what was cut off. A blob found damaged when it is read is taken out, so that the next pull or build brings it anew instead of trusting its name.
  */
 export function createBlobStore(
   directory: string,
   temporary: () => Promise<string>,
   claim: (ids: readonly string[]) => void = () => undefined,
+  partial = `${directory}.partial`,
 ): DiskBlobStore {
   const memo = createMemo<{ value: unknown; bytes: number }>(16 << 20, ({ bytes }) => bytes);
   const path = (digest: Digest): string => join(directory, hexOf(digest));
@@ -62,6 +73,10 @@ export function createBlobStore(
     has: (digest) => Promise.resolve(hasSync(digest)),
     open: (blob, scope) => openFile(path(blob.digest), blob, scope),
     put,
+    resume: (blob, from, scope) => {
+      claim([hexOf(blob.digest)]);
+      return resumeBlob({ blob, from, partial, directory }, scope);
+    },
     readJson: (digest) => memo.get(digest, () => readDocument(path(digest), digest)).value,
     putJson: (value, mediaType, scope) => {
       const bytes = Buffer.from(JSON.stringify(value));
@@ -150,9 +165,7 @@ async function write(
   const temporary = temporaryName(places.temporary);
   const fd = openNew(temporary);
   try {
-    const { digest, size } = await copyTo(fd, bytes, info, scope);
-    if (info.digest !== undefined && digest !== info.digest) throw damaged(info.digest, digest);
-    if (info.size !== undefined && size !== info.size) throw wrongSize(digest, info.size, size);
+    const { digest, size } = await receive(begin(fd), bytes, info, scope);
     fsyncSync(fd);
     places.claim([hexOf(digest)]);
     renameSync(temporary, join(places.directory, hexOf(digest)));
@@ -164,55 +177,4 @@ async function write(
   } finally {
     closeSync(fd);
   }
-}
-
-/** Stops as soon as more comes than was announced: an endless source must not fill the disk. */
-async function copyTo(
-  fd: number,
-  bytes: Bytes,
-  info: BlobInfo,
-  scope: Scope,
-): Promise<{ digest: Digest; size: number }> {
-  const hash = createHash('sha256');
-  let size = 0;
-  for await (const chunk of bytes) {
-    scope.signal.throwIfAborted();
-    size += chunk.length;
-    if (info.size !== undefined && size > info.size) {
-      throw wrongSize(info.digest, info.size, size);
-    }
-    hash.update(chunk);
-    writeAll(fd, chunk);
-  }
-  scope.signal.throwIfAborted();
-  return { digest: digestFromHex(hash.digest('hex')), size };
-}
-
-/** Passes a blob's bytes through and throws BuildError `integrity` at the end when size or digest differ. */
-export async function* verified(bytes: Bytes, blob: Descriptor, scope: Scope): Bytes {
-  const hash = createHash('sha256');
-  let size = 0;
-  for await (const chunk of bytes) {
-    scope.signal.throwIfAborted();
-    size += chunk.length;
-    if (size > blob.size) throw wrongSize(blob.digest, blob.size, size);
-    hash.update(chunk);
-    yield chunk;
-  }
-  if (size !== blob.size) throw wrongSize(blob.digest, blob.size, size);
-  const digest = digestFromHex(hash.digest('hex'));
-  if (digest !== blob.digest) throw damaged(blob.digest, digest);
-}
-
-function damaged(expected: Digest, actual: Digest): BuildError {
-  return new BuildError(
-    'integrity',
-    `blob ${expected} is damaged: its bytes have digest ${actual}`,
-  );
-}
-
-function wrongSize(digest: Digest | undefined, expected: number, actual: number): BuildError {
-  const sizes = `${String(actual)} bytes, expected ${String(expected)}`;
-  const which = digest === undefined ? 'a blob' : `blob ${digest}`;
-  return new BuildError('integrity', `${which} has the wrong size: ${sizes}`);
 }

@@ -34,6 +34,21 @@ export async function lockFile(
   }
 }
 
+/** As `lockFile`, without waiting: undefined while another holds it. */
+export function lockIfFree(path: string): Disposable | undefined {
+  const fd = openLock(path);
+  if (sys().flock(fd, 'exclusive', false) && isNamed(fd, path)) {
+    return {
+      [Symbol.dispose]: () => {
+        unlinkSync(path);
+        closeSync(fd);
+      },
+    };
+  }
+  closeSync(fd);
+  return undefined;
+}
+
 /** Removes the file if nobody holds it, after `work`, which runs under its lock. False if somebody does. */
 export function claimFile(path: string, work: () => void): boolean {
   let fd: number;
@@ -49,6 +64,22 @@ export function claimFile(path: string, work: () => void): boolean {
     work();
     unlinkSync(path);
     return true;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Whether somebody holds it now. */
+export function isLocked(path: string): boolean {
+  let fd: number;
+  try {
+    fd = openSync(path, 'r');
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return false;
+    throw error;
+  }
+  try {
+    return !sys().flock(fd, 'shared', false);
   } finally {
     closeSync(fd);
   }

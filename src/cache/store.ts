@@ -68,11 +68,12 @@ export interface StoreOptions {
 
 const VERSION = 1;
 const OUR_NAMES =
-  /^(blobs|builds|refs|trees|containers|records|contexts|networks|leases|locks|mounts|tmp|trash|unsynced|userns|volumes|lost\+found|version\.[0-9a-f]+\.tmp)$/;
+  /^(blobs|builds|refs|trees|containers|records|contexts|networks|leases|locks|mounts|partial|tmp|trash|unsynced|userns|volumes|lost\+found|version\.[0-9a-f]+\.tmp)$/;
 const DIRECTORIES = ['blobs/sha256', 'refs', 'trees', 'containers', 'records', 'contexts'].concat([
   'leases',
   'locks',
   'mounts',
+  'partial',
   'tmp',
   'trash',
   'volumes',
@@ -106,7 +107,7 @@ export function openStore({ root, now }: StoreOptions): Store {
   const temporary = (): Promise<string> => Promise.resolve(leaseDir());
   const { claim } = claims;
   const passing = path('tmp');
-  const blobs = createBlobStore(path('blobs/sha256'), temporary, claim);
+  const blobs = createBlobStore(path('blobs/sha256'), temporary, claim, path('partial'));
   const trees = new TreeStore({ path, bootId: bootId(), now, claim, unsynced });
   return {
     root,
@@ -150,6 +151,7 @@ function directoriesOf(path: Store['path']): SweepDirectories {
     trees: path('trees'),
     trash: path('trash'),
     locks: path('locks'),
+    partial: path('partial'),
     refs: path('refs'),
   };
 }

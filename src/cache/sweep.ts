@@ -4,6 +4,7 @@ import { hasCode } from '../model/has-code.js';
 import { replaceFile } from './durable.js';
 import { discardUnfinished } from './lease.js';
 import { claimFile } from './lock-file.js';
+import { type PartialBlob, partialBlobs, removePartial } from './partial-blobs.js';
 import { removeTree } from './remove-tree.js';
 
 export interface SweepDirectories {
@@ -12,18 +13,22 @@ export interface SweepDirectories {
   readonly trees: string;
   readonly trash: string;
   readonly locks: string;
+  readonly partial: string;
   readonly refs: string;
 }
 
 /** What a killed process may cost the next one at its start. */
 const BUDGET_MS = 200;
 const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 
 /** True when there may be something to sweep: a few readdirs, no lock. */
-export function needsSweep({ leases, tmp, trash, locks, refs }: SweepDirectories): boolean {
+export function needsSweep(directories: SweepDirectories): boolean {
+  const { leases, tmp, trash, locks, refs, partial } = directories;
   return (
     [leases, tmp, trash, locks].some((directory) => readdirSync(directory).length > 0) ||
-    readdirSync(refs).some(isTemporary)
+    readdirSync(refs).some(isTemporary) ||
+    (readdirSync(partial).length > 0 && partialBlobs(directories).some(isForgotten))
   );
 }
 
@@ -62,6 +67,8 @@ function discardDead(directories: SweepDirectories): void {
   for (const id of directoriesThere) if (!live.has(id)) discard(id);
   for (const key of readdirSync(locks)) claimFile(join(locks, key), () => undefined);
   for (const name of readdirSync(refs)) if (isTemporary(name)) removeStale(join(refs, name));
+  for (const part of partialBlobs(directories).filter(isForgotten))
+    removePartial(directories, part.hex);
 }
 
 /** Who made a tree was killed right before its digest led to it: it does now, unless to another. */
@@ -101,6 +108,11 @@ function budget(ms: number): () => boolean {
 
 function isTemporary(name: string): boolean {
   return name.endsWith('.tmp');
+}
+
+/** Nobody went on with the download. */
+function isForgotten({ used, inUse }: PartialBlob): boolean {
+  return !inUse && Date.now() - used > DAY_MS;
 }
 
 /** Its writer holds no lock; one that takes an hour from creating to renaming does not exist. */

@@ -3,6 +3,8 @@ import { lockFile } from './lock-file.js';
 
 /** One process' turn at what each would do alike. */
 export interface Turn extends AsyncDisposable {
+  /** False for who did not wait for one that is stalled: it may go on at any time. */
+  readonly alone: boolean;
   /** Tells those who wait that it goes on. */
   readonly progress: () => void;
 }
@@ -23,10 +25,14 @@ export async function takeTurn(path: string, signal: AbortSignal): Promise<Turn>
   try {
     const both = AbortSignal.any([signal, stalled.signal]);
     const lock = await lockFile(path, both, () => undefined);
-    return { ...lock, progress: touching(path) };
+    return { ...lock, alone: true, progress: touching(path) };
   } catch (error) {
     if (!stalled.signal.aborted || signal.aborted) throw error;
-    return { progress: () => undefined, [Symbol.asyncDispose]: () => Promise.resolve() };
+    return {
+      alone: false,
+      progress: () => undefined,
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    };
   } finally {
     clearInterval(watch);
   }

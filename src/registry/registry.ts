@@ -24,8 +24,11 @@ export interface Repository {
   readonly manifest: (reference: string, scope: Scope) => Promise<FetchedManifest | undefined>;
   /** All tags; undefined when there is no such repository. */
   readonly tags: (scope: Scope) => Promise<readonly string[] | undefined>;
-  /** Streams a blob; cut connections are taken up again where they broke. Size and digest are the reader's to check. */
-  readonly blob: (blob: Descriptor, scope: Scope) => Bytes;
+  /**
+   * Streams a blob, from a byte on; cut connections are taken up again where they broke. Size and digest are the
+   * reader's to check.
+   */
+  readonly blob: (blob: Descriptor, scope: Scope, from?: number) => Bytes;
 }
 
 const MAX_MANIFEST = 4 << 20;
@@ -56,7 +59,7 @@ export function openRepository(reference: Reference, deps: RegistryDeps): Reposi
     },
     // Of the registry itself: a mirror knows only what was asked of it.
     tags: (scope) => listTags(endpoints.at(-1), reference, scope),
-    blob: (blob, scope) => fetchBlob(endpoints, blob, reference, scope),
+    blob: (blob, scope, from = 0) => fetchBlob(endpoints, { blob, from }, reference, scope),
   };
 }
 
@@ -123,11 +126,11 @@ const RESUMES = 4;
 
 async function* fetchBlob(
   endpoints: readonly Endpoint[],
-  blob: Descriptor,
+  { blob, from }: { readonly blob: Descriptor; readonly from: number },
   reference: Reference,
   scope: Scope,
 ): Bytes {
-  let received = 0;
+  let received = from;
   let failure: Error | undefined;
   for (const endpoint of endpoints) {
     for (let attempt = 0; attempt <= RESUMES; attempt++) {
@@ -146,7 +149,7 @@ async function* fetchBlob(
         if (error instanceof BuildError) break;
       }
     }
-    if (received > 0) break;
+    if (received > from) break;
   }
   throw (
     failure ??
@@ -161,7 +164,7 @@ function brokenOff(error: unknown, { digest }: Descriptor, { domain }: Reference
   if (error instanceof BuildError) return error;
   const why = error instanceof Error ? error.message : String(error);
   return new BuildError('registry', `${domain} broke off blob ${digest}: ${why}`, {
-    hint: 'try again: what was downloaded whole is kept',
+    hint: 'try again: what was downloaded is kept',
     cause: error,
   });
 }

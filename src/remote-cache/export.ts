@@ -1,5 +1,5 @@
 import type { Store } from '../cache/store.js';
-import { verified } from '../cache/blob-store.js';
+import { verified } from '../cache/receive.js';
 import { type ExportedLayer, exportedLayer, knownCompressed } from '../exporter/layer-source.js';
 import type { CacheExportSettings } from '../model/cache-options.js';
 import type { Digest, DiffID } from '../model/digest.js';

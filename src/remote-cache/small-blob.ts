@@ -1,4 +1,4 @@
-import { verified } from '../cache/blob-store.js';
+import { verified } from '../cache/receive.js';
 import { BuildError } from '../model/error.js';
 import type { Descriptor } from '../model/oci.js';
 import type { Scope } from '../model/scope.js';

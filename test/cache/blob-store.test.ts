@@ -1,11 +1,24 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
+import { blobLock } from '../../src/cache/blob-lock.js';
 import { createBlobStore } from '../../src/cache/blob-store.js';
+import { lockIfFree } from '../../src/cache/lock-file.js';
+import { partialBlobs, removePartial } from '../../src/cache/partial-blobs.js';
+import { openStore } from '../../src/cache/store.js';
 import { digestOf } from '../../src/model/digest.js';
 import { BuildError } from '../../src/model/error.js';
+import type { Bytes } from '../../src/model/stores.js';
 import { blobStoreContract } from '../contracts/blob-store.js';
 import { collect, pieces, quiet, testStore } from '../helpers/test-store.js';
 
@@ -127,4 +140,80 @@ test('a document that is put again is written anew where its bytes have become o
   writeFileSync(blobs.path(digest), '{"one":2}');
   await blobs.putJson({ one: 1 }, mediaType, quiet);
   assert.equal(readFileSync(blobs.path(digest), 'utf8'), '{"one":1}');
+});
+
+describe('a blob of which a part is here', () => {
+  const bytes = Buffer.from(Array.from({ length: 3 << 18 }, (_, i) => (i * 7) % 251));
+  const blob = { mediaType, digest: digestOf(bytes), size: bytes.length };
+  /** Gives all from an offset on, or breaks off; notes the offsets. */
+  const source = (asked: number[], length = Infinity) =>
+    async function* (offset: number): Bytes {
+      asked.push(offset);
+      yield* pieces(bytes.subarray(offset, offset + length), 1 << 16);
+      if (length < bytes.length) throw new Error('broken off');
+    };
+
+  test('what broke off is gone on with, once', async () => {
+    await using world = testStore();
+    const { blobs, path } = world.store;
+    const asked: number[] = [];
+    for (const length of [200_000, 100_000])
+      await assert.rejects(blobs.resume(blob, source(asked, length), quiet), /broken off/);
+    assert.equal(statSync(path('partial', blob.digest.slice(7))).size, 300_000);
+    await blobs.resume(blob, source(asked), quiet);
+    assert.deepEqual(asked, [0, 200_000, 300_000]);
+    assert.ok((await collect(blobs.open(blob, quiet))).equals(bytes));
+    assert.deepEqual(readdirSync(path('partial')), []);
+  });
+
+  test('a part that is not what it was is brought anew, as is one too long', async () => {
+    await using world = testStore();
+    const { blobs, path } = world.store;
+    const part = path('partial', blob.digest.slice(7));
+    for (const torn of [
+      Buffer.alloc(200_000),
+      Buffer.concat([bytes, Buffer.of(1)]),
+      bytes.subarray(1),
+    ]) {
+      // prettier-ignore
+      writeFileSync(part, torn);
+      const asked: number[] = [];
+      await blobs.resume(blob, source(asked), quiet);
+      assert.equal(asked.at(-1), 0);
+      assert.ok((await collect(blobs.open(blob, quiet))).equals(bytes));
+      rmSync(blobs.path(blob.digest));
+    }
+  });
+
+  test('a whole part asks for nothing more; wrong bytes leave none', async () => {
+    await using world = testStore();
+    const { blobs, path } = world.store;
+    const part = path('partial', blob.digest.slice(7));
+    writeFileSync(part, bytes);
+    const asked: number[] = [];
+    await blobs.resume(blob, source(asked), quiet);
+    assert.deepEqual(asked, []);
+    rmSync(blobs.path(blob.digest));
+    const wrong = (): Bytes => pieces(Buffer.alloc(bytes.length, 'x'), 1 << 16);
+    await assert.rejects(blobs.resume(blob, wrong, quiet), /is damaged/);
+    assert.deepEqual(readdirSync(path('partial')), []);
+    assert.equal(blobs.hasSync(blob.digest), false);
+  });
+
+  test('nobody’s part goes after a day, and a prune takes it before; one that is written stays', async () => {
+    await using world = testStore();
+    const { path } = world.store;
+    const places = { partial: path('partial'), locks: path('locks') };
+    const [old, young, busy] = ['1', '2', '3'].map((digit) => digit.repeat(64));
+    assert.ok(old !== undefined && young !== undefined && busy !== undefined);
+    for (const hex of [old, young, busy]) writeFileSync(path('partial', hex), 'part');
+    for (const hex of [old, busy]) utimesSync(path('partial', hex), 1, 1);
+    using _held = lockIfFree(blobLock(places.locks, busy));
+    await using _again = openStore({ root: path(), now: () => new Date() });
+    assert.deepEqual(readdirSync(path('partial')).sort(), [young, busy]);
+    assert.deepEqual(partialBlobs(places).map(({ inUse }) => inUse), [false, true]); // prettier-ignore
+    assert.equal(removePartial(places, busy), false);
+    assert.equal(removePartial(places, young), true);
+    assert.deepEqual(readdirSync(path('partial')), [busy]);
+  });
 });

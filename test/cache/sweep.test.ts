@@ -201,6 +201,7 @@ test('sweeping is bounded, and goes on at the next start', async () => {
     trees: store.path('trees'),
     trash: store.path('trash'),
     locks: store.path('locks'),
+    partial: store.path('partial'),
     refs: store.path('refs'),
   };
   let asked = 0;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 /** What a finished command must not leave in its store: files of dead processes, half-written ones, trees of nobody. */
 export function leftovers(root: string): string[] {
-  const passing = ['tmp', 'leases', 'locks', 'trash'].flatMap((name) =>
+  const passing = ['tmp', 'leases', 'locks', 'trash', 'partial'].flatMap((name) =>
     namesIn(join(root, name)).map((each) => `${name}/${each}`),
   );
   return [...passing, ...temporaries(root), ...bareTrees(root)].sort();
