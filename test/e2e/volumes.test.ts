@@ -252,8 +252,11 @@ describe('volumes', () => {
     [['--tmpfs', '/proc/self/attr'], /^ERROR: mount target \/proc\/self\/attr is not allowed/],
     [['-v', '/a:/x/../sys'], /^ERROR: mount target \/sys is not allowed/],
     [['--volumes-from', 'nosuch'], /^ERROR: No such container: nosuch/],
-    [['--mount', 'type=volum,dst=/x'], /mount type unknown: "volum"/],
-    [['--mount', 'dst=/x,sourc=y'], /unknown option 'sourc'.*\n\nhint: did you mean source\?/],
+    [['--mount', 'type=volum,dst=/x'], /invalid mount config for type "volum": mount type unknown/],
+    [
+      ['--mount', 'dst=/x,sourc=y'],
+      /unexpected key 'sourc' in 'sourc=y'\n\nhint: did you mean source\?/,
+    ],
     [
       ['--mount', 'type=bind,dst=/x,src=/tmp,volume-nocopy'],
       /cannot mix 'volume-\*' options with mount type 'bind'/,
