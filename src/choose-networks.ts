@@ -3,7 +3,7 @@ import { BuildError } from './model/error.js';
 import type { NetworkRequest, RunOptions } from './model/run-options.js';
 import { isPredefined } from './network/network-files.js';
 import { notInstalled } from './network/netavark.js';
-import { whyNoNamespaces } from './runtime/blocked.js';
+import { whyNoNamespaces, whyNoProc } from './runtime/blocked.js';
 import { containerIsolation } from './runtime/container-isolation.js';
 import { privileges } from './sys/privileges.js';
 import type { Workshop } from './workshop.js';
@@ -62,7 +62,8 @@ function hasPrograms(
   { networks }: Workshop,
   stderr: NodeJS.WriteStream,
 ): boolean {
-  if (privileges().userNamespace) return hasUserNetwork(options, networks().whyNone(), stderr);
+  if (containerIsolation() === 'namespaces' && privileges().userNamespace)
+    return hasUserNetwork(options, networks().whyNone(), stderr);
   if (!ownsNetwork()) {
     if (publishes(options)) throw notAllowed();
     return false;
@@ -99,8 +100,9 @@ function ownsNetwork(): boolean {
 }
 
 function notAllowed(): BuildError {
-  if (containerIsolation() === 'chroot') {
-    const { what, remedy } = whyNoNamespaces();
+  const isolation = containerIsolation();
+  if (isolation !== 'namespaces') {
+    const { what, remedy } = isolation === 'mounts' ? whyNoProc() : whyNoNamespaces();
     const why = `networks and published ports cannot be had in a chroot: ${what}`;
     return new BuildError('runtime', why, { hint: `${remedy}, or use --network host` });
   }

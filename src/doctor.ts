@@ -65,7 +65,7 @@ export async function diagnose(workshop: Workshop): Promise<Diagnosis> {
     ladder,
     builds,
     runs: steps,
-    containers: steps && monitored && facts.proc === undefined,
+    containers: steps && monitored,
     kernel: release(),
     programs,
     overlay: overlay === 'untried' ? 'not tried' : failed === undefined ? 'works' : 'fails',

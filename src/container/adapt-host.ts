@@ -6,7 +6,7 @@ import { containerIsolation } from '../runtime/container-isolation.js';
 import { noLimits } from '../runtime/machine-limits.js';
 import { checkLimits, needsDeviceCgroup } from './check-limits.js';
 import type { ContainerStore } from './container-store.js';
-import { chrootWarning, refuseInChroot } from './refuse-in-chroot.js';
+import { chrootWarnings, refuseInChroot } from './refuse-in-chroot.js';
 
 export interface AdaptedHost {
   readonly host: HostConfig;
@@ -27,9 +27,9 @@ export interface AdaptDeps {
 export function adaptHost(asked: HostConfig, deps: AdaptDeps): AdaptedHost {
   checkHost(asked);
   const { containers, machine, hostname } = deps;
-  const chroot = containerIsolation() === 'chroot';
-  if (chroot) refuseInChroot(asked, hostname);
-  const notes = chroot ? [chrootWarning()] : [];
+  const isolation = containerIsolation();
+  refuseInChroot(asked, isolation, hostname);
+  const notes = chrootWarnings(isolation);
   const { Memory, MemorySwap, PidMode } = asked;
   const whole: HostConfig = {
     ...asked,
@@ -41,7 +41,10 @@ export function adaptHost(asked: HostConfig, deps: AdaptDeps): AdaptedHost {
       : PidMode,
   };
   if (!asksOfCgroups(whole)) return { host: whole, warnings: notes };
-  const { resources, warnings } = checkLimits(whole, chroot ? noLimits() : machine());
+  const { resources, warnings } = checkLimits(
+    whole,
+    isolation === 'chroot' ? noLimits() : machine(),
+  );
   return { host: { ...whole, ...resources }, warnings: [...notes, ...warnings] };
 }
 

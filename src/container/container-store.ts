@@ -8,7 +8,7 @@ import { BuildError } from '../model/error.js';
 import { hasCode } from '../model/has-code.js';
 import { nearest } from '../model/nearest.js';
 import { pauseBeforeRestart } from '../model/restart-policy.js';
-import { madeBy } from '../runtime/made-by.js';
+import { chrootOf } from '../runtime/chroot-of.js';
 import { cgroupPath } from '../runtime/oci-cgroup.js';
 import { removeCgroup } from '../runtime/remove-cgroup.js';
 import { endProcessesIn } from '../sys/process-root.js';
@@ -181,7 +181,8 @@ function settled(state: ContainerState, exit: Exit | undefined, now: number): Co
 
 /** What the kernel has not ended with a container's first process, or keeps of it. */
 function clearAway({ id, hostConfig }: ContainerState, dir: string): void {
-  if (madeBy(dir).kind === 'chroot') endProcessesIn(join(dir, 'copy'));
+  const root = chrootOf(dir);
+  if (root !== undefined) endProcessesIn(root);
   removeCgroup(cgroupPath(id, hostConfig.CgroupParent));
 }
 

@@ -82,7 +82,7 @@ export async function startContainer(given: ContainerState, deps: StartDeps): Pr
       rmSync(containers.path(state.id, part), { recursive: true, force: true });
     const monitor = await deps.monitor();
     const dir = containers.path(state.id);
-    const ends = state.autoRemove || needsCgroup(spec) || containerIsolation() === 'chroot';
+    const ends = state.autoRemove || needsCgroup(spec) || containerIsolation() !== 'namespaces';
     const restarts = state.hostConfig.RestartPolicy.Name !== 'no';
     setAtEnd(dir, restarts || network.attached || (ends && !deps.attached));
     const onExit = atEnd(dir, [...deps.reaper, state.id]);
@@ -173,7 +173,7 @@ async function prepare(
   network: StartingNetwork,
   deps: StartDeps,
 ): Promise<ProcessSpec> {
-  if (containerIsolation() === 'chroot') refuseInChroot(state.hostConfig);
+  refuseInChroot(state.hostConfig, containerIsolation());
   const confinement = confinementOf(state, (id) => pidOf(id, deps.containers));
   const devices = confinement.insecure || usesDeviceCgroup(confinement);
   const root = await mountRoot(state, deps, devices);

@@ -17,7 +17,10 @@ import { hasCode } from '../model/has-code.js';
 import type { ExecSpec, ExitStatus, Monitor, MonitorPlace, ProcessSpec } from '../model/process.js';
 import type { Scope } from '../model/scope.js';
 import { sys } from '../sys/sys.js';
+import { attachSystem } from './attach-system.js';
+import { whyNoProc } from './blocked.js';
 import { JOB_FILE } from './chroot-container.js';
+import { chrootOf } from './chroot-of.js';
 import { chrootFailure } from './chroot-failure.js';
 import {
   CHANNEL,
@@ -34,15 +37,38 @@ import { startChild } from './process.js';
 
 /**
  * Containers of root of a container without privileges: conmon as on every rung, and a program of ours in the place of the
- * OCI runtime. The container's process is in a chroot, with nothing mounted, and shares all else.
+ * OCI runtime. The container's process is in a chroot, with nothing mounted, and shares all else. `mounts`: what a runtime
+ * mounts is, but for a /proc of its own.
  */
-export function createChrootMonitor(options: RuntimeOptions): Monitor {
+export function createChrootMonitor(options: RuntimeOptions, has?: 'mounts'): Monitor {
   return {
-    create: (spec, place) => create(spec, place, options),
+    create: (spec, place) => {
+      if (has !== undefined) attach(spec);
+      return create(spec, place, options);
+    },
     start,
-    exec: (spec, dir, scope) => exec(spec, dir, { options, scope }),
+    exec: (spec, dir, scope) => {
+      const entering = has === undefined ? [] : enterMounts(dir);
+      return exec(spec, dir, { options, scope, entering });
+    },
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
+}
+
+function attach({ root, mounts, confinement }: ProcessSpec): void {
+  const [late] = confinement?.lateMounts ?? [];
+  if (late !== undefined) {
+    const { what, remedy } = whyNoProc();
+    throw cannot(`a mount on ${late.destination} cannot be had in a chroot: ${what}`, remedy);
+  }
+  checkRoot(root, 'crun');
+  attachSystem(root, mounts, confinement);
+}
+
+/** Its mounts are in the namespace of whoever started it, which its monitor keeps. */
+function enterMounts(dir: string): string[] {
+  const monitor = readFileSync(join(dir, 'monitor.pid'), 'utf8').trim();
+  return ['nsenter', `--mount=/proc/${monitor}/ns/mnt`, '--'];
 }
 
 const FIFO = 0o010600;
@@ -119,19 +145,25 @@ async function textOf(stream: Duplex): Promise<string> {
 }
 
 interface ExecHow {
+  /** argv before that of the process. */
+  readonly entering: readonly string[];
   readonly options: RuntimeOptions;
   readonly scope: Scope;
 }
 
-async function exec(spec: ExecSpec, dir: string, { options, scope }: ExecHow): Promise<ExitStatus> {
-  const root = join(dir, 'copy');
+async function exec(
+  spec: ExecSpec,
+  dir: string,
+  { options, scope, entering }: ExecHow,
+): Promise<ExitStatus> {
+  const root = chrootOf(dir) ?? '';
   const confinement = { devices: [], insecure: false, ...spec.confinement };
   const job = await jobOf({ ...spec, root, confinement }, options);
-  if (spec.detach) return execDetached(spec, { ...job, stays: true });
+  const argv = [...entering, process.execPath, chrootMain(), 'step'];
+  if (spec.detach) return execDetached(argv, spec, { ...job, stays: true });
   const { onOutput } = spec;
   const stdio = onOutput === undefined ? { stdin: spec.stdin } : 'pipe';
-  const argv = [process.execPath, chrootMain(), 'step'];
-  const child = await startChild(argv, { stdio, env: {}, more: ['pipe'] });
+  const child = await startChild(argv, { stdio, env: ENVIRONMENT, more: ['pipe'] });
   if (spec.pidFile !== undefined) writeFileSync(spec.pidFile, String(child.pid ?? 0));
   const channel = child.channel(CHANNEL).on('error', () => undefined);
   const said = textOf(channel).catch(() => '');
@@ -143,11 +175,17 @@ async function exec(spec: ExecSpec, dir: string, { options, scope }: ExecHow): P
   return { code: 128 + os.signals[signal as NodeJS.Signals], signal };
 }
 
-async function execDetached(spec: ExecSpec, job: object): Promise<ExitStatus> {
-  const child = spawn(process.execPath, [chrootMain(), 'step'], {
+const ENVIRONMENT = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
+
+async function execDetached(
+  [program = '', ...args]: readonly string[],
+  spec: ExecSpec,
+  job: object,
+): Promise<ExitStatus> {
+  const child = spawn(program, args, {
     stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
     detached: true,
-    env: {},
+    env: ENVIRONMENT,
   });
   child.unref();
   const channel = child.stdio[CHANNEL] as Duplex;

@@ -50,7 +50,7 @@ const RUNGS: readonly Part[] = [
   { rung: 2, name: 'rootless, subordinate ids', gives: 'everything but limits and device nodes' },
   { rung: 3, name: 'rootless, one id', gives: 'RUN and run as root only, without chown to others' },
   { rung: 3, name: 'no overlay', gives: 'RUN and run on copies of their roots, slower' },
-  { rung: 4, name: 'shared /proc', gives: 'RUN among the processes of this container' },
+  { rung: 4, name: 'shared /proc', gives: 'RUN and run among the processes of this container' },
   {
     rung: 4,
     name: 'chroot',

@@ -44,10 +44,6 @@ async function create(spec: ProcessSpec, place: MonitorPlace, tools: Tools): Pro
   checkUser(spec.user);
   const { dir } = place;
   emptyPlace(dir);
-  // Whoever shall enter or signal the container must join its user namespace (bin/rootless.sh); before the monitor is
-  // there, so that it is found whenever we are killed.
-  if (privileges().userNamespace)
-    writeFileSync(join(dir, 'userns'), `${userNamespaceName()}\n`, { mode: 0o600 });
   // Not disposed of: they are mounted where it lives, and go with the tmpfs.
   const nodes = deviceNodes(tools.dir, spec.id, spec.confinement);
   const config = ociJson(spec, seccompOf(spec.confinement, tools.seccomp), nodes?.path);
@@ -62,13 +58,16 @@ async function create(spec: ProcessSpec, place: MonitorPlace, tools: Tools): Pro
   throw new BuildError('runtime', `the container could not be started: ${message.trim()}`);
 }
 
-/** Without what was of its last life. */
+/** Without what was of its last life, and with what others find it by: before the monitor is there. */
 export function emptyPlace(dir: string): void {
   rmSync(join(dir, 'monitor.pid'), { force: true });
   for (const part of ['bundle', 'runtime', 'exit']) {
     rmSync(join(dir, part), { recursive: true, force: true });
     mkdirSync(join(dir, part), { mode: 0o700 });
   }
+  // Whoever shall enter or signal the container must join its user namespace (bin/rootless.sh).
+  if (privileges().userNamespace)
+    writeFileSync(join(dir, 'userns'), `${userNamespaceName()}\n`, { mode: 0o600 });
 }
 
 /** What a monitor calls to make a container. */

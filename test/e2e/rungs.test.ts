@@ -187,16 +187,27 @@ describe('the same image on every rung', () => {
       'RUN (sleep 7654 &); setsid sleep 7654 & touch /dev/shm/x /dev/y && kill -9 $$',
     ];
     writeFileSync(join(world, 'Dockerfile'), `${lines.join('\n')}\n`);
-    const script =
-      '/checkout/bin/stave build --progress=plain /world 2>&1; pgrep -fc "^sleep 7654"';
-    const { stdout } = stave('sh', '-c', script);
+    const script = [
+      'left() { pgrep -fc "^sleep 765$1"; }; PATH=$PATH:/checkout/bin; exec 2>&1',
+      'stave build --progress=plain /world; left 4',
+      `stave run -d --name left bb sh -c '(setsid sleep 7655 &); exec sleep 7655' >/dev/null`,
+      'until [ "$(left 5)" = 2 ]; do :; done; stave rm -f left; left 5',
+    ];
+    const { stdout } = stave('sh', '-c', script.join('\n'));
     assert.match(stdout, /^#\d+ [\d.]+ confined$/m);
-    assert.match(stdout, /exit code: 137[^]*\n0\n$/);
+    assert.match(stdout, /exit code: 137[^]*\n0\n(WARNING: .*\n)*left\n0\n$/);
     const report = JSON.parse(stave('doctor', '--format=json').stdout) as Record<string, unknown>;
-    assert.deepEqual([report['rung'], report['runs'], report['containers']], [4, true, false]);
-    const refused = stave('run', '--rm', 'bb', 'true');
-    assert.equal(refused.status, 125);
-    assert.match(refused.stderr, /containers need a \/proc of their own: mount\(2\) of \/proc/);
+    assert.deepEqual([report['rung'], report['runs'], report['containers']], [4, true, true]);
+    lifecycleFiles(world);
+    const mayWrite = (_: unknown, i: number): boolean => !BUSY_LIFE[i]?.includes('--read-only');
+    const commands = [...quietLife('/world'), ...BUSY_LIFE.filter(mayWrite)];
+    const told = inOne(stave, world, [...commands, ['run', '--read-only', 'bb', 'true']]);
+    assert.match(told.pop() ?? '', /--read-only cannot be had in a chroot: mount\(2\) of \/proc/);
+    const cut = quietLife('/world').length;
+    assert.deepEqual([...told.slice(0, cut), ...exported(world)], quiet);
+    // Not the first of its PID namespace, it ends by the signal.
+    const ended = told.slice(cut).map((text) => text.replace('(143)', '(137)'));
+    assert.deepEqual(ended, busy.filter(mayWrite));
   });
 
   const locked: readonly LockedOptions[] = [
