@@ -23,6 +23,21 @@ export async function applyChanges(
 ): Promise<RunConfig> {
   if (changes.length === 0) return config;
   for (const change of changes) checkKeyword(change);
+  try {
+    return await changed(config, changes, platform);
+  } catch (error) {
+    if (!(error instanceof BuildError) || error.range === undefined) throw error;
+    // The place is one of a Dockerfile that nobody wrote.
+    const { code, message, hint } = error;
+    throw new BuildError(code, message, hint === undefined ? {} : { hint });
+  }
+}
+
+async function changed(
+  config: RunConfig,
+  changes: readonly string[],
+  platform: Platform,
+): Promise<RunConfig> {
   const dockerfile = parseDockerfile(`FROM container\n${changes.join('\n')}\n`, '--change');
   // Triggers of the image are for who builds on it: they are kept, not run.
   const { OnBuild: triggers = [], ...base } = withoutNulls(config);
@@ -36,9 +51,9 @@ export async function applyChanges(
     resolveImage: (reference) => Promise.resolve(imageOf(reference, base, platform)),
   });
   const { OnBuild: added = [], ...whole } = plan.config.config ?? {};
-  const changed = withoutDefaultPath(whole, base, changes);
+  const result = withoutDefaultPath(whole, base, changes);
   const all = [...triggers, ...added];
-  return all.length === 0 ? changed : { ...changed, OnBuild: all };
+  return all.length === 0 ? result : { ...result, OnBuild: all };
 }
 
 /** A build gives every image a PATH, a change does not. */
@@ -62,11 +77,10 @@ function isPath(variable: string): boolean {
 function checkKeyword(change: string): void {
   const keyword = (/^\s*(\S+)/.exec(change)?.[1] ?? '').toUpperCase();
   if (VALID.includes(keyword)) return;
-  throw new BuildError(
-    'syntax',
-    `${keyword === '' ? '""' : keyword} is not a valid change command`,
-    { hint: `--change takes ${VALID.join(', ')}` },
-  );
+  if (keyword === '') throw new BuildError('syntax', 'file with no instructions');
+  throw new BuildError('syntax', `${keyword} is not a valid change command`, {
+    hint: `--change takes ${VALID.join(', ')}`,
+  });
 }
 
 function imageOf(reference: string, config: RunConfig, platform: Platform) {

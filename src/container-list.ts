@@ -5,6 +5,8 @@ import { type Filters, matchAny, matchLabels } from './model/filters.js';
 import { healthOf } from './health.js';
 import { containerPorts, networkNames } from './network-settings.js';
 import { shortId } from './model/digest.js';
+import type { ImageConfig } from './model/oci.js';
+import { formatPlatform } from './model/platform.js';
 import { parseReference } from './model/reference.js';
 import type { Scope } from './model/scope.js';
 import type { Workshop } from './workshop.js';
@@ -34,7 +36,7 @@ export function selectContainers(
   const everything = workshop.containers.list();
   const shown = all || last > 0 || filters.has('status');
   const chosen = between(everything, filters, workshop)
-    .filter((state) => shown || isUp(state) || filters.has('exited'))
+    .filter((state) => shown || isUp(state))
     .filter((state) => matches(state, filters, workshop));
   return last > 0 ? chosen.slice(0, last) : chosen;
 }
@@ -74,7 +76,8 @@ function matches(state: ContainerState, filters: Filters, workshop: Workshop): b
   const any = (key: string, test: (value: string) => boolean): boolean =>
     filters.get(key)?.some(test) ?? true;
   return (
-    matchAny(filters.get('name'), name) &&
+    // docker's names begin with a slash, and match with it and without.
+    (matchAny(filters.get('name'), name) || matchAny(filters.get('name'), `/${name}`)) &&
     any('id', (value) => id.startsWith(value)) &&
     matchLabels(filters.get('label') ?? [], config.Labels) &&
     any('exited', (code) => state.status === 'exited' && state.exitCode === Number(code)) &&
@@ -100,7 +103,7 @@ function healthStatus(state: ContainerState, { containers }: Workshop): string {
   return healthOf(state, containers)?.Status ?? 'none';
 }
 
-/** The image itself, or one built on it: its layers begin with the other's. */
+/** The image itself, or one built on it: its layers and its history begin with the other's. */
 function descendsFrom(
   { imageId, manifest }: ContainerState,
   name: string,
@@ -111,13 +114,25 @@ function descendsFrom(
     const ancestor = images.find(name);
     if (ancestor.id === imageId) return true;
     if (!blobs.hasSync(manifest) || !blobs.hasSync(imageId)) return false;
-    const config = blobs.readJson(imageId) as { rootfs: { diff_ids: readonly string[] } }; // Checked when it came.
+    const config = blobs.readJson(imageId) as ImageConfig; // Checked when it came.
     const below = ancestor.config.rootfs.diff_ids;
-    return below.length > 0 && below.every((diffID, i) => config.rootfs.diff_ids[i] === diffID);
+    const steps = (ancestor.config.history ?? []).map(({ created_by: by }) => by);
+    return (
+      below.length > 0 &&
+      below.every((diffID, i) => config.rootfs.diff_ids[i] === diffID) &&
+      // Two images of the same layers differ in what was done without one.
+      steps.every((step, i) => config.history?.[i]?.created_by === step)
+    );
   } catch (error) {
     if (error instanceof BuildError) return false;
     throw error;
   }
+}
+
+/** What an image is for; undefined when it is not here any more. */
+export function platformOf({ imageId }: ContainerState, { store }: Workshop): string | undefined {
+  if (!store.blobs.hasSync(imageId)) return undefined;
+  return formatPlatform(store.blobs.readJson(imageId) as ImageConfig); // Checked when it came.
 }
 
 /** By name, or by the start of a network's id. */

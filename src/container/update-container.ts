@@ -142,7 +142,8 @@ function cannotUpdate(id: string, error: unknown): unknown {
     return error;
   const { path = '', message } = error as NodeJS.ErrnoException;
   const why = message.replace(/^[A-Z]+: /, '').replace(/, \w+( '.*')?$/, '');
-  return new BuildError('conflict', `${what}: ${basename(path)}: ${why}`, {
+  const where = path === '' ? '' : `${basename(path)}: `;
+  return new BuildError('conflict', `${what}: ${where}${why}`, {
     hint: 'the kernel refused it; nothing of it is kept',
   });
 }

@@ -168,8 +168,8 @@ async function control(prepared: Prepared, dir: string, command: readonly string
   });
   if (exit.exitCode === 0) return;
   const { process } = JSON.parse(readFileSync(join(dir, 'bundle/config.json'), 'utf8')) as {
-    process: { args: string[] };
+    process: { args: string[]; cwd: string };
   };
-  throwRuntimeFailure(join(dir, 'runtime.log'), { args: process.args });
+  throwRuntimeFailure(join(dir, 'runtime.log'), process);
   throw new BuildError('runtime', `${command.join(' ')} failed`);
 }

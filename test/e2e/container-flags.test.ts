@@ -94,6 +94,45 @@ describe('smaller flags of containers', { timeout: 300_000 }, () => {
     assert.equal(status, 125);
   });
 
+  test('exec: a user or directory that is not there is 126, a program 127', () => {
+    world.ok('run', '-d', '--name', 'up', 'bb', 'sleep', '600');
+    const failed = (...args: string[]): [number | null, string] => {
+      const { status, stderr } = world.run('exec', ...args);
+      return [status, /^ERROR: .*$/m.exec(stderr)?.[0] ?? stderr];
+    };
+    const user = 'ERROR: unable to find user nosuch: no matching entries in passwd file';
+    assert.deepEqual(failed('-u', 'nosuch', 'up', 'true'), [126, user]);
+    const directory = 'ERROR: exec: chdir to cwd ("/no"): no such file or directory';
+    assert.deepEqual(failed('-w', '/no', 'up', 'pwd'), [126, directory]);
+    const program = 'ERROR: exec: "nosuch": executable file not found in $PATH';
+    assert.deepEqual(failed('up', 'nosuch'), [127, program]);
+    world.ok('rm', '-f', 'up');
+  });
+
+  test('a row of ps is JSON as Go has it, and its image has a platform', () => {
+    world.ok('create', '--name', 'row', 'bb', 'echo', '<&>');
+    const row = (format: string): string =>
+      world.ok('ps', '-a', '-f', 'name=row', '--format', format).stdout;
+    assert.match(row('json'), /"Command":"\\"echo \\u003c\\u0026\\u003e\\""/);
+    assert.equal(
+      row('{{json .}}').replace(/"Size":"[^"]*"/, ''),
+      row('json').replace('"Size":"0B"', ''),
+    );
+    assert.match(row('{{json .}}'), /"Size":"0B \(virtual /);
+    assert.match(row('{{.Platform}}'), /^linux\/\w+\n$/);
+    assert.match(world.ok('ps', '-as', '--format', 'raw').stdout, /^size: 0B \(virtual /m);
+    world.ok('rm', 'row');
+  });
+
+  test('a change of commit that is wrong is said without a place', () => {
+    world.ok('create', '--name', 'base', 'bb');
+    const said = (change: string): string =>
+      world.run('commit', '-c', change, 'base').stderr.split('\n')[0] ?? '';
+    assert.equal(said('ENV'), 'ERROR: ENV requires at least one argument');
+    assert.equal(said(''), 'ERROR: file with no instructions');
+    world.ok('rm', 'base');
+  });
+
   test('a name of nothing is no name; the answer to a question may be a file', () => {
     world.ok('rm', world.ok('create', '--name', '', 'bb').stdout.trim());
     const asked = spawnSync('bin/stave', ['container', 'prune'], {

@@ -77,7 +77,7 @@ describe('published ports', () => {
     assert.equal(ok('port', 'web', '80').stdout, `0.0.0.0:${port}\n[::]:${port}\n`);
     assert.match(
       run('port', 'web', '82').stderr,
-      /^ERROR: no public port '82\/tcp' published for web\n/,
+      /^ERROR: no public port '82' published for web\n/,
     );
     assert.equal(
       ok('ps', '--format', '{{.Ports}}').stdout,

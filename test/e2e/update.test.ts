@@ -82,7 +82,7 @@ describe('update', () => {
   });
 });
 
-describe("update is docker's", () => {
+describe("update and what lists and shows containers are docker's", () => {
   const world = staveWorld();
   const docker = dockerBeside(world);
 
@@ -133,6 +133,83 @@ describe("update is docker's", () => {
       assert.equal(reason(ours), reason(theirs));
       const [kept, theirsKept] = both(['inspect', '-f', RESULT, name]);
       assert.equal(kept, theirsKept);
+    });
+  }
+
+  /** Exit code and stdout of both; ids are their own. */
+  const compare = (args: readonly string[]): void => {
+    const { status, stdout } = world.run(...args);
+    let theirs: readonly [number, string];
+    try {
+      theirs = [0, docker.run(...args)];
+    } catch (error) {
+      const message = error instanceof Error ? error.message : '';
+      theirs = [Number(/: (\d+)\n/.exec(message)?.[1]), ''];
+    }
+    const shown = status === 0 ? stdout.replace(/\b[0-9a-f]{12,64}\b/g, 'ID') : '';
+    assert.deepEqual([status, shown], [theirs[0], theirs[1].replace(/\b[0-9a-f]{12,64}\b/g, 'ID')]);
+  };
+  const NAMES = ['--format', '{{.Names}} {{.State}} {{.Label "k"}}'];
+  const SHOWN: readonly (readonly string[])[] = [
+    ['ps', '-a', '-f', 'name=^/cmp', '--no-trunc', '--format', '{{.Names}} {{.Command}}'],
+    ['ps', '-a', '-f', 'name=^cmp', '--format', '{{json .Command}} {{.Image}} {{.Networks}}'],
+    ['ps', '-a', '-f', 'exited=3', ...NAMES],
+    ['ps', '-f', 'exited=3', ...NAMES],
+    ['ps', '-f', 'status=exited', '-f', 'name=cmp', ...NAMES],
+    ['ps', '-a', '-f', 'label=k=v', ...NAMES],
+    ['ps', '-a', '-f', 'since=cmp-ended', '-f', 'name=cmp', ...NAMES],
+    ['ps', '-a', '-f', 'before=cmp-named', '-f', 'name=cmp', ...NAMES],
+    ['ps', '-a', '-f', 'ancestor=bb', '-f', 'name=cmp', ...NAMES],
+    ['ps', '-a', '-f', 'ancestor=bb-more', ...NAMES],
+    ['ps', '-n', '2', ...NAMES],
+    ['ps', '-l', '-q'],
+    ['ps', '-a', '--format', '{{.Label}}'],
+    ['ps', '-a', '-f', 'x'],
+    ['ps', '-n', 'x'],
+    ['inspect', '-f', '{{.Config.Env}} {{.Config.User}} {{.Path}} {{.Args}}', 'cmp-named'],
+    ['inspect', '-f', '{{if .State.Health}}a{{else}}b{{end}} {{.State.ExitCode}}', 'cmp-ended'],
+    ['inspect', '-f', '{{.SizeRw}} {{.ID}}', 'cmp-ended'],
+    ['inspect', '-f', '{{', 'cmp-ended'],
+    ['inspect', 'cmp-none', 'cmp-none2'],
+    ['logs', '--tail', 'x', 'cmp-ended'],
+    ['logs', '--details', 'cmp-ended'],
+    ['logs', '--tail', '1', 'cmp-ended'],
+    ['logs', '--nosuch', 'cmp-ended'],
+    ['start', '-a', 'cmp-ended', 'cmp-named'],
+    ['create', '--cpus', 'x', 'bb'],
+    ['create', '--name', 'cmp-named', 'bb'],
+    ['rename', 'cmp-named', '/cmp-again'],
+    ['rename', 'cmp-again', 'cmp-named'],
+    ['rename', 'cmp-named', ''],
+    ['kill', '-s', 'nosuch', 'cmp-named'],
+    ['wait', 'cmp-ended'],
+    ['run', '--network', 'none', '-d', '-a', 'stdout', 'bb'],
+    ['exec', '-Z', 'cmp-named', 'true'],
+  ];
+  test('what there is to be shown', () => {
+    const none = ['--network', 'none'];
+    const [named] = both(['create', ...none, '--name', 'cmp-named', '-l', 'k=v', 'bb']);
+    assert.match(named, /^[0-9a-f]{64}\n$/);
+    const ended = ['run', ...none, '--name', 'cmp-ended', '-e', 'A=b', 'bb', 'sh', '-c'];
+    both([...ended, 'echo one; echo "<&>"; exit 3']);
+    both([
+      'create',
+      ...none,
+      '--name',
+      'cmp-long',
+      '-u',
+      '1',
+      'bb',
+      'echo',
+      'ä ö',
+      '€',
+      'more to it',
+    ]);
+    both(['commit', '-c', 'LABEL k=v', 'cmp-named', 'bb-more']);
+  });
+  for (const args of SHOWN) {
+    test(args.join(' '), () => {
+      compare(args);
     });
   }
 });

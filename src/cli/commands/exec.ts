@@ -4,7 +4,7 @@ import { exitCodeOf } from '../../model/container.js';
 import { BuildError } from '../../model/error.js';
 import { openWorkshop } from '../../workshop.js';
 import { type Command, say } from '../command.js';
-import { errorText } from '../print-error.js';
+import { ExitError } from '../exit-error.js';
 import { givenEnvironment } from '../run-flags/identity.js';
 import { wrongCount } from './images.js';
 
@@ -58,9 +58,14 @@ export const execCommand: Command = {
       if (detached) say(stderr, 'read escape sequence\n');
       return detached ? 1 : code; // As docker's.
     } catch (error) {
-      if (!(error instanceof BuildError) || !error.message.startsWith('exec:')) throw error;
-      say(stderr, errorText(error));
-      return exitCodeOf(error);
+      const code = error instanceof BuildError ? codeOf(error) : undefined;
+      throw error instanceof BuildError && code !== undefined ? new ExitError(error, code) : error;
     }
   },
 };
+
+/** docker's: 127 and 126 of a program, 126 of a user; of the container itself 1. */
+function codeOf(error: BuildError): number | undefined {
+  if (/^unable to find (user|group) /.test(error.message)) return 126;
+  return error.message.startsWith('exec:') ? exitCodeOf(error) : undefined;
+}

@@ -40,13 +40,13 @@ function place({ hostIp, hostPort }: Published): string {
 
 function placesOf(text: string, name: string, published: readonly Published[]): string[] {
   if (!/^\d{1,5}(\/[a-z]+)?$/.test(text))
-    throw new BuildError('usage', `invalid port: ${JSON.stringify(text)}`, {
+    throw new BuildError('usage', `invalid port (${text}): invalid syntax`, {
       hint: 'write 80 or 80/tcp',
     });
   const wanted = text.includes('/') ? text : `${text}/tcp`;
   const found = published.filter(({ port }) => port === wanted);
   if (found.length > 0) return found.map(place);
-  throw new BuildError('not-found', `no public port '${wanted}' published for ${name}`, {
+  throw new BuildError('not-found', `no public port '${text}' published for ${name}`, {
     hint: `stave port ${name} lists them`,
   });
 }

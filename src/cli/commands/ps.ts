@@ -3,6 +3,7 @@ import {
   CONTAINER_FILTERS,
   type ContainerSize,
   containerSize,
+  platformOf,
   selectContainers,
   shownImage,
 } from '../../container-list.js';
@@ -73,6 +74,7 @@ export function containerColumns(
     of('Names', 'NAMES', ({ name }) => name),
     of('Labels', 'LABELS', ({ config }) => labelText(config.Labels)),
     of('Networks', 'NETWORKS', (state) => networkNames(state, workshop).join(',')),
+    of('Platform', 'PLATFORM', (state) => platformOf(state, workshop) ?? ''),
     { field: 'Size', header: 'SIZE', value: ({ size }) => sizeText(size) },
     // What there is none of yet, as docker prints it for a container without.
     of('LocalVolumes', 'LOCAL VOLUMES', (state) => String(volumesOf(state).length)),
@@ -172,13 +174,18 @@ export const psCommand: Command = {
       say(stderr, `WARNING: Ignoring custom format, ${why}.\n`);
     }
     const shownAs = format ?? clientSetting('psFormat', env);
-    const sized = !quiet && (flags.bool('size') || /\.Size\b/.test(shownAs ?? ''));
+    const asked = /\.Size\b|\bjson \. *[}|]/.test(shownAs ?? '');
+    const sized = !quiet && (flags.bool('size') || asked);
     const rows = await rowsOf(selectContainers(options, workshop), sized, context, workshop);
     const columns = containerColumns(workshop, flags.bool('no-trunc'));
     const shown = sized ? [...SHOWN, 'Size'] : SHOWN;
     say(
       stdout,
-      formatListing(rows, columns, shown, { ...EXTRAS, format: quiet ? '{{.ID}}' : shownAs }),
+      formatListing(rows, columns, shown, {
+        ...EXTRAS,
+        raw: sized ? [...EXTRAS.raw, ['size', 'Size']] : EXTRAS.raw,
+        format: quiet ? '{{.ID}}' : shownAs,
+      }),
     );
     return 0;
   },

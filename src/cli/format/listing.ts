@@ -1,6 +1,7 @@
 import { BuildError } from '../../model/error.js';
 import { compileTemplate } from '../template/execute.js';
-import { headerFunctions } from '../template/functions.js';
+import { goJson, headerFunctions, TEXT } from '../template/functions.js';
+import { templateError } from '../template/template-error.js';
 import { table } from './table.js';
 
 /** A column: its header and how a row fills it. */
@@ -38,7 +39,7 @@ export function formatListing<Row>(
   }
   if (format === 'raw' && raw !== undefined) return rawListing(rows, columns, raw);
   const objects = rowObjects(rows, columns);
-  if (format === 'json') return objects.map((object) => `${JSON.stringify(object)}\n`).join('');
+  if (format === 'json') return objects.map((object) => `${rowJson(object)}\n`).join('');
   const text = format
     .replace(/^table */, '')
     .replaceAll('\\t', '\t')
@@ -65,6 +66,14 @@ export function rowObjects<Row>(
   );
 }
 
+/** A row marshals itself, with Go's escapes for HTML; other values do without. */
+function rowJson(object: Record<string, string>): string {
+  return goJson(object).replace(
+    /[<>&]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
 /** Methods are no fields: JSON and `range` do not see them. */
 function withMethods<Row>(
   object: Record<string, string>,
@@ -72,9 +81,15 @@ function withMethods<Row>(
   methods: Readonly<Record<string, (row: Row, argument: string) => string>>,
 ): Record<string, string> {
   for (const [name, method] of Object.entries(methods)) {
-    const value = (argument: unknown): string => method(row as Row, String(argument)); // Its own row, or a header's none.
+    const value = (...given: unknown[]): string => {
+      const [argument] = given;
+      if (typeof argument !== 'string' || given.length > 1)
+        throw templateError(`wrong number of args for ${name}: want 1 got ${String(given.length)}`);
+      return method(row as Row, argument); // Its own row, or a header's none.
+    };
     Object.defineProperty(object, name, { value, enumerable: false });
   }
+  Object.defineProperty(object, TEXT, { value: () => rowJson(object), enumerable: false });
   return object;
 }
 

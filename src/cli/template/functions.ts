@@ -30,7 +30,7 @@ export function callFunction(
 
 /** docker's template functions (docker/cli, templates.go). */
 const DOCKERS: Readonly<Record<string, TemplateFunction>> = {
-  json: of(1, goJson),
+  json: of(1, (value) => ownJson(value) ?? goJson(value)),
   split: of(2, (text, separator) => stringOf(text).split(stringOf(separator))),
   join: of(2, (list, separator) => joined(list, stringOf(separator))),
   title: of(1, (text) =>
@@ -106,7 +106,15 @@ function countOf(value: unknown): number {
   return value;
 }
 
-function goJson(value: unknown): string {
+/** Of a value that says itself what its JSON is. */
+export const TEXT = Symbol('its own JSON');
+
+function ownJson(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null || !(TEXT in value)) return undefined;
+  return typeof value[TEXT] === 'function' ? (value[TEXT] as () => string)() : undefined; // A row's.
+}
+
+export function goJson(value: unknown): string {
   return JSON.stringify(value ?? null).replace(
     /[\u2028\u2029]/g,
     (char) => `\\u${char.charCodeAt(0).toString(16)}`,
