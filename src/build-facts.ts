@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { relative } from 'node:path';
+import { isAbsolute, relative } from 'node:path';
 import type { Origin } from './load-definition.js';
 import type { BuildOptions, OutputSpec } from './model/build-options.js';
 import type { BuildFacts } from './model/build-record.js';
@@ -50,7 +50,8 @@ function vcsOf(
   const found = vcsFacts(context);
   if (found === undefined) return {};
   const { root, ...facts } = found;
-  return { vcs: { ...facts, path: relative(root, dockerfile) } };
+  const path = isAbsolute(dockerfile) ? relative(root, dockerfile) : dockerfile;
+  return { vcs: { ...facts, path } };
 }
 
 /** No vowels: an id is no word, which a step's or an image's name could be. */

@@ -4,6 +4,7 @@ import { readDockerfile } from './dockerfile-source.js';
 import type { BuildContext } from './executor/build-context.js';
 import type { IgnoreRules } from './executor/match.js';
 import type { RemoteSources } from './executor/remote-sources.js';
+import { gitLabels } from './git-labels.js';
 import { noIgnoreRules, readIgnoreFile } from './ignore-file.js';
 import { epochSources } from './epoch-source.js';
 import { resolveImage, type ResolveOptions } from './image-source.js';
@@ -94,6 +95,7 @@ export async function loadDefinition(
         workshop,
         named,
         lent,
+        labels: gitLabels({ ...source, dockerfile: place }, workshop.env),
         sourceTime: epochSources({ context: source, named, remote }, scope),
       },
       scope,
@@ -127,11 +129,13 @@ interface Lowered {
   readonly platforms: TargetPlatforms;
   readonly workshop: Workshop;
   readonly lent: ResolveOptions['lent'] | undefined;
+  /** Beside those of the options, which go first. */
+  readonly labels: Readonly<Record<string, string>>;
 }
 
 function lowerOptions(
   options: BuildOptions,
-  { place, platforms, workshop, named, lent, sourceTime }: Lowered,
+  { place, platforms, workshop, named, lent, labels, sourceTime }: Lowered,
   scope: Scope,
 ): Definition['lowering'] {
   const pull = options.pull ?? false;
@@ -139,7 +143,7 @@ function lowerOptions(
   const warned = new Set<string>();
   const common = {
     buildArgs: withProxyArgs(options.buildArgs ?? {}, workshop),
-    labels: options.labels ?? {},
+    labels: { ...labels, ...options.labels },
     ...(options.target === undefined ? {} : { target: options.target }),
     buildPlatform: workshop.platform,
     implicitPlatform: !platforms.explicit,

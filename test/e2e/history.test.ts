@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -201,7 +201,7 @@ describe('history of builds', () => {
     assert.match(world.ok('history', 'inspect').stdout, /^REPO +https:\/\/xxxxx:xxxxx@h\/x$/m);
   });
 
-  test('where the sources come from, as buildx tells it: repository, revision, materials', () => {
+  test('where the sources come from, as buildx tells it: repository, revision, materials', async () => {
     const clone = newRepository(join(world.dir, 'clone'));
     const git = (...args: string[]): string => runGit(clone, ...args);
     mkdirSync(join(clone, 'app'));
@@ -244,11 +244,18 @@ describe('history of builds', () => {
     git('worktree', 'add', '-q', '--detach', tree);
     world.ok('build', '-q', join(tree, 'app'));
     assert.deepEqual([inspect().VCSRevision, inspect().VCSRepository], [revision, shown]);
-    const silent = spawnSync(join(process.cwd(), 'bin/stave'), ['build', '-q', join(tree, 'app')], {
-      env: { ...world.env, BUILDX_GIT_INFO: 'false' },
-    });
-    assert.equal(silent.status, 0);
+    const app = join(tree, 'app');
+    const variables = { BUILDX_GIT_INFO: 'false', BUILDX_GIT_LABELS: '1' };
+    const label = ['--label', 'org.opencontainers.image.source=mine'];
+    const silent = await world.start(['build', '-q', ...label, '-t', 'labelled', app], variables);
+    assert.equal(silent.status, 0, silent.stderr);
     assert.equal(inspect().VCSRevision, undefined);
+    const labels = world.ok('image', 'inspect', '-f', '{{json .Config.Labels}}', 'labelled').stdout;
+    assert.deepEqual(JSON.parse(labels), {
+      'com.docker.image.source.entrypoint': 'app/Dockerfile',
+      'org.opencontainers.image.revision': revision,
+      'org.opencontainers.image.source': 'mine',
+    });
   });
 
   test('repositories and files of the web are materials, too', async () => {
