@@ -63,7 +63,7 @@ describe('history of builds', () => {
     assert.equal(ids().length, 3);
     const rows = world.ok('history', 'ls').stdout.split('\n');
     assert.match(rows[0]!, /^BUILD ID +NAME +STATUS +CREATED AT +DURATION$/);
-    assert.match(rows[1]!, /^[a-z][a-z0-9]{19} +project +Completed +.* +0\.\ds$/);
+    assert.match(rows[1]!, /^[a-z][a-z0-9]{19} +project +Completed +.* +\d+\.\ds$/);
     for (const wanted of [oldest!, oldest!.slice(0, 9), 'app:1', 'docker.io/library/app:1', '^2']) {
       const report = inspect(wanted);
       assert.equal(report.Ref, oldest);
