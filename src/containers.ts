@@ -26,6 +26,7 @@ import { companions } from './companions.js';
 import { chooseNetworks } from './choose-networks.js';
 import { openImage } from './image-source.js';
 import { runImage } from './run-image.js';
+import { tellResizes } from './tell-resizes.js';
 import { type ContainerState, lastExitCode } from './model/container.js';
 import { BuildError } from './model/error.js';
 import { DEFAULT_HOST_CONFIG } from './model/host-config.js';
@@ -109,6 +110,7 @@ export async function runAttached(
   const snapshot = await openLayers(state, workshop);
   using _kept = containers.keep(state.id);
   let pumping: Promise<AttachEnd> | undefined;
+  const { onResize, begin } = tellResizes(state, containers.tell);
   const size = sizeOf(request.streams.stdout);
   await start(state, {
     ...workshop,
@@ -119,12 +121,13 @@ export async function runAttached(
     onCreated: (bundle, pid) => {
       const { terminal } = state;
       routeSignals(terminal, request, pid);
-      pumping = attachTo(bundle, { ...request, terminal }).pump();
+      pumping = attachTo(bundle, { ...request, terminal, onResize }).pump();
       containers.tell(state, 'attach');
       pumping.catch(() => undefined); // Awaited below, unless the start failed.
     },
   });
   if (pumping === undefined) throw new BuildError('conflict', `${state.name} runs already`);
+  begin();
   return await follow(state.id, pumping, workshop);
 }
 
@@ -146,7 +149,9 @@ export async function attachContainer(
   const { terminal } = state;
   routeSignals(terminal, request, state.pid);
   containers.tell(state, 'attach');
-  const options = { ...request, terminal, redraw: true };
+  const { onResize, begin } = tellResizes(state, containers.tell);
+  begin();
+  const options = { ...request, terminal, redraw: true, onResize };
   const attachment = attachTo(containers.path(state.id, 'bundle'), options);
   return await follow(state.id, attachment.pump(), workshop);
 }
@@ -156,10 +161,8 @@ async function follow(
   pumping: Promise<AttachEnd>,
   { containers }: Workshop,
 ): Promise<number | undefined> {
-  if ((await pumping) === 'detached') {
-    containers.tell(containers.find(id), 'detach');
-    return undefined;
-  }
+  // Not told: docker's client keeps the keys to itself, so its engine tells nothing either.
+  if ((await pumping) === 'detached') return undefined;
   await containers.waitForEnd(id, forever.signal);
   return exitCodeNow(id, containers);
 }

@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { detachFilter } from '../model/detach-keys.js';
+import type { TerminalSize } from '../model/process.js';
 import { rawTerminal } from '../sys/raw-terminal.js';
 import { connectPackets, type PacketSocket } from '../sys/seqpacket.js';
-import { type SizeTeller, sizeTeller } from './tell-size.js';
+import { sizeTeller } from './tell-size.js';
 
 export interface AttachStreams {
   readonly stdin?: NodeJS.ReadStream;
@@ -20,6 +21,8 @@ export interface AttachOptions {
   readonly redraw?: boolean;
   /** Bytes that end the attachment and leave the container alone. */
   readonly detachKeys: readonly number[];
+  /** Its terminal is to have this size. */
+  readonly onResize?: (size: TerminalSize) => void;
 }
 
 /** How an attachment ended. */
@@ -61,54 +64,76 @@ async function pump(
 ): Promise<AttachEnd> {
   const { streams, terminal } = options;
   const { stdin } = streams;
-  const raw = terminal && stdin?.isTTY === true;
-  await using size = sizeTeller(bundle);
-  const resize = (): void => {
-    size.tell(streams.stdout);
-  };
-  using rawMode = raw ? rawTerminal(STDIN) : undefined;
-  const restore = (): void => rawMode?.[Symbol.dispose]();
-  using redraw = raw && options.redraw === true ? redrawing(size, streams.stdout) : undefined;
-  if (raw) {
-    if (redraw === undefined) resize();
-    streams.stdout.on('resize', resize);
-    process.on('exit', restore); // Also when a signal ends us.
-  }
+  using _raw = terminal && stdin?.isTTY === true ? rawUntilExit() : undefined;
+  await using sized = terminal && streams.stdout.isTTY ? followSize(bundle, options) : undefined;
   try {
     const detached = stdin === undefined ? undefined : forwardInput(socket, stdin, options);
-    const closed = showOutput(socket, streams, () => redraw?.shown());
+    const closed = showOutput(socket, streams, () => sized?.shown());
     return await (detached === undefined ? closed : Promise.race([closed, detached]));
   } finally {
-    if (raw) {
-      streams.stdout.off('resize', resize);
-      process.off('exit', restore);
-    }
     stdin?.pause();
     stdin?.removeAllListeners('data');
   }
 }
 
-const REDRAW_MS = 500;
+/** Our terminal is put back also when a signal ends us. */
+function rawUntilExit(): Disposable {
+  const raw = rawTerminal(STDIN);
+  const restore = (): void => {
+    raw[Symbol.dispose]();
+  };
+  process.on('exit', restore);
+  return {
+    [Symbol.dispose]: () => {
+      process.off('exit', restore);
+      restore();
+    },
+  };
+}
 
-interface Redrawing extends Disposable {
-  /** Something was shown. */
+interface FollowedSize extends AsyncDisposable {
+  /** The container has shown something. */
   readonly shown: () => void;
 }
 
+const REDRAW_MS = 500;
+
 /**
- * A larger size, and the right one when the program has answered to that: of two sizes at once it would see the last,
- * which is what it had. One that does not answer, or answered before the monitor listened to us, gets it all the same.
+ * The container's terminal has the size of ours. To be drawn anew it gets a larger one first, and the right one when the
+ * program has answered to that: of two sizes at once it would see the last, which is what it had. One that does not
+ * answer, or answered before the monitor listened to us, gets it all the same.
  */
-function redrawing(size: SizeTeller, stdout: NodeJS.WriteStream): Redrawing {
-  let larger = true;
+function followSize(
+  bundle: string,
+  { streams, redraw = false, onResize }: AttachOptions,
+): FollowedSize {
+  const { stdout } = streams;
+  const teller = sizeTeller(bundle);
+  const resize = (more = 0): void => {
+    const size = { rows: stdout.rows + more, columns: stdout.columns + more };
+    teller.tell(size);
+    onResize?.(size);
+  };
+  const follow = (): void => {
+    resize();
+  };
+  let larger = redraw;
   const shown = (): void => {
     clearTimeout(timer);
-    if (larger) size.tell(stdout);
+    if (larger) resize();
     larger = false;
   };
-  const timer = setTimeout(shown, REDRAW_MS);
-  size.tell({ rows: stdout.rows + 1, columns: stdout.columns + 1 });
-  return { shown, [Symbol.dispose]: shown };
+  const timer = redraw ? setTimeout(shown, REDRAW_MS) : undefined;
+  resize(redraw ? 1 : 0);
+  stdout.on('resize', follow);
+  return {
+    shown,
+    [Symbol.asyncDispose]: async () => {
+      stdout.off('resize', follow);
+      shown();
+      await teller[Symbol.asyncDispose]();
+    },
+  };
 }
 
 async function showOutput(

@@ -7,6 +7,7 @@ import { busyboxContext } from '../helpers/busybox.js';
 import { until } from '../helpers/network-world.js';
 import { dockerBeside } from '../helpers/docker-beside.js';
 import { staveWorld } from '../helpers/stave.js';
+import { openTerminal, type Terminal } from '../helpers/terminal.js';
 
 interface Message {
   readonly Type: string;
@@ -130,6 +131,7 @@ describe("events are docker's", () => {
     ['rm', 'two'],
     ['run', '-d', '--network', 'none', '--name', 'three', '-v', 'vol:/x', 'bb', 'sleep', '600'],
     ['exec', 'three', 'sh', '-c', 'exit 0'],
+    ['exec', 'three', 'true'],
     ['pause', 'three'],
     ['unpause', 'three'],
     ['kill', '-s', 'HUP', 'three'],
@@ -161,7 +163,42 @@ describe("events are docker's", () => {
     const [ours, theirs] = [world.ok(...ask).stdout, docker.run(...ask)].map(told);
     assert.deepEqual(ours, theirs);
   });
+
+  test('terminals: sizes, coming and going', async () => {
+    const from = new Date().toISOString();
+    await onTerminals('bin/stave', world.env);
+    await onTerminals('docker', { ...process.env, DOCKER_HOST: docker.host() });
+    const until = String(Math.ceil(Date.now() / 1000) + 1);
+    const ask = ['events', '--since', from, '--until', until, '--format', '{{json .}}'];
+    const [ours, theirs] = [world.ok(...ask).stdout, docker.run(...ask)].map(told);
+    // docker's client passes SIGWINCH on, which a terminal tells its programs itself.
+    assert.deepEqual(
+      ours,
+      theirs?.filter((line) => !line.includes('"signal":"28"')),
+    );
+    for (const run of [world.ok, docker.run]) run('rm', '-f', 'screen');
+  });
 });
+
+/** On a terminal, which docker's client tells of as a signal, too. */
+async function onTerminals(program: string, env: NodeJS.ProcessEnv): Promise<void> {
+  const open = (...args: string[]): Terminal => openTerminal(program, args, env);
+  const named = ['--network', 'none', '--name', 'screen', 'bb'];
+  const run = open('run', '-it', ...named, 'sh', '-c', 'while sleep 0.1; do stty size; done');
+  await run.until(/24 80\r\n/);
+  run.resize(99, 33);
+  await run.until(/33 99\r\n/);
+  run.type('\x10\x11');
+  await run.exit;
+  const attach = openTerminal(program, ['attach', 'screen'], env, { cols: 40, rows: 20 });
+  await attach.until(/20 40\r\n/);
+  attach.type('\x10\x11');
+  await attach.exit;
+  const exec = open('exec', '-it', 'screen', 'sh', '-c', 'while sleep 0.1; do stty size; done');
+  await exec.until(/24 80\r\n/);
+  exec.type('\x10\x11');
+  await exec.exit;
+}
 
 /** In an order that does not depend on who was quicker, without ids. */
 function told(text: string): string[] {

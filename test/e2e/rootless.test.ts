@@ -53,7 +53,14 @@ describe('rootless with subordinate ids', () => {
 
   test('exec has a terminal of its own', async () => {
     world.ok('run', '-d', '--name', 'entered', 'bb', 'sleep', '1000');
-    const [program, args] = world.command(['exec', '-it', 'entered', 'sh', '-c', 'stty size; tty']);
+    const [program, args] = world.command([
+      'exec',
+      '-it',
+      'entered',
+      'sh',
+      '-c',
+      'until stty size 2>/dev/null; do :; done; tty',
+    ]);
     const shown = await shownBy(program, args, world.env, { cols: 91, rows: 31 });
     assert.deepEqual(shown, ['31 91', '/dev/pts/0', '[0]']);
     world.ok('rm', '-f', 'entered');

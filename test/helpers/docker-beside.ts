@@ -7,8 +7,10 @@ import type { StaveWorld } from './stave.js';
  * A docker of a world's own, with the image `bb` in both, for the suite that calls this. At its end the world's containers
  * are removed, and both go.
  */
-export function dockerBeside(world: StaveWorld): Pick<Peer, 'run'> {
-  let docker: Peer | undefined;
+export function dockerBeside(
+  world: StaveWorld,
+): Pick<Peer, 'run'> & { readonly host: () => string } {
+  let docker: (Peer & { readonly host: string }) | undefined;
   before(async () => {
     world.ok('build', '-q', '-t', 'bb', busyboxContext(world.dir));
     docker = await dockerPeer(world.dir);
@@ -20,10 +22,9 @@ export function dockerBeside(world: StaveWorld): Pick<Peer, 'run'> {
     await docker?.[Symbol.asyncDispose]();
     world[Symbol.dispose]();
   });
-  return {
-    run: (...args) => {
-      if (docker === undefined) throw new Error('docker is started before the first test');
-      return docker.run(...args);
-    },
+  const started = () => {
+    if (docker === undefined) throw new Error('docker is started before the first test');
+    return docker;
   };
+  return { run: (...args) => started().run(...args), host: () => started().host };
 }
