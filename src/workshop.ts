@@ -11,6 +11,7 @@ import type { Network } from './model/network.js';
 import { createNetworks, type Networks } from './network/networks.js';
 import type { Platform } from './model/oci.js';
 import { hostPlatform } from './sys/host-platform.js';
+import { removeStepCgroups } from './runtime/step-cgroups.js';
 
 /** The rooms' long-lived objects, made once a process. */
 export interface Workshop extends AsyncDisposable {
@@ -48,6 +49,7 @@ export function openWorkshop(root: string | undefined, env: NodeJS.ProcessEnv): 
     (opened ??= openStore({
       root: root ?? storeRoot(env, isRootless(env) ? ORDINARY : uid, home),
       now: () => new Date(now()),
+      onDead: removeStepCgroups,
     }));
   const temporary = async (): Promise<string> => (await store().lease()).dir;
   const cacheDir = join(env['XDG_CACHE_HOME'] ?? join(home, '.cache'), 'stave');

@@ -64,6 +64,8 @@ export interface Store extends AsyncDisposable {
 export interface StoreOptions {
   readonly root: string;
   readonly now: () => Date;
+  /** Told of each directory that a dead process left, while it is still there. */
+  readonly onDead?: (dir: string) => void;
 }
 
 const VERSION = 1;
@@ -83,11 +85,11 @@ const DIRECTORIES = ['blobs/sha256', 'refs', 'trees', 'containers', 'records', '
  * Opens the store, making it if it is not there, and removes what dead processes left. Throws BuildError `store` when
  * it belongs to another user, is a symlink, or was written by a newer stave (then it is left untouched).
  */
-export function openStore({ root, now }: StoreOptions): Store {
+export function openStore({ root, now, onDead }: StoreOptions): Store {
   ensureRoot(root);
   const path = (...parts: string[]): string => join(root, ...parts);
   const directories = directoriesOf(path);
-  if (leftovers(root, directories)) sweep(directories);
+  if (leftovers(root, directories)) sweep({ ...directories, ...(onDead && { onDead }) });
   const chores = createChores();
   const unsynced = new Unsynced(path);
   let held: Lease | undefined;

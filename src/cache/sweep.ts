@@ -15,6 +15,8 @@ export interface SweepDirectories {
   readonly locks: string;
   readonly partial: string;
   readonly refs: string;
+  /** Told of each directory that a dead process left, while it is still there: for what it leads to elsewhere. */
+  readonly onDead?: (dir: string) => void;
 }
 
 /** What a killed process may cost the next one at its start. */
@@ -49,6 +51,7 @@ export function sweep(directories: SweepDirectories, expired = budget(BUDGET_MS)
 function discardDead(directories: SweepDirectories): void {
   const { leases, tmp, trash, locks, refs } = directories;
   const discard = (id: string): void => {
+    directories.onDead?.(join(tmp, id));
     moveAway(join(tmp, id), join(trash, id));
   };
   for (const id of readdirSync(leases)) {

@@ -11,6 +11,7 @@ import { portRequests } from '../model/port-requests.js';
 import type { BindMount, ProcessSpec } from '../model/process.js';
 import { containerHosts, containerResolvConf, hostResolvConf } from '../runtime/container-files.js';
 import type { ContainerStore } from './container-store.js';
+import { killHalfStarted } from './half-started.js';
 import { startOf } from '../sys/process-start.js';
 
 export interface NetworkDeps {
@@ -103,7 +104,11 @@ async function attachNetwork(
     sockets: attaching.sockets,
     attached: true,
     ready: attaching.ready,
-    ...ending(attaching, () => networks().detach(id, new AbortController().signal)),
+    ...ending(attaching, async () => {
+      // Who waits in its namespace keeps its interfaces on the bridge.
+      killHalfStarted(containers.path(id), id);
+      await networks().detach(id, new AbortController().signal);
+    }),
   };
 }
 

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { lockFile } from '../cache/lock-file.js';
@@ -81,11 +81,11 @@ export function createContainerStore(
     const state = readState(path(id, 'state.json'));
     if (state === undefined) return undefined;
     if (isRunning(id)) return endHalfStarted(state, path(id));
+    if (isUnbegun(path(id), id)) endUnbegun(path(id), id);
     if (state.status === 'restarting') return stillRestarting(state, path(id));
     if (!isAlive(state)) return state;
     const exit = exitOf(path(id, 'exit', id));
-    if (exit === undefined) killOrphan(state);
-    clearAway(state, path(id));
+    endRest(state, exit, path(id));
     const oomKilled = existsSync(path(id, 'bundle/oom'));
     const ended = orRestarting({ ...settled(state, exit, now()), oomKilled }, path(id));
     save(ended);
@@ -164,9 +164,20 @@ function endHalfStarted(state: ContainerState, dir: string): ContainerState | un
   return now;
 }
 
-/** Its monitor was killed: nobody would ever tell how it ends. */
-function killOrphan({ pid, pidStart }: ContainerState): void {
-  if (pid > 0 && pidStart !== undefined && startOf(pid) === pidStart) deliver(pid, 9);
+/** Its monitor was killed before its process began: that waits for ever. */
+function endUnbegun(dir: string, id: string): void {
+  using starting = takeLock(join(dir, 'starting'), 'exclusive');
+  if (starting === undefined) return; // Somebody starts it right now.
+  killHalfStarted(dir, id);
+  rmSync(join(dir, 'runtime', id), { recursive: true, force: true });
+}
+
+/** Where its monitor was killed nobody would ever tell how it ends; what shared its namespaces ends with it. */
+function endRest(state: ContainerState, exit: Exit | undefined, dir: string): void {
+  const { pid, pidStart } = state;
+  const isOrphan = exit === undefined && pid > 0 && pidStart !== undefined;
+  if (isOrphan && startOf(pid) === pidStart) deliver(pid, 9);
+  clearAway(state, dir);
 }
 
 function settled(state: ContainerState, exit: Exit | undefined, now: number): ContainerState {

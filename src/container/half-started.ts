@@ -12,19 +12,19 @@ export function isUnbegun(dir: string, id: string): boolean {
 }
 
 /**
- * Ends what whoever started a container left when it was killed half way: a process that waits to be let begin, and with
- * it its monitor. Does nothing as long as a monitor has not made it: then another look is needed. To be called by who
- * holds the lock of starting: a monitor that is not known by its pid is nobody's then.
+ * Ends what is left of a container's start when who started it, its monitor or its runtime was killed half way: a process
+ * that waits to be let begin, and who was about to make it. To be called by who holds the lock of starting: a monitor
+ * that is not known by its pid, or has no process to watch over, is nobody's then.
  */
 export function killHalfStarted(dir: string, id: string): void {
   const monitor = numberIn(join(dir, 'monitor.pid'));
-  if (monitor === undefined || !isMonitor(monitor, id)) {
-    for (const pid of strays(id)) deliver(pid, KILL);
+  const pid = numberIn(join(dir, 'pid'));
+  if (monitor === undefined || pid === undefined || !isMonitor(monitor, id)) {
+    for (const stray of strays(id)) deliver(stray, KILL);
     return;
   }
-  const pid = numberIn(join(dir, 'pid'));
   // Its monitor's child: not another's that got the number of one that is gone.
-  if (pid !== undefined && statOf(pid)?.[1] === String(monitor)) deliver(pid, KILL);
+  if (statOf(pid)?.[1] === String(monitor)) deliver(pid, KILL);
 }
 
 const STARTERS = ['conmon', 'crun', 'runc'];

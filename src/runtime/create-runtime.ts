@@ -9,6 +9,7 @@ import { needsCgroup } from './oci-cgroup.js';
 import { ociJson } from './oci-spec.js';
 import { checkRoot, checkUser, type Prepared, type RuntimeOptions } from './prepare.js';
 import { prepareOnce } from './prepare-once.js';
+import { noteStepCgroup } from './step-cgroups.js';
 import { throwRuntimeFailure } from './runtime-failure.js';
 
 export interface StepRuntimeOptions extends RuntimeOptions {
@@ -57,6 +58,7 @@ async function run(spec: StepProcess, ready: Ready, { scope, idle }: Running): P
   checkRoot(spec.root, ready.kind);
   checkUser(spec.user);
   using launch = await ready.launcher.take();
+  using _cgroup = noteStepCgroup(launch.id, spec, ready);
   using devices = deviceNodes(ready.dir, launch.id, spec.confinement);
   const config = ociJson(
     { ...spec, id: launch.id, stdio: { kind: 'pipe', onOutput: spec.onOutput } },

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { busyboxContext } from '../helpers/busybox.js';
+import { runcOnly } from '../helpers/runc-only.js';
 import { staveWorld, type StaveWorld } from '../helpers/stave.js';
 
 const KILLS = 100;
@@ -39,6 +40,47 @@ test(`${String(KILLS)} kill -9 at random moments of a ${String(STEPS)}-step buil
     'temporary files left after the next build',
   );
 });
+
+/** runc makes a cgroup for every step, and removes it at its end: killed, it does not. */
+test('the cgroup of a step of a killed build goes with the next command', async () => {
+  using world = staveWorld();
+  world.ok('build', '-q', '-t', 'bb', busyboxContext(world.dir));
+  const context = join(world.dir, 'slow');
+  mkdirSync(context);
+  writeFileSync(join(context, 'Dockerfile'), 'FROM bb\nRUN sleep 1000\n');
+  const child = spawn('bin/stave', ['build', '-q', context], {
+    env: { ...world.env, PATH: runcOnly(world.dir) },
+    stdio: 'ignore',
+  });
+  const closed = new Promise((resolve) => child.once('exit', resolve));
+  let groups = cgroupsOfSteps(world.root);
+  for (; groups.length === 0; groups = cgroupsOfSteps(world.root)) {
+    assert.equal(child.exitCode, null);
+    await delay(10);
+  }
+  child.kill('SIGKILL');
+  await closed;
+  assert.deepEqual(await leftProcesses(world.root), []);
+  world.ok('images');
+  assert.deepEqual(
+    groups.filter((path) => existsSync(path)),
+    [],
+  );
+});
+
+/** Those with a process in them. */
+function cgroupsOfSteps(root: string): string[] {
+  const steps = readdirSync(join(root, 'tmp')).flatMap((lease) =>
+    readdirSync(join(root, 'tmp', lease)).flatMap((name) => /^cgroup-(.*)/.exec(name)?.[1] ?? []),
+  );
+  return steps.flatMap((step) =>
+    ['', ...readdirSync('/sys/fs/cgroup')]
+      .map((name) => join('/sys/fs/cgroup', name, 'stave', step))
+      .filter(
+        (path) => existsSync(path) && readFileSync(join(path, 'cgroup.procs'), 'utf8') !== '',
+      ),
+  );
+}
 
 function writeSteps(context: string, marker: string): void {
   writeFileSync(join(context, 'file'), marker);

@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { networkWorld, until } from '../helpers/network-world.js';
 
 const world = networkWorld();
+const other = networkWorld();
 const { ok, network, attached, traces, server } = world;
 
 describe('what is killed leaves nothing', () => {
@@ -46,14 +47,28 @@ describe('what is killed leaves nothing', () => {
     });
   });
 
-  test('containers in numbers leave nothing behind', async () => {
-    const all = Array.from({ length: 12 }, () =>
-      world.start(['run', '--rm', '-p', '80', 'bb', 'true']),
+  test('containers and networks in numbers, of two stores at once, leave nothing behind', async () => {
+    const rounds = async ({ start }: typeof world, name: string): Promise<void> => {
+      const steps = [
+        ['network', 'create', '--ipv6', name],
+        ['run', '--rm', '--network', name, '-p', '80', 'bb', 'nslookup', 'localhost.'],
+        ['network', 'rm', name],
+      ];
+      for (const args of [...steps, ['run', '--rm', '-p', '80', 'bb', 'true'], ...steps]) {
+        const { status, stderr } = await start(args);
+        // Nobody answers for that name: that it was asked is enough.
+        if (!args.includes('nslookup')) assert.equal(status, 0, `${args.join(' ')}: ${stderr}`);
+        else assert.doesNotMatch(stderr, /ERROR/);
+      }
+    };
+    const both = [world, other].flatMap((each) =>
+      ['a', 'b'].map((name) => rounds(each, `stv-${name}`)),
     );
-    for (const { status, stderr } of await Promise.all(all)) assert.equal(status, 0, stderr);
-    await until('all is taken down', () => {
-      ok('ps');
-      return traces().length === 0;
-    });
+    await Promise.all(both);
+    for (const each of [world, other])
+      await until('all is taken down', () => {
+        each.ok('ps');
+        return each.traces().length === 0;
+      });
   });
 });

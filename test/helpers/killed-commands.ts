@@ -85,12 +85,23 @@ export function momentsOf(world: NetworkWorld, { args, before = [] }: KilledComm
 /** Kills a command at a moment; then what the next ones tell is true, and a removal leaves nothing. */
 export async function checkKilled(
   world: NetworkWorld,
-  { args, before = [], again = args }: KilledCommand,
+  command: KilledCommand,
   point: KillPoint,
+): Promise<void> {
+  await checkStruck(world, command, async () => {
+    await killAt(world, point, command.args);
+  });
+}
+
+/** The same of any way to strike at a command. */
+export async function checkStruck(
+  world: NetworkWorld,
+  { args, before = [], again = args }: KilledCommand,
+  strike: () => Promise<void>,
 ): Promise<void> {
   const there = leftIn(world);
   for (const each of before) world.ok(...each);
-  await killAt(world, point, args);
+  await strike();
   const seen = inspectAll(world);
   for (const { Id, State } of seen) await checkTrue(world, Id, State);
   const repeated = world.run(...again);

@@ -86,7 +86,9 @@ function attachedIn(root: string): string[] {
 
 function isOnMachine(id: string): boolean {
   const bridge = `br-${id.slice(0, 12)}`;
-  const rules = execFileSync('iptables-save', { encoding: 'utf8' });
+  const rules = ['iptables-save', 'ip6tables-save']
+    .map((program) => execFileSync(program, { encoding: 'utf8' }))
+    .join('\n');
   return (
     readdirSync('/sys/class/net').includes(bridge) || rules.includes(id) || rules.includes(bridge)
   );
