@@ -85,6 +85,9 @@ async function readStdin(): Promise<string> {
     .replace(/\r\n$|\n$|\r$/, '');
 }
 
+const OTHER_ACCOUNT =
+  " Info -> To login with a different account, run 'stave logout' followed by 'stave login'\n";
+
 /** As docker: what is stored is tried before anything is asked. */
 async function storedWorks(
   domain: string,
@@ -93,7 +96,7 @@ async function storedWorks(
   const stored = storedAccount(domain, env);
   if (stored === undefined) return false;
   const name = stored.kind === 'password' ? ` [Username: ${stored.username}]` : '';
-  say(stderr, `Authenticating with existing credentials...${name}\n`);
+  say(stderr, `Authenticating with existing credentials...${name}\n\n${OTHER_ACCOUNT}\n\n`);
   try {
     await checkAccount(domain, stored, env, quietScope(signal));
     return true;
