@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Random } from '../fuzz/random.js';
-import { flipOnce, flipWorld, kindOf, storeFiles } from '../helpers/faults/bit-flips.js';
+import {
+  besideFlips,
+  flipOnce,
+  flipWorld,
+  kindOf,
+  storeFiles,
+} from '../helpers/faults/bit-flips.js';
 import { sweepWorld } from '../helpers/faults/sweep-world.js';
 import { figure, rounds } from '../helpers/figure.js';
 
@@ -23,13 +29,18 @@ test('a bit flips in a file of the store: nothing wrong is used, everything is m
     ...[...kinds.values()].map((paths) => random.pick(paths)),
     ...Array.from({ length: rounds(40) }, () => random.pick(all)),
   ];
-  for (const path of chosen.slice(0, rounds(chosen.length))) {
-    const outcome = await flipOnce(world, path, random);
-    for (const each of outcome.wrong) process.stderr.write(`${each}\n`);
-    wrong.push(...outcome.wrong);
-    flips++;
-    if (outcome.alone) alone++;
-  }
+  const waiting = chosen.slice(0, rounds(chosen.length));
+  const work = async (name: string): Promise<void> => {
+    const beside = besideFlips(world, name);
+    for (let path = waiting.shift(); path !== undefined; path = waiting.shift()) {
+      const outcome = await flipOnce(beside, path, random);
+      for (const each of outcome.wrong) process.stderr.write(`${each}\n`);
+      wrong.push(...outcome.wrong);
+      flips++;
+      if (outcome.alone) alone++;
+    }
+  };
+  await Promise.all(['one', 'two'].map(work));
   assert.deepEqual(wrong, [], `seed ${String(seed)}`);
   figure({
     area: 'Bit flips',

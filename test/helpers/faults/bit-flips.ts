@@ -1,4 +1,4 @@
-import { lstatSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Random } from '../../fuzz/random.js';
 import { anotherBoot } from './boot.js';
@@ -86,6 +86,14 @@ async function use(
   const { status, stdout, stderr } = await stave(...show);
   if (status !== 0) return `built, and then: ${stderr}`;
   return stdout === shown ? 'right' : `shown ${stdout}`;
+}
+
+/** The same, in a place of its own: flips can be tried side by side. */
+export function besideFlips(world: FlipWorld, name: string): FlipWorld {
+  const dir = join(world.dir, name);
+  mkdirSync(dir);
+  const root = join(dir, 'flipped');
+  return { ...world, dir, root, env: { ...world.env, STAVE_ROOT: root, TMPDIR: dir } };
 }
 
 export async function flipWorld(dir: string, env: NodeJS.ProcessEnv): Promise<FlipWorld> {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { busyboxContext } from '../busybox.js';
+import { imageIdIn } from './look-inside.js';
 import { run } from './run.js';
 
 /** A store of its own, and what is around it. */
@@ -54,8 +55,7 @@ const asked = async (bench: Bench, ...args: readonly string[]): Promise<string> 
   const { status, stdout, stderr } = await run('bin/stave', args, bench.env);
   return status === 0 ? stdout : `${String(status)}: ${stderr}`;
 };
-const idOf = (name: string) => (bench: Bench) =>
-  asked(bench, 'image', 'inspect', '-f', '{{.Id}}', name);
+const idOf = (name: string) => (bench: Bench) => Promise.resolve(imageIdIn(bench.root, name));
 const sumOf = (file: (bench: Bench) => string) => (bench: Bench) =>
   Promise.resolve(
     existsSync(file(bench))

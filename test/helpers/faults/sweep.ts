@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Random } from '../../fuzz/random.js';
 import type { Outcome } from '../stave.js';
 import { leftovers } from './leftovers.js';
+import { problemsIn } from './look-inside.js';
 import { must, run } from './run.js';
 import { type Bench, forget, type Scenario, writeContexts } from './scenarios.js';
 
@@ -176,8 +177,7 @@ async function afterwards({ scenario, bench, clean }: Trial): Promise<string[]> 
   if (again.status !== 0) wrong.push(`again: exit ${String(again.status)}: ${again.stderr}`);
   const outcome = await scenario.outcome(bench);
   if (outcome !== clean) wrong.push(`again: ${outcome} for ${clean}`);
-  const checked = await run('bin/stave', ['store', 'check', '--full'], bench.env);
-  if (checked.status !== 0) wrong.push(`check: ${checked.stdout}${checked.stderr}`);
+  wrong.push(...(await problemsIn(bench.root)).map((each) => `check: ${each}`));
   const left = leftovers(bench.root);
   if (left.length > 0) wrong.push(`left: ${left.join(', ')}`);
   return wrong;
