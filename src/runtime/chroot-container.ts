@@ -75,7 +75,11 @@ export function becomeContainer([bundle = '', console = '']: readonly string[]):
   }
 }
 
-function giveTerminal(socket: string, { uid, gid, size }: ChrootContainerJob): void {
+/** Opens a terminal, gives it to who listens on the socket, and takes it as this process' own. */
+export function giveTerminal(
+  socket: string,
+  { uid, gid, size }: Pick<ChrootContainerJob, 'uid' | 'gid' | 'size'>,
+): void {
   const { master, slave } = openPseudoTerminal();
   fchownSync(slave, uid, gid);
   if (size !== undefined) setTerminalSize(slave, size);

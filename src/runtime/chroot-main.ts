@@ -1,4 +1,5 @@
 import { becomeContainer, createChrootContainer } from './chroot-container.js';
+import { becomeExec, execInChroot } from './chroot-exec.js';
 import { becomeStep } from './chroot-step.js';
 import { superviseStep } from './chroot-supervisor.js';
 
@@ -7,4 +8,6 @@ const [, , role, ...rest] = process.argv;
 if (role === 'step') becomeStep();
 else if (role === 'create') createChrootContainer(rest);
 else if (role === 'init') becomeContainer(rest);
+else if (role === 'exec') execInChroot(rest);
+else if (role === 'enter') becomeExec(rest);
 else superviseStep();

@@ -7,6 +7,8 @@ import {
   readFileSync,
   writeFileSync,
   writeSync,
+  existsSync,
+  mkdtempSync,
 } from 'node:fs';
 import { Socket } from 'node:net';
 import { constants as os } from 'node:os';
@@ -14,7 +16,14 @@ import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { BuildError } from '../model/error.js';
 import { hasCode } from '../model/has-code.js';
-import type { ExecSpec, ExitStatus, Monitor, MonitorPlace, ProcessSpec } from '../model/process.js';
+import type {
+  ExecEnd,
+  ExecSpec,
+  ExitStatus,
+  Monitor,
+  MonitorPlace,
+  ProcessSpec,
+} from '../model/process.js';
 import type { Scope } from '../model/scope.js';
 import { sys } from '../sys/sys.js';
 import { attachSystem } from './attach-system.js';
@@ -31,6 +40,8 @@ import {
 import { chrootMain } from './chroot-main-file.js';
 import { jobOf } from './job-of.js';
 import { noteMadeBy } from './made-by.js';
+import { onTerminal } from './exec-process.js';
+import { sizeOf } from './follow-size.js';
 import { emptyPlace, monitorLine, startConmon } from './monitor.js';
 import { cannot, checkRoot, checkUser, findProgram, type RuntimeOptions } from './prepare.js';
 import { startChild } from './process.js';
@@ -68,7 +79,7 @@ function attach({ root, mounts, confinement }: ProcessSpec): void {
 /** Its mounts are in the namespace of whoever started it, which its monitor keeps. */
 function enterMounts(dir: string): string[] {
   const monitor = readFileSync(join(dir, 'monitor.pid'), 'utf8').trim();
-  return ['nsenter', `--mount=/proc/${monitor}/ns/mnt`, '--'];
+  return ['nsenter', `--mount=/proc/${monitor}/ns/mnt`, '--wd=.', '--'];
 }
 
 const FIFO = 0o010600;
@@ -155,12 +166,19 @@ async function exec(
   spec: ExecSpec,
   dir: string,
   { options, scope, entering }: ExecHow,
-): Promise<ExitStatus> {
+): Promise<ExecEnd> {
+  if (spec.confinement?.insecure === true)
+    throw cannot(
+      'exec --privileged cannot be had in a chroot',
+      'stave doctor shows what is in the way',
+    );
   const root = chrootOf(dir) ?? '';
   const confinement = { devices: [], insecure: false, ...spec.confinement };
   const job = await jobOf({ ...spec, root, confinement }, options);
   const argv = [...entering, process.execPath, chrootMain(), 'step'];
   if (spec.detach) return execDetached(argv, spec, { ...job, stays: true });
+  if (spec.terminal && spec.onOutput === undefined)
+    return execOnTerminal(argv.slice(0, -1), spec, { job, options, scope });
   const { onOutput } = spec;
   const stdio = onOutput === undefined ? { stdin: spec.stdin } : 'pipe';
   const child = await startChild(argv, { stdio, env: ENVIRONMENT, more: ['pipe'] });
@@ -169,9 +187,42 @@ async function exec(
   const said = textOf(channel).catch(() => '');
   channel.write(`${JSON.stringify(job)}\n`);
   const { exitCode, signal } = await child.follow(onOutput ?? (() => undefined), scope.signal);
-  const failure = await said;
-  if (failure !== '') throw chrootFailure(JSON.parse(failure) as ChrootFailure, spec.args[0] ?? '');
-  if (signal === undefined) return { code: exitCode ?? 0 };
+  return endOf({ said: await said, code: exitCode, signal }, spec);
+}
+
+/** As a runtime that is asked to: it leaves the process, which is ours then, and gives its terminal to us. */
+async function execOnTerminal(
+  begin: readonly string[],
+  spec: ExecSpec,
+  { job, options, scope }: Omit<ExecHow, 'entering'> & { readonly job: ChrootJob },
+): Promise<ExecEnd> {
+  const dir = mkdtempSync(join(await options.temporary(), 'exec-'));
+  const [file, failure] = [join(dir, JOB_FILE), join(dir, 'failure')];
+  const size = sizeOf(process.stdout);
+  const asked = { ...job, stays: true, ...(size === undefined ? {} : { size }) };
+  writeFileSync(file, JSON.stringify(asked), { mode: 0o600 });
+  const line = (...flags: readonly string[]): string[] => [
+    ...begin,
+    'exec',
+    file,
+    failure,
+    ...flags,
+  ];
+  const end = await onTerminal(line, spec, { dir, signal: scope.signal });
+  if (end === 'detached') return { code: 0, detached: true };
+  const said = existsSync(failure) ? readFileSync(failure, 'utf8') : '';
+  return endOf({ said, code: end, signal: undefined }, spec);
+}
+
+interface Ended {
+  readonly said: string;
+  readonly code: number | null | undefined;
+  readonly signal: string | null | undefined;
+}
+
+function endOf({ said, code, signal }: Ended, { args }: ExecSpec): ExitStatus {
+  if (said !== '') throw chrootFailure(JSON.parse(said) as ChrootFailure, args[0] ?? '');
+  if (typeof signal !== 'string') return { code: code ?? 0 };
   return { code: 128 + os.signals[signal as NodeJS.Signals], signal };
 }
 

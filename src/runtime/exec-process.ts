@@ -46,7 +46,7 @@ export async function runExec(
   return { code: end };
 }
 
-type CommandLine = (...flags: readonly string[]) => readonly string[];
+export type CommandLine = (...flags: readonly string[]) => readonly string[];
 
 interface RunPlace {
   /** Private, and goes with this process. */
@@ -73,7 +73,7 @@ function stdioOf({ detach, onOutput, stdin }: ExecSpec) {
  * The terminal is ours: crun 1.8, which would show it, stops when the process ends, whatever is still to be read (as
  * containers/crun#1838). Only we have its master, so it hangs up whatever becomes of us.
  */
-async function onTerminal(
+export async function onTerminal(
   line: CommandLine,
   spec: ExecSpec,
   { dir, signal }: RunPlace,

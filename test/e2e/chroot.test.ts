@@ -201,6 +201,8 @@ describe('RUN in a chroot: root of a container without privileges', () => {
       `stave exec one sh -c 'id; exit 3'; echo "exec: $?"`,
       `echo given | stave exec -i -u 0 -w /bin -e A=b one sh -c 'cat; pwd; echo $A; touch /made'`,
       'stave exec one nope; echo "exec: $?"',
+      `echo typed | script -qec "stave exec -it one sh -c 'test -t 0 && echo terminal; read x; echo got \\$x; exit 4'; echo ended \\$?" /dev/null | tr -d '\\r' | grep -E '^(terminal|got typed|ended 4)$'`,
+      'stave exec --privileged one true 2>/dev/null; echo "exec: $?"',
       'stave exec -d one sleep 6004; until [ "$(left)" = 4 ]; do :; done',
       'stave top one -o pid,args | grep -c "sleep 600"',
       'stave pause one && stave ps --format "{{.State}}" && stave unpause one',
@@ -211,9 +213,10 @@ describe('RUN in a chroot: root of a container without privileges', () => {
     const asked = 'uid=1000 gid=1001 groups=1001\nexec: 3\ngiven\n/bin\nb\n';
     const nope = 'ERROR: exec: "nope": executable file not found in $PATH\n\n';
     const hint = 'hint: is it installed in the image, and is it spelled right?\nexec: 127\n';
+    const onTerminal = 'terminal\ngot typed\nended 4\nexec: 1\n';
     assert.equal(
       said,
-      `up\none running\n${asked}${nope}${hint}4\none\npaused\none\nA /made\none\nleft: 0\n` +
+      `up\none running\n${asked}${nope}${hint}${onTerminal}4\none\npaused\none\nA /made\none\nleft: 0\n` +
         'one\none\n137\nleft: 0\none\n',
     );
   });
