@@ -1,4 +1,9 @@
+/** libuv has no name for a quota that is used up: its number is the same on every Linux that Node runs on. */
+const UNNAMED: Readonly<Record<string, string>> = { 'Unknown system error -122': 'EDQUOT' };
+
 /** True for an error of the system with one of these codes (`ENOENT`). */
 export function hasCode(error: unknown, ...codes: string[]): boolean {
-  return error instanceof Error && 'code' in error && codes.includes(String(error.code));
+  if (!(error instanceof Error) || !('code' in error)) return false;
+  const code = String(error.code);
+  return codes.includes(UNNAMED[code] ?? code);
 }

@@ -8,10 +8,10 @@ import { must, run } from './run.js';
 import { type Bench, forget, type Scenario, writeContexts } from './scenarios.js';
 
 /** What happens instead of a call: its process dies, or is told that the disk is full, broken, or that files are many. */
-export type Fault = 'kill' | 'ENOSPC' | 'EIO' | 'EMFILE';
-export const FAULTS: readonly Fault[] = ['kill', 'ENOSPC', 'EIO', 'EMFILE'];
-const ERRNO = { ENOSPC: '28', EIO: '5', EMFILE: '24' } as const;
-const KIND = { kill: 'writes', ENOSPC: 'engine', EIO: 'engine', EMFILE: 'descriptors' } as const;
+export type Fault = 'kill' | 'ENOSPC' | 'EDQUOT' | 'EIO' | 'EROFS' | 'EMFILE';
+export const FAULTS: readonly Fault[] = ['kill', 'ENOSPC', 'EDQUOT', 'EIO', 'EROFS', 'EMFILE'];
+const ERRNO = { ENOSPC: '28', EDQUOT: '122', EIO: '5', EROFS: '30', EMFILE: '24' } as const;
+const KIND = { kill: 'writes', ENOSPC: 'engine', EDQUOT: 'engine', EIO: 'engine', EROFS: 'engine', EMFILE: 'descriptors' } as const; // prettier-ignore
 
 export interface SweepOptions {
   readonly fault: Fault;
