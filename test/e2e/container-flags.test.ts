@@ -131,6 +131,19 @@ describe('smaller flags of containers', { timeout: 300_000 }, () => {
     world.ok('rm', 'base');
   });
 
+  test('the start of several ids is said to be that, by inspect, too', () => {
+    const ids: string[] = [];
+    const starts = (): (string | undefined)[] => ids.map((id) => id[0]);
+    while (new Set(starts()).size === ids.length) ids.push(world.ok('create', 'bb').stdout.trim());
+    const start = ids.at(-1)?.[0] ?? '';
+    for (const command of ['inspect', 'rm', 'logs']) {
+      const { status, stderr } = world.run(command, start);
+      assert.equal(status, 1);
+      assert.match(stderr, /^ERROR: \w is the start of \d+ container ids$/m);
+    }
+    world.ok('rm', ...ids);
+  });
+
   test('a name of nothing is no name; the answer to a question may be a file', () => {
     world.ok('rm', world.ok('create', '--name', '', 'bb').stdout.trim());
     const asked = spawnSync('bin/stave', ['container', 'prune'], {

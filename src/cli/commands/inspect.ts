@@ -60,7 +60,7 @@ async function findAny(
         say(context.stderr, `WARNING: --size ignored for ${type}\n`);
       return found;
     } catch (error) {
-      const skipped = error instanceof BuildError && SKIPPED.includes(error.code);
+      const skipped = error instanceof BuildError && isOther(error);
       if (types.length === 1 || !skipped) throw error;
     }
   }
@@ -68,5 +68,8 @@ async function findAny(
   throw new BuildError('not-found', `No such object: ${name}`, { hint });
 }
 
-/** Not one of this kind, or its kind has no such names. */
-const SKIPPED: readonly string[] = ['not-found', 'syntax', 'usage'];
+/** Not one of this kind, or its kind has no such names; the start of several ids is neither. */
+function isOther({ code, message }: BuildError): boolean {
+  if (/ is the start of \d+ /.test(message)) return false;
+  return code === 'not-found' || code === 'syntax' || code === 'usage';
+}
