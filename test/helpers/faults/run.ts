@@ -20,11 +20,13 @@ export function run(
   child.stderr.on('data', (data: Buffer) => (stderr += data.toString('latin1')));
   return new Promise((resolve, reject) => {
     child.on('error', reject);
-    // Not `close`: what a killed process leaves may hold the pipes.
-    child.on('exit', (status) => {
-      setImmediate(() => {
-        resolve({ status, stdout, stderr });
-      });
+    const end = (): void => {
+      resolve({ status: child.exitCode, stdout, stderr });
+    };
+    child.on('close', end);
+    // What a killed process leaves may hold the pipes: what it said itself is read by then.
+    child.on('exit', () => {
+      setTimeout(end, 1000);
     });
   });
 }
