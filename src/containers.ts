@@ -25,6 +25,7 @@ import { openLayers } from './commit.js';
 import { companions } from './companions.js';
 import { chooseNetworks } from './choose-networks.js';
 import { openImage } from './image-source.js';
+import { proxyVariables } from './proxy-variables.js';
 import { runImage } from './run-image.js';
 import { tellResizes } from './tell-resizes.js';
 import { type ContainerState, lastExitCode } from './model/container.js';
@@ -68,7 +69,7 @@ export async function createFromImage(
   const { host, warnings } = adaptHost(asked, { ...workshop, machine, hostname: options.hostname });
   for (const warning of warnings) say(`WARNING: ${warning}`);
   const state = await createContainer(
-    { ...options, host },
+    { ...options, host, env: withProxies(options.env, workshop) },
     { ...from, config: image.config.config ?? {} },
     { ...workshop, endpoints },
     forever,
@@ -76,6 +77,12 @@ export async function createFromImage(
   workshop.containers.tell(state, 'create');
   await fillVolumes(state, { ...workshop, snapshot });
   return state;
+}
+
+function withProxies(given: readonly string[], workshop: Workshop): readonly string[] {
+  const names = new Set(given.map((entry) => entry.split('=', 1)[0]));
+  const proxies = Object.entries(proxyVariables(workshop)).filter(([name]) => !names.has(name));
+  return [...given, ...proxies.map(([name, value]) => `${name}=${value}`)];
 }
 
 /** What docker's engine refuses of what each flag alone allows. Throws BuildError `usage`. */

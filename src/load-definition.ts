@@ -19,7 +19,7 @@ import type { ParsedDockerfile } from './parser/instruction.js';
 import type { IgnoreFacts } from './parser/lint/ignore-facts.js';
 import type { LowerOptions, Warning } from './parser/lower-options.js';
 import { parseDockerfile } from './parser/parse.js';
-import { withProxyArgs } from './proxy-args.js';
+import { proxyVariables } from './proxy-variables.js';
 import { createRemoteSources } from './remote-sources.js';
 import { type TargetPlatforms, targetPlatforms } from './target-platforms.js';
 import type { Workshop } from './workshop.js';
@@ -142,7 +142,7 @@ function lowerOptions(
   const several = platforms.index;
   const warned = new Set<string>();
   const common = {
-    buildArgs: withProxyArgs(options.buildArgs ?? {}, workshop),
+    buildArgs: withProxies(options.buildArgs ?? {}, workshop),
     labels: { ...labels, ...options.labels },
     ...(options.target === undefined ? {} : { target: options.target }),
     buildPlatform: workshop.platform,
@@ -176,4 +176,15 @@ function factsOf({ hasExceptions, ignoresAll, verdict }: IgnoreRules): IgnoreFac
   // The rules are of bytes.
   const bytes = (path: string): string => Buffer.from(path).toString('latin1');
   return { hasExceptions, ignoresAll, ignores: (path) => verdict(bytes(path)).ignored };
+}
+
+/** A step has one value in both cases: what is given in one of them counts. */
+function withProxies(
+  given: Readonly<Record<string, string>>,
+  workshop: Workshop,
+): Readonly<Record<string, string>> {
+  const names = new Set(Object.keys(given).map((name) => name.toLowerCase()));
+  const proxies = Object.entries(proxyVariables(workshop));
+  const added = proxies.filter(([name]) => !names.has(name.toLowerCase()));
+  return { ...Object.fromEntries(added), ...given };
 }

@@ -4,6 +4,7 @@ import type { BuildResult } from '../model/build-options.js';
 import type { BuildStep } from '../model/build-steps.js';
 import type { TraceInput } from '../model/build-trace.js';
 import { BuildError } from '../model/error.js';
+import { reasonOf } from '../model/reason-of.js';
 import type { CommandContext } from './command.js';
 
 /** The keys of buildx's metadata file that a local build has. */
@@ -57,8 +58,7 @@ export function prepareReports({ flags }: CommandContext): void {
 }
 
 function cannotWrite(flag: string, file: string, error: unknown): BuildError {
-  const why = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-  return new BuildError('usage', `--${flag}: cannot write ${file}: ${why}`, {
+  return new BuildError('usage', `--${flag}: cannot write ${file}: ${reasonOf(error)}`, {
     hint: 'its directory must exist, be writable and have space',
     cause: error,
   });

@@ -17,6 +17,7 @@ import { BuildError } from '../model/error.js';
 import type { Scope } from '../model/scope.js';
 import type { Bytes } from '../model/stores.js';
 import { hasCode } from '../model/has-code.js';
+import { reasonOf } from '../model/reason-of.js';
 
 /** One file of an archive we write. */
 export interface ArchiveFile {
@@ -94,8 +95,7 @@ function openFor(path: string, dest: string, flags: number): number {
     return openSync(path, flags, 0o644);
   } catch (error) {
     if (!hasCode(error, 'ENOENT', 'EACCES', 'EPERM', 'EROFS', 'ENOTDIR')) throw error;
-    const code = (error as NodeJS.ErrnoException).code ?? '';
-    throw new BuildError('usage', `cannot write ${dest}: ${code}`, {
+    throw new BuildError('usage', `cannot write ${dest}: ${reasonOf(error)}`, {
       hint: 'its directory must exist and be writable',
       cause: error,
     });

@@ -1,11 +1,18 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { openSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { busyboxContext } from '../helpers/busybox.js';
 import { staveWorld } from '../helpers/stave.js';
 import { openTerminal } from '../helpers/terminal.js';
+
+/** What it says on both streams. */
+function stave(env: NodeJS.ProcessEnv, ...args: string[]): string {
+  const { status, stdout, stderr } = spawnSync('bin/stave', args, { env, encoding: 'utf8' });
+  assert.equal(status, 0, stderr);
+  return stdout + stderr;
+}
 
 describe('smaller flags of containers', { timeout: 300_000 }, () => {
   const world = staveWorld();
@@ -16,6 +23,33 @@ describe('smaller flags of containers', { timeout: 300_000 }, () => {
     for (const id of world.ok('ps', '-aq').stdout.split('\n').filter(Boolean))
       world.run('rm', '-f', id);
     world[Symbol.dispose]();
+  });
+
+  test("proxies of docker's config.json: what is given on the command line counts more", () => {
+    const config = join(world.dir, 'docker-config');
+    mkdirSync(config);
+    const proxies = { default: { httpProxy: 'http://one:3128', noProxy: 'two' } };
+    writeFileSync(join(config, 'config.json'), JSON.stringify({ proxies }));
+    const env = { ...world.env, DOCKER_CONFIG: config };
+    const variables = (...args: string[]): string[] =>
+      stave(env, ...args).match(/^\w+_proxy=.*$/gim) ?? [];
+    const expected = [
+      'HTTP_PROXY=mine',
+      'NO_PROXY=two',
+      'http_proxy=http://one:3128',
+      'no_proxy=two',
+    ];
+    assert.deepEqual(
+      variables('run', '--rm', '-e', 'HTTP_PROXY=mine', 'bb', 'env').sort(),
+      expected,
+    );
+    const file = join(world.dir, 'Dockerfile.proxies');
+    writeFileSync(file, 'FROM bb\nRUN env\n');
+    const build = ['build', '--progress=plain', '--no-cache', '-f', file, world.dir];
+    const seen = stave(env, ...build, '--build-arg', 'HTTP_PROXY=mine').match(/\w+_proxy=\S+/gi);
+    // A step has one value in both cases.
+    const both = ['HTTP_PROXY=mine', 'NO_PROXY=two', 'http_proxy=mine', 'no_proxy=two'];
+    assert.deepEqual([...new Set(seen)].sort(), both);
   });
 
   const BOTH = ['bb', 'sh', '-c', 'echo out; echo err >&2; exit 3'];

@@ -3,8 +3,9 @@ import { exec } from '../../containers.js';
 import { exitCodeOf } from '../../model/container.js';
 import { BuildError } from '../../model/error.js';
 import { openWorkshop } from '../../workshop.js';
-import { type Command, say } from '../command.js';
+import type { Command } from '../command.js';
 import { ExitError } from '../exit-error.js';
+import { leftByKeys } from '../left-by-keys.js';
 import { givenEnvironment } from '../run-flags/identity.js';
 import { wrongCount } from './images.js';
 
@@ -55,8 +56,7 @@ export const execCommand: Command = {
     await using workshop = openWorkshop(undefined, env);
     try {
       const { code, detached = false } = await exec(name, options, workshop);
-      if (detached) say(stderr, 'read escape sequence\n');
-      return detached ? 1 : code; // As docker's.
+      return detached ? leftByKeys(stderr) : code;
     } catch (error) {
       const code = error instanceof BuildError ? codeOf(error) : undefined;
       throw error instanceof BuildError && code !== undefined ? new ExitError(error, code) : error;

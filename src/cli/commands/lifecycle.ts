@@ -14,6 +14,7 @@ import { BuildError } from '../../model/error.js';
 import { openWorkshop, type Workshop } from '../../workshop.js';
 import { type Command, type CommandContext, say } from '../command.js';
 import type { FlagSpec } from '../flags.js';
+import { leftByKeys } from '../left-by-keys.js';
 import { errorText } from '../print-error.js';
 import { notWhole } from '../run-flags/flag-values.js';
 import { asError, atLeastOne, exactly } from './images.js';
@@ -161,7 +162,8 @@ export const attachCommand: Command = {
     await using workshop = openWorkshop(undefined, context.env);
     const { openStdin } = workshop.containers.find(name);
     const stdin = openStdin && !context.flags.bool('no-stdin');
-    return (await attachContainer(name, request(context, stdin), workshop)) ?? 0;
+    const code = await attachContainer(name, request(context, stdin), workshop);
+    return code ?? leftByKeys(context.stderr);
   },
 };
 

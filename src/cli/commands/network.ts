@@ -244,7 +244,7 @@ export const networkPruneCommand: Command = {
   ],
   run: async ({ flags, env, stdout, signal }) => {
     const filters = parseFilters(flags.list('filter'), ['until', 'label', 'label!']);
-    if (!flags.bool('force') && !(await confirm(WARNING, stdout, signal))) return 1;
+    if (!flags.bool('force') && !(await confirm(WARNING, stdout, signal))) return 0;
     await using workshop = openWorkshop(undefined, env);
     const wanted = (network: Network): boolean => matchesNetwork(network, filters, workshop);
     const removed = await pruneNetworks(wanted, workshop);
