@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasCode } from '../model/has-code.js';
 
@@ -20,8 +20,11 @@ export function madeBy(dir: string): Partial<MadeBy> {
   }
 }
 
+/** Whole, whoever is killed: a reader finds the one of before or this one. The bundle is made anew at each start. */
 export function noteMadeBy(dir: string, made: Partial<MadeBy>): void {
-  writeFileSync(join(dir, 'bundle/made-by.json'), JSON.stringify(made), { mode: 0o600 });
+  const file = join(dir, 'bundle/made-by.json');
+  writeFileSync(`${file}.tmp`, JSON.stringify(made), { mode: 0o600 });
+  renameSync(`${file}.tmp`, file);
 }
 
 export function markAdopted(dir: string, path: string): void {
