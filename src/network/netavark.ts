@@ -3,6 +3,7 @@ import { accessSync, constants, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { delimiter, join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { BuildError } from '../model/error.js';
+import { keepApart } from './keep-apart.js';
 import { hasNames, type Job, netavarkInput } from './netavark-input.js';
 
 /** The program that makes bridges, interfaces, rules and names; it keeps no state of its own but the name server's. */
@@ -64,7 +65,9 @@ export function createNetavark(options: NetavarkOptions): Netavark {
       forgetDeadServer(serverPid(options.runDir));
       const argv = commandLine(command, job, options);
       const input = JSON.stringify(netavarkInput(job));
-      const { code, output } = await runProgram(argv, input, `${SYSTEM}:${options.path}`);
+      const path = `${SYSTEM}:${options.path}`;
+      const { code, output } = await runProgram(argv, input, path);
+      if (command === 'teardown') await keepApart(path);
       if (code === 0) return;
       throw new BuildError('runtime', `netavark ${command} failed: ${reasonOf(output)}`, {
         hint: 'iptables and bridges must work here: try iptables -t nat -L',

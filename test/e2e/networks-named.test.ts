@@ -99,6 +99,11 @@ describe('networks with names', () => {
     const reach = (): boolean =>
       shell('far', `timeout 2 wget -qO- http://${address}/`).status === 0;
     assert.equal(reach(), false);
+    // Also once another network is gone.
+    ok('network', 'create', 'stv-brief');
+    ok('run', '--rm', '--network', 'stv-brief', 'bb', 'true');
+    ok('network', 'rm', 'stv-brief');
+    assert.equal(reach(), false);
     ok('network', 'connect', '--alias', 'away', 'stv-one', 'far');
     await until('the other network', reach);
     assert.deepEqual(

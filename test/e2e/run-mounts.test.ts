@@ -181,7 +181,8 @@ describe('RUN mounts from build to build', () => {
     const context = contextOf(world, `FROM bb\nRUN cat /proc/self/cgroup > /cgroup; ${eat}\n`);
     const small = world.run('build', '--memory=24m', '--memory-swap=24m', context);
     assert.equal(small.status, 1, small.stderr);
-    assert.match(small.stderr, /Killed/);
+    // The kernel takes the pipe's end or, some days, the shell too.
+    assert.match(small.stderr, /Killed|exit code: 137/);
     world.ok(
       'build',
       '-q',

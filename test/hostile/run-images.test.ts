@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { busyboxContext } from '../helpers/busybox.js';
 import { plantCanary } from '../helpers/canary.js';
+import { mountsOf } from '../helpers/mounts.js';
 import { contextOf } from '../helpers/run-context.js';
 import { runProgram } from '../helpers/run-program.js';
 import { type Outcome, staveWorld } from '../helpers/stave.js';
@@ -25,10 +26,7 @@ for (const runtime of ['crun', 'runc'])
     const kernel = ['core_pattern', 'hostname'].map((name) => `/proc/sys/kernel/${name}`);
     const machine = (): unknown => [
       canary.tree(),
-      // Others mount things meanwhile.
-      readFileSync('/proc/self/mountinfo', 'utf8')
-        .split('\n')
-        .filter((line) => [world.dir, dir].some((own) => line.includes(own))),
+      mountsOf(world.dir, dir),
       kernel.map((path) => readFileSync(path, 'utf8')),
     ];
     let untouched: unknown;

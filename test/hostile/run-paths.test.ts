@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { after, before, beforeEach, afterEach, describe, test } from 'node:test';
 import { busyboxContext } from '../helpers/busybox.js';
 import { plantCanary } from '../helpers/canary.js';
+import { mountsOf } from '../helpers/mounts.js';
 import { contextOf } from '../helpers/run-context.js';
 import { type Outcome, staveWorld } from '../helpers/stave.js';
 
@@ -29,18 +30,12 @@ describe('paths and mounts of a RUN', () => {
     canary[Symbol.dispose]();
   });
   beforeEach(() => {
-    before_ = { tree: canary.tree(), mounts: ownMounts() };
+    before_ = { tree: canary.tree(), mounts: mountsOf(world.dir, dir) };
   });
   afterEach(() => {
     assert.deepEqual(canary.tree(), before_.tree);
-    assert.deepEqual(ownMounts(), before_.mounts);
+    assert.deepEqual(mountsOf(world.dir, dir), before_.mounts);
   });
-
-  /** Others mount things meanwhile. */
-  function ownMounts(): string[] {
-    const lines = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
-    return lines.filter((line) => [world.dir, dir].some((own) => line.includes(own)));
-  }
 
   const build = (dockerfile: string, ...args: string[]): Outcome => {
     const outcome = world.run(

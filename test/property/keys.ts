@@ -41,7 +41,11 @@ function depsOf({ op, settings, files }: StepInputs): ExecutorDeps {
   const deps = {
     settings,
     context: () => Promise.resolve(context),
-    remote: { known: { get: () => known }, secret: () => Promise.resolve(undefined) },
+    remote: {
+      known: { get: () => known },
+      secret: () => Promise.resolve(undefined),
+      note: () => undefined,
+    },
   };
   return deps as unknown as ExecutorDeps; // A definition asks for nothing else.
 }

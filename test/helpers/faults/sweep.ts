@@ -1,6 +1,8 @@
 import { mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import { join } from 'node:path';
 import { Random } from '../../fuzz/random.js';
+import { mountsOf } from '../mounts.js';
 import type { Outcome } from '../stave.js';
 import { leftovers } from './leftovers.js';
 import { problemsIn } from './look-inside.js';
@@ -147,12 +149,12 @@ async function tryPoint(trial: Trial): Promise<string[]> {
   await fresh(bench);
   const log = join(bench.dir, 'calls');
   const action = fault === 'kill' ? 'kill' : ERRNO[fault];
-  const mounts = readFileSync('/proc/self/mountinfo', 'latin1');
+  const mounts = mountsOf(bench.dir);
   const command = ['bin/stave', ...scenario.command(bench)];
   const told = await run(tracer, [log, KIND[fault], String(n), action, ...command], bench.env);
   const [hit = '', ...more] = readFileSync(log, 'latin1').trim().split('\n');
   const wrong = more.filter((line) => /^(left|hung)/.test(line));
-  if (readFileSync('/proc/self/mountinfo', 'latin1') !== mounts) wrong.push('mounts left');
+  if (!isDeepStrictEqual(mountsOf(bench.dir), mounts)) wrong.push('mounts left');
   wrong.push(...unclear(told, fault));
   if (told.status === 0 && (await scenario.outcome(bench)) !== clean)
     wrong.push(`success, and ${await scenario.outcome(bench)} for ${clean}`);

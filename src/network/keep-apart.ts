@@ -1,0 +1,28 @@
+import { execFile } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const JUMP = ['FORWARD', '-j', 'NETAVARK_ISOLATION_1'];
+const INTERFACES = '/sys/class/net';
+
+/**
+ * netavark 1.4 takes the one rule that keeps networks from reaching each other away with whichever network goes first:
+ * while bridges are left, it is put back. The chain it leads to is not there if no network is of its kind (IPv4, IPv6)
+ * or netavark makes other rules; then there is nothing to do.
+ */
+export async function keepApart(path: string): Promise<void> {
+  const isBridge = (name: string): boolean => existsSync(`${INTERFACES}/${name}/bridge`);
+  if (!readdirSync(INTERFACES).some(isBridge)) return;
+  const env = { PATH: path };
+  for (const program of ['iptables', 'ip6tables']) {
+    const rules = (command: string): Promise<unknown> =>
+      run(program, ['-w', command, ...JUMP], { env, cwd: '/' });
+    await rules('-C').catch(() => rules('-I').catch(unlessNoChain));
+  }
+}
+
+function unlessNoChain(error: unknown): void {
+  if (!(error instanceof Error) || !/No chain|does not exist|ENOENT/.test(error.message))
+    throw error;
+}
