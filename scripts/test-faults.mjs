@@ -1,4 +1,4 @@
-// `npm run test:faults [-- test/faults/NAME.test.ts]`: the long tests of faults, one file after the other, at most 25
+// `npm run test:faults [-- test/faults/NAME.test.ts]`: the long tests of faults, two files at a time, some 30
 // minutes on two quiet cores; FAULTS=all takes every call instead of a stride, FAULTS=0.1 a tenth. The figures that
 // the tests note (test/helpers/figure.ts) are printed, and a whole run writes them to docs/reliability.md.
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -35,7 +35,7 @@ const built = spawnSync(process.execPath, ['scripts/build.mjs'], { stdio: 'inher
 if (built.status !== 0) process.exit(built.status ?? 1);
 const run = spawnSync(
   process.execPath,
-  ['scripts/run-tests.mjs', ...files, '--', '--test-concurrency=1'],
+  ['scripts/run-tests.mjs', ...files, '--', '--test-concurrency=2'],
   { stdio: 'inherit', env: { ...process.env, STAVE_FIGURES: figures } },
 );
 const noted = existsSync(figures)
