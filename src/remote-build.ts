@@ -11,6 +11,7 @@ import {
 } from './model/error.js';
 import type { BuildEvent } from './model/events.js';
 import type { SecretSource } from './model/run-settings.js';
+import { spawned } from './sys/spawned.js';
 
 /** What the engine process writes, a JSON line each; `data` of logs is base64. */
 export type EngineMessage =
@@ -51,7 +52,7 @@ async function run(
   signal: AbortSignal,
 ): Promise<BuildResult> {
   signal.throwIfAborted();
-  const child = spawn(launcher(), ['__engine'], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawned(spawn(launcher(), ['__engine'], { stdio: ['pipe', 'pipe', 'inherit'] }));
   const ended = new Promise<number | null>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', resolve);

@@ -6,6 +6,7 @@ import { type Health, pauseBeforeProbe, probeOf, startingHealth } from '../model
 import { sys } from '../sys/sys.js';
 import { killNamed } from './half-started.js';
 import { makeHealthDirectory, readHealth, saveHealth } from './health-file.js';
+import { spawned } from '../sys/spawned.js';
 
 /*
  * A container with a health check has a checker beside its monitor: a shell that sleeps and lets the engine probe, so that
@@ -51,7 +52,7 @@ export async function startChecker(
     const argv = ['-c', SCRIPT, join(dir, 'lock'), pause, ...probe, id, started];
     const stdio = ['ignore', 'ignore', 'ignore', lock] as const;
     const options = { detached: true, cwd: '/', stdio: [...stdio], env: ENV };
-    const child = spawn('/bin/sh', argv, options);
+    const child = spawned(spawn('/bin/sh', argv, options));
     child.unref();
     writeFileSync(join(health, 'pid'), String(child.pid ?? ''), { mode: 0o600 });
   } finally {

@@ -3,6 +3,7 @@ import { lockFile } from '../cache/lock-file.js';
 import type { ContainerState } from '../model/container.js';
 import type { ContainerStore } from './container-store.js';
 import { freeze, thaw } from './freeze.js';
+import { spawned } from '../sys/spawned.js';
 
 /*
  * Who stops a container's processes, or lets them go on, holds the lock `freezing` in its directory meanwhile. One that
@@ -28,23 +29,30 @@ export async function takeTurn(given: ContainerState, deps: FreezeDeps): Promise
   const { containers, reaper } = deps;
   const file = containers.path(given.id, 'freezing');
   const lock = await lockFile(file, new AbortController().signal, () => undefined);
-  const letGo = reaper === undefined ? undefined : startGuard([...reaper, given.id]);
-  return {
-    state: containers.read(given.id) ?? given,
-    async [Symbol.asyncDispose]() {
-      await lock[Symbol.asyncDispose]();
-      letGo?.();
-    },
-  };
+  try {
+    const letGo = reaper === undefined ? undefined : startGuard([...reaper, given.id]);
+    return {
+      state: containers.read(given.id) ?? given,
+      async [Symbol.asyncDispose]() {
+        await lock[Symbol.asyncDispose]();
+        letGo?.();
+      },
+    };
+  } catch (error) {
+    await lock[Symbol.asyncDispose]();
+    throw error;
+  }
 }
 
 function startGuard(argv: readonly string[]): () => void {
-  const child = spawn('/bin/sh', ['-c', GUARD, 'sh', ...argv], {
-    // A terminal's signals are not for it.
-    detached: true,
-    cwd: '/',
-    stdio: ['pipe', 'ignore', 'ignore'],
-  });
+  const child = spawned(
+    spawn('/bin/sh', ['-c', GUARD, 'sh', ...argv], {
+      // A terminal's signals are not for it.
+      detached: true,
+      cwd: '/',
+      stdio: ['pipe', 'ignore', 'ignore'],
+    }),
+  );
   child.unref();
   child.stdin.on('error', () => undefined); // Killed by somebody: nobody needs to tell it anything.
   return () => {

@@ -5,6 +5,7 @@ import type { Readable, Writable } from 'node:stream';
 import { BuildError } from '../model/error.js';
 import { keepApart } from './keep-apart.js';
 import { hasNames, type Job, netavarkInput } from './netavark-input.js';
+import { spawned } from '../sys/spawned.js';
 
 /** The program that makes bridges, interfaces, rules and names; it keeps no state of its own but the name server's. */
 export interface Netavark {
@@ -138,11 +139,13 @@ interface Exit {
 
 async function runProgram(argv: readonly string[], input: string, path: string): Promise<Exit> {
   const [program = '', ...args] = argv;
-  const child = spawn(program, args, {
-    stdio: ['pipe', 'pipe', 'pipe'],
-    cwd: '/',
-    env: { PATH: path, RUST_LOG: 'error' },
-  });
+  const child = spawned(
+    spawn(program, args, {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      cwd: '/',
+      env: { PATH: path, RUST_LOG: 'error' },
+    }),
+  );
   const output = collect(child.stdout);
   const errors = collect(child.stderr);
   endWith(child.stdin, input);

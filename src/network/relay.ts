@@ -7,6 +7,7 @@ import { BuildError } from '../model/error.js';
 import type { RelayProcess } from '../model/network.js';
 import { startOf } from '../sys/process-start.js';
 import { signalArrivals } from '../sys/signal-arrivals.js';
+import { spawned } from '../sys/spawned.js';
 
 /** A socket of the machine, and where in the container what arrives there goes. */
 export interface Relayed {
@@ -49,12 +50,14 @@ export function startRelay(relayed: readonly Relayed[], { input, namespace }: Re
   const last = `/proc/self/fd/${String(FIRST_FD + relayed.length)}`;
   const enter = namespace === undefined ? [] : ['nsenter', `--net=${last}`, '--'];
   const program = [process.execPath, ...mainFile(), JSON.stringify(own)];
-  const child = spawn('sh', ['-c', WAITING, 'sh', ...enter, ...program], {
-    stdio: [input, 'pipe', 'ignore', ...fds],
-    cwd: '/',
-    env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
-    detached: true, // A terminal's Ctrl-C is the container's.
-  });
+  const child = spawned(
+    spawn('sh', ['-c', WAITING, 'sh', ...enter, ...program], {
+      stdio: [input, 'pipe', 'ignore', ...fds],
+      cwd: '/',
+      env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
+      detached: true, // A terminal's Ctrl-C is the container's.
+    }),
+  );
   child.once('error', () => undefined); // Then it has no pid.
   child.unref();
   const { pid } = child;

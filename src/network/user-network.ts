@@ -20,6 +20,7 @@ import { relayPorts, withRelay } from './relay-ports.js';
 import type { Room } from './room.js';
 import { forwardPorts } from './slirp-ports.js';
 import { namespacePath } from './take-down.js';
+import { spawned } from '../sys/spawned.js';
 
 const SYSTEM = '/usr/sbin:/usr/bin:/sbin:/bin';
 const TUN = '/dev/net/tun';
@@ -139,10 +140,12 @@ interface Held {
  * namespace.
  */
 async function namespaceOfChild(): Promise<number> {
-  const child = spawn('unshare', ['--net', '--', 'cat'], {
-    stdio: ['pipe', 'pipe', 'ignore'],
-    env: { PATH: SYSTEM },
-  });
+  const child = spawned(
+    spawn('unshare', ['--net', '--', 'cat'], {
+      stdio: ['pipe', 'pipe', 'ignore'],
+      env: { PATH: SYSTEM },
+    }),
+  );
   const [input, output] = [child.stdin, child.stdout];
   input.on('error', () => undefined).write('there');
   const there = await new Promise<boolean>((resolve, reject) => {
@@ -210,12 +213,14 @@ async function setUp(
     const argv = ['--configure', '--mtu=65520', '--disable-host-loopback', '--enable-seccomp']
       .concat(['--exit-fd=3', '--ready-fd=4', `--api-socket=${socket}`])
       .concat([`--macaddress=${macOf(ADDRESS)}`, '--netns-type=path', namespace, INTERFACE]);
-    const child = spawn(program, argv, {
-      stdio: ['ignore', 'ignore', 'pipe', exit, 'pipe'],
-      cwd: '/',
-      env: { PATH: `${SYSTEM}:${room.path}` },
-      detached: true, // A terminal's Ctrl-C is the container's.
-    });
+    const child = spawned(
+      spawn(program, argv, {
+        stdio: ['ignore', 'ignore', 'pipe', exit, 'pipe'],
+        cwd: '/',
+        env: { PATH: `${SYSTEM}:${room.path}` },
+        detached: true, // A terminal's Ctrl-C is the container's.
+      }),
+    );
     await configured(child);
     await forwardPorts(socket, attachment.ports);
   } finally {

@@ -45,6 +45,7 @@ import { sizeOf } from './follow-size.js';
 import { emptyPlace, monitorLine, startConmon } from './monitor.js';
 import { cannot, checkRoot, checkUser, findProgram, type RuntimeOptions } from './prepare.js';
 import { startChild } from './process.js';
+import { spawned } from '../sys/spawned.js';
 
 /**
  * Containers of root of a container without privileges: conmon as on every rung, and a program of ours in the place of the
@@ -233,11 +234,13 @@ async function execDetached(
   spec: ExecSpec,
   job: object,
 ): Promise<ExitStatus> {
-  const child = spawn(program, args, {
-    stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
-    detached: true,
-    env: ENVIRONMENT,
-  });
+  const child = spawned(
+    spawn(program, args, {
+      stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+      detached: true,
+      env: ENVIRONMENT,
+    }),
+  );
   child.unref();
   const channel = child.stdio[CHANNEL] as Duplex;
   if (spec.pidFile !== undefined) writeFileSync(spec.pidFile, String(child.pid ?? 0));

@@ -17,6 +17,7 @@ import { runChild } from './process.js';
 import { prepareOnce } from './prepare-once.js';
 import { throwRuntimeFailure } from './runtime-failure.js';
 import { runtimeOptions } from './runtime-options.js';
+import { spawned } from '../sys/spawned.js';
 
 const ENVIRONMENT = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
 
@@ -118,11 +119,13 @@ export async function startConmon(
   { held, cwd }: { readonly held: readonly number[]; readonly cwd: string },
 ): Promise<Created> {
   const [program = '', ...args] = argv;
-  const child = spawn(program, args, {
-    cwd,
-    stdio: ['ignore', 'ignore', 'pipe', 'pipe', ...held],
-    env: { ...ENVIRONMENT, _OCI_SYNCPIPE: '3' },
-  });
+  const child = spawned(
+    spawn(program, args, {
+      cwd,
+      stdio: ['ignore', 'ignore', 'pipe', 'pipe', ...held],
+      env: { ...ENVIRONMENT, _OCI_SYNCPIPE: '3' },
+    }),
+  );
   const [errors, sync] = [collect(child.stdio[2]), collect(child.stdio[3])];
   await new Promise((resolve, reject) => {
     child.once('error', reject);

@@ -1,0 +1,19 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { test } from 'node:test';
+
+/** Takes all descriptors but two, which is too few for the pipes of a process. */
+const PROGRAM = `
+import { spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { spawned } from ${JSON.stringify(import.meta.resolve('../../src/sys/spawned.js'))};
+const taken = [];
+try { for (;;) taken.push(openSync('/dev/null')); } catch {}
+for (const fd of taken.slice(-2)) closeSync(fd);
+try { spawned(spawn('true', [], { stdio: 'pipe' })); } catch (error) { process.exitCode = error.code === 'EMFILE' ? 7 : 8; }
+`;
+
+test('a process that finds no descriptors for its pipes is an error at once, and only one', () => {
+  const shell = 'ulimit -n 64; node --input-type=module -e "$0"; echo "ended with $?"';
+  assert.equal(execFileSync('sh', ['-c', shell, PROGRAM], { encoding: 'utf8' }), 'ended with 7\n');
+});
