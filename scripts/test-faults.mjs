@@ -1,6 +1,7 @@
-// `npm run test:faults [-- test/faults/NAME.test.ts]`: the long tests of faults, two files at a time, some 30
+// `npm run test:faults [-- [--onto] test/faults/NAME.test.ts]`: the long tests of faults, two files at a time, some 30
 // minutes on two quiet cores; FAULTS=all takes every call instead of a stride, FAULTS=0.1 a tenth. The figures that
-// the tests note (test/helpers/figure.ts) are printed, and a whole run writes them to docs/reliability.md.
+// the tests note (test/helpers/figure.ts) are printed, and a whole run writes them to docs/reliability.md. With --onto
+// those of the named files take the place of the last whole run's: what was mended is run again, and said to be.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
@@ -26,7 +27,10 @@ const SCOREBOARD = [
   ['S24', 'random sequences of commands agree with a model'],
 ];
 
-const only = process.argv.slice(2);
+const onto = process.argv.includes('--onto');
+const only = process.argv.slice(2).filter((each) => each !== '--onto');
+/** What docs/reliability.md tells: `runs` and `noted`. */
+const STATE = resolve('build', 'faults.json');
 const files = only.length > 0 ? only : globSync('test/faults', /\.test\.ts$/);
 const figures = resolve('build', 'figures.jsonl');
 rmSync(figures, { force: true });
@@ -46,43 +50,45 @@ const noted = existsSync(figures)
   : [];
 const passed = run.status === 0;
 for (const { area, what, value } of noted) process.stdout.write(`${area}: ${what}: ${value}\n`);
-if (only.length === 0) {
+if (only.length === 0 || onto) {
+  const before = onto ? JSON.parse(readFileSync(STATE, 'utf8')) : { runs: [], noted: [] };
+  const isNew = (old) => !noted.some(({ area, what }) => area === old.area && what === old.what);
+  const all = {
+    runs: [...before.runs, thisRun()],
+    noted: [...before.noted.filter(isNew), ...noted],
+  };
+  writeFileSync(STATE, JSON.stringify(all));
   const options = (await prettier.resolveConfig(DOCUMENT)) ?? {};
-  const text = await prettier.format(documentOf(), { ...options, parser: 'markdown' });
+  const text = await prettier.format(documentOf(all), { ...options, parser: 'markdown' });
   writeFileSync(DOCUMENT, text);
   process.stdout.write(`wrote ${DOCUMENT}\n`);
 }
 process.exitCode = run.status ?? 1;
 
-function documentOf() {
-  const minutes = ((Date.now() - start) / 60_000).toFixed(1);
+function thisRun() {
+  const settings = ['FAULTS', 'ONLY'].filter((name) => process.env[name] !== undefined);
+  const named = only.length === 0 ? '' : ` -- --onto ${only.join(' ')}`;
+  return [
+    new Date(start).toISOString().slice(0, 16).replace('T', ' ') + ' UTC',
+    execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim(),
+    `${settings.map((name) => `${name}=${process.env[name]} `).join('')}npm run test:faults${named}`,
+    `${((Date.now() - start) / 60_000).toFixed(1)} minutes`,
+    passed ? 'all tests passed' : `FAILED: ${failedTests().join(', ')}`,
+  ];
+}
+
+function failedTests() {
+  const tap = readFileSync(resolve('build', 'results.tap'), 'utf8');
+  return [...new Set([...tap.matchAll(/^\s*not ok \d+ - (.*)$/gm)].map(([, name]) => name))];
+}
+
+function documentOf({ runs, noted }) {
   const areas = [...new Set(noted.map(({ area }) => area))];
   return [
     '# Reliability, measured',
     'Written by `npm run test:faults` (scripts/test-faults.mjs); do not edit. What is measured is in `test/faults/`, a short sample of each in `npm test`.',
-    table(
-      ['run', ''],
-      [
-        ['date', new Date(start).toISOString().slice(0, 16).replace('T', ' ') + ' UTC'],
-        [
-          'commit',
-          execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim(),
-        ],
-        [
-          'machine',
-          `${cpus().length} x ${cpus()[0]?.model ?? '?'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${process.versions.node}`,
-        ],
-        [
-          'command',
-          `${process.env.FAULTS === undefined ? '' : `FAULTS=${process.env.FAULTS} `}npm run test:faults`,
-        ],
-        ['time', `${minutes} minutes`],
-        [
-          'outcome',
-          passed ? 'all tests passed' : 'SOME TESTS FAILED: the figures of those are missing',
-        ],
-      ],
-    ),
+    `Machine: ${cpus().length} x ${cpus()[0]?.model ?? '?'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${process.versions.node}. A later run's figures take the place of those of the same name.`,
+    table(['date', 'commit', 'command', 'time', 'outcome'], runs),
     ...areas.flatMap((area) => [
       `## ${area}`,
       table(
