@@ -34,6 +34,7 @@ function wrong(directory: string, full: boolean): string | undefined {
   }
   const journal = readJournal(directory);
   const lines = [...(journal?.lines() ?? [])];
+  if (journal?.count === 0) return undefined; // Killed before its first line was whole: a build of no history.
   if (journal?.count !== lines.length || lines[0]?.build === undefined)
     return 'its bytes are not those that were written';
   return full && !isWholeLog(join(directory, 'log'), lines)

@@ -12,6 +12,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { createBuilds, type Builds } from '../../src/cache/builds.js';
+import { checkBuilds } from '../../src/cache/check-builds.js';
+import type { Store } from '../../src/cache/store.js';
 import type { BuildEnd, BuildFacts } from '../../src/model/build-record.js';
 import type { BuildEvent } from '../../src/model/events.js';
 import { EventEncoder } from '../../src/model/stored-event.js';
@@ -83,6 +85,8 @@ describe('records of builds', () => {
     journal.add({ events: [encoder.encode(events[1]!)], end: END }, Buffer.alloc(0));
     journal.close();
     const file = join(root, 'builds/bbb/events');
+    const path = (...parts: string[]): string => join(root, ...parts);
+    const store = { path, builds } as unknown as Store; // Nothing else is asked for.
     const whole = readFileSync(file);
     const first = whole.indexOf(10) + 1;
     for (let length = whole.length - 1; length >= 0; length -= 7) {
@@ -91,6 +95,9 @@ describe('records of builds', () => {
       const count = length < first ? undefined : 1;
       assert.equal(record === undefined ? undefined : [...record.events()].length, count);
       assert.equal(record?.status, count === undefined ? undefined : 'killed');
+      // No kill takes the end of a line alone: that is another byte there.
+      const found = [first - 1, whole.length - 1].includes(length) ? 1 : 0;
+      assert.equal(checkBuilds(store, true).problems.length, found, String(length));
     }
     appendFileSync(file, 'rubbish\n');
     assert.equal(builds.find('bbb'), undefined);
