@@ -155,7 +155,7 @@ async function tryPoint(trial: Trial): Promise<string[]> {
   const [hit = '', ...more] = readFileSync(log, 'latin1').trim().split('\n');
   const wrong = more.filter((line) => /^(left|hung)/.test(line));
   if (!isDeepStrictEqual(mountsOf(bench.dir), mounts)) wrong.push('mounts left');
-  if (!nodeDied(hit, told)) wrong.push(...unclear(told, fault));
+  if (!nodeDied(hit, fault, told)) wrong.push(...unclear(told, fault));
   if (told.status === 0 && (await scenario.outcome(bench)) !== clean)
     wrong.push(`success, and ${await scenario.outcome(bench)} for ${clean}`);
   wrong.push(...(await afterwards(trial)));
@@ -163,11 +163,9 @@ async function tryPoint(trial: Trial): Promise<string[]> {
 }
 
 /** Node aborts when its own loops find no descriptor at its start, before a line of ours: the rest must hold all the same. */
-function nodeDied(hit: string, { status }: Outcome): boolean {
-  return (
-    /^EMFILE \d+ node (pipe2|eventfd2|epoll_create1)\b/.test(hit) &&
-    [134, 139].includes(status ?? 0)
-  );
+function nodeDied(hit: string, fault: Fault, { status }: Outcome): boolean {
+  const atLoop = /^\d+ node (pipe2|eventfd2|epoll_create1)\b/.test(hit);
+  return fault === 'EMFILE' && atLoop && [134, 139].includes(status ?? 0);
 }
 
 /** A killed engine says nothing; whoever lives says one thing, in a user's words. */
