@@ -1,7 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 
-const run = promisify(execFile);
 const RULE = ['NETAVARK-HOSTPORT-DNAT', '-d', '::1/128', '-j', 'RETURN'];
 
 /**
@@ -12,6 +11,6 @@ const RULE = ['NETAVARK-HOSTPORT-DNAT', '-d', '::1/128', '-j', 'RETURN'];
 export async function exemptLoopback(path: string): Promise<void> {
   const env = { PATH: `/usr/sbin:/usr/bin:/sbin:/bin:${path}` };
   const ip6tables = (command: string): Promise<unknown> =>
-    run('ip6tables', ['-w', '-t', 'nat', command, ...RULE], { env, cwd: '/' });
+    promisify(execFile)('ip6tables', ['-w', '-t', 'nat', command, ...RULE], { env, cwd: '/' });
   await ip6tables('-C').catch(() => ip6tables('-I').catch(() => undefined));
 }

@@ -2,7 +2,6 @@ import { execFile } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { promisify } from 'node:util';
 
-const run = promisify(execFile);
 const JUMP = ['FORWARD', '-j', 'NETAVARK_ISOLATION_1'];
 const INTERFACES = '/sys/class/net';
 
@@ -17,7 +16,7 @@ export async function keepApart(path: string): Promise<void> {
   const env = { PATH: path };
   for (const program of ['iptables', 'ip6tables']) {
     const rules = (command: string): Promise<unknown> =>
-      run(program, ['-w', command, ...JUMP], { env, cwd: '/' });
+      promisify(execFile)(program, ['-w', command, ...JUMP], { env, cwd: '/' });
     await rules('-C').catch(() => rules('-I').catch(unlessNoChain));
   }
 }
