@@ -38,13 +38,7 @@ const files = wanted.map((file) => `${outdir}/${file.replace(/\.tsx?$/, '.js')}`
 const results = `${outdir}/results.tap`;
 // A test that hangs fails alone: whole files, which count as tests too, take some minutes on a busy machine.
 const HUNG_MS = 20 * 60_000;
-const node = [
-  process.execPath,
-  '--enable-source-maps',
-  '--test',
-  '--test-concurrency=2',
-  `--test-timeout=${HUNG_MS}`,
-]
+const node = [process.execPath, '--enable-source-maps', '--test', `--test-timeout=${HUNG_MS}`]
   .concat(['--test-reporter=spec', '--test-reporter-destination=stdout'])
   .concat(['--test-reporter=tap', `--test-reporter-destination=${results}`])
   .concat(flags, files);

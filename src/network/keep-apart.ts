@@ -2,17 +2,19 @@ import { execFile } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { promisify } from 'node:util';
 
-const JUMP = ['FORWARD', '-j', 'NETAVARK_ISOLATION_1'];
+/** Other words than netavark's own rule of the same effect. */
+const JUMP = ['FORWARD', '-m', 'comment', '--comment', 'stave', '-j', 'NETAVARK_ISOLATION_1'];
 const INTERFACES = '/sys/class/net';
 
 /**
- * netavark 1.4 takes the one rule that keeps networks from reaching each other away with whichever network goes first:
- * while bridges are left, it is put back. The chain it leads to is not there if no network is of its kind (IPv4, IPv6)
- * or netavark makes other rules; then there is nothing to do.
+ * netavark 1.4 takes the one rule that keeps networks from reaching each other away with whichever network goes first.
+ * So where there is more than one bridge a rule of ours says the same, which stays, as netavark's chains do. The chain it
+ * leads to is not there if no network is of its kind (IPv4, IPv6) or netavark makes other rules; then there is nothing
+ * to do.
  */
 export async function keepApart(path: string): Promise<void> {
   const isBridge = (name: string): boolean => existsSync(`${INTERFACES}/${name}/bridge`);
-  if (!readdirSync(INTERFACES).some(isBridge)) return;
+  if (readdirSync(INTERFACES).filter(isBridge).length < 2) return;
   const env = { PATH: path };
   for (const program of ['iptables', 'ip6tables']) {
     const rules = (command: string): Promise<unknown> =>

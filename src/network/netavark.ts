@@ -68,7 +68,7 @@ export function createNetavark(options: NetavarkOptions): Netavark {
       const input = JSON.stringify(netavarkInput(job));
       const path = `${SYSTEM}:${options.path}`;
       const { code, output } = await runProgram(argv, input, path);
-      if (command === 'teardown') await keepApart(path);
+      if (command === 'setup') await keepApart(path);
       if (code === 0) return;
       throw new BuildError('runtime', `netavark ${command} failed: ${reasonOf(output)}`, {
         hint: 'iptables and bridges must work here: try iptables -t nat -L',
