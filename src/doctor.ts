@@ -15,6 +15,7 @@ import { privileges } from './sys/privileges.js';
 import { overlayProblem } from './sys/overlay-problem.js';
 import { sys } from './sys/sys.js';
 import { hasPrivateMounts, type Workshop } from './workshop.js';
+import { SYSTEM_PATH } from './sys/system-path.js';
 
 /** What this machine lets stave do, and what to do about the rest. */
 export interface Diagnosis {
@@ -49,7 +50,7 @@ export interface StoreFacts {
 /** Examines the machine; nothing is kept, and what is tried is undone. */
 export async function diagnose(workshop: Workshop): Promise<Diagnosis> {
   const { env } = workshop;
-  const path = env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin';
+  const path = env['PATH'] ?? SYSTEM_PATH;
   const privateMounts = hasPrivateMounts(env);
   const { store, directory } = await examineStore(workshop);
   const overlay = !privateMounts || directory === undefined ? 'untried' : tryOverlay(directory);

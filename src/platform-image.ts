@@ -1,11 +1,6 @@
+import { imageOfManifest } from './image-of-manifest.js';
 import { BuildError } from './model/error.js';
-import {
-  type Descriptor,
-  type ImageConfig,
-  type ImageIndex,
-  isIndexType,
-  type Manifest,
-} from './model/oci.js';
+import { type Descriptor, type ImageIndex, isIndexType } from './model/oci.js';
 import { choosePlatform, formatPlatform, parsePlatform } from './model/platform.js';
 import type { StoredImage } from './model/stored-image.js';
 import type { Workshop } from './workshop.js';
@@ -19,7 +14,6 @@ export function imageFor(
   const image = workshop.store.images.find(name);
   if (platform === undefined || platform === '') return image;
   const wanted = parsePlatform(platform, workshop.platform);
-  const { blobs } = workshop.store;
   const here = platformsHere(image, workshop);
   const manifest = choosePlatform(wanted, here, (entry) => entry.platform ?? image.config);
   if (manifest === undefined) {
@@ -31,9 +25,7 @@ export function imageFor(
     );
   }
   if (manifest.digest === image.manifest.digest) return image;
-  const document = blobs.readJson(manifest.digest) as Manifest; // Checked when it came.
-  const id = document.config.digest;
-  return { ...image, id, manifest, document, config: blobs.readJson(id) as ImageConfig }; // The same.
+  return imageOfManifest(image, manifest, workshop.store.blobs);
 }
 
 /** The image itself, or of its index those whose manifests are in the store. */

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { formImage, type FormedImage, type OutgoingBlob } from './exporter/image-form.js';
+import { imageOfManifest } from './image-of-manifest.js';
 import { blobSource } from './image-source.js';
 import { type Digest, shortId } from './model/digest.js';
 import { BuildError } from './model/error.js';
@@ -109,17 +110,7 @@ function wholeIndex(image: StoredImage, workshop: Workshop): readonly StoredImag
   if (!isIndexType(image.root.mediaType)) return undefined;
   const { manifests } = blobs.readJson(image.root.digest) as ImageIndex; // Checked when it came.
   if (!manifests.every(({ digest }) => blobs.hasSync(digest))) return undefined;
-  return manifests.map((manifest): StoredImage => {
-    const document = blobs.readJson(manifest.digest) as StoredImage['document']; // The same.
-    const id = document.config.digest;
-    return {
-      ...image,
-      id,
-      manifest,
-      document,
-      config: blobs.readJson(id) as StoredImage['config'],
-    };
-  });
+  return manifests.map((manifest) => imageOfManifest(image, manifest, blobs));
 }
 
 function form(

@@ -12,6 +12,7 @@ import { createNetworks, type Networks } from './network/networks.js';
 import type { Platform } from './model/oci.js';
 import { hostPlatform } from './sys/host-platform.js';
 import { removeStepCgroups } from './runtime/step-cgroups.js';
+import { SYSTEM_PATH } from './sys/system-path.js';
 
 /** The rooms' long-lived objects, made once a process. */
 export interface Workshop extends AsyncDisposable {
@@ -53,7 +54,7 @@ export function openWorkshop(root: string | undefined, env: NodeJS.ProcessEnv): 
     }));
   const temporary = async (): Promise<string> => (await store().lease()).dir;
   const cacheDir = join(env['XDG_CACHE_HOME'] ?? join(home, '.cache'), 'stave');
-  const path = env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin';
+  const path = env['PATH'] ?? SYSTEM_PATH;
   const options = { temporary, cacheDir, path, privateMounts: hasPrivateMounts(env) };
   let runtime: Promise<Runtime> | undefined;
   let monitor: Promise<Monitor> | undefined;

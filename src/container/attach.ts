@@ -4,6 +4,7 @@ import type { TerminalSize } from '../model/process.js';
 import { rawTerminal } from '../sys/raw-terminal.js';
 import { connectPackets, type PacketSocket } from '../sys/seqpacket.js';
 import { sizeTeller } from './tell-size.js';
+import { drained } from '../sys/drained.js';
 
 export interface AttachStreams {
   readonly stdin?: NodeJS.ReadStream;
@@ -150,13 +151,6 @@ async function showOutput(
     if (streams.hidden?.includes(packet[0] === STDERR ? 'stderr' : 'stdout') === true) continue;
     if (!stream.write(packet.subarray(1))) await drained(stream);
   }
-}
-
-function drained(stream: NodeJS.WriteStream): Promise<void> {
-  return new Promise((resolve) => {
-    stream.once('drain', resolve);
-    stream.once('close', resolve);
-  });
 }
 
 /** Settles only when the detach keys were pressed. */

@@ -7,6 +7,7 @@ import { sys } from '../sys/sys.js';
 import { killNamed } from './half-started.js';
 import { makeHealthDirectory, readHealth, saveHealth } from './health-file.js';
 import { spawned } from '../sys/spawned.js';
+import { SYSTEM_PATH } from '../sys/system-path.js';
 
 /*
  * A container with a health check has a checker beside its monitor: a shell that sleeps and lets the engine probe, so that
@@ -60,7 +61,7 @@ export async function startChecker(
   }
 }
 
-const ENV = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
+const ENV = { PATH: SYSTEM_PATH };
 
 /** As flock(1) takes it. */
 export function seconds(ns: number): string {

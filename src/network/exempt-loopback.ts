@@ -1,7 +1,10 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
+import { ensureRule, type Rule } from './ensure-rule.js';
 
-const RULE = ['NETAVARK-HOSTPORT-DNAT', '-d', '::1/128', '-j', 'RETURN'];
+const RULE: Rule = {
+  program: 'ip6tables',
+  table: 'nat',
+  words: ['NETAVARK-HOSTPORT-DNAT', '-d', '::1/128', '-j', 'RETURN'],
+};
 
 /**
  * netavark's rules send what goes to ::1 to the container, where it never arrives; what they leave alone, the relay
@@ -9,8 +12,5 @@ const RULE = ['NETAVARK-HOSTPORT-DNAT', '-d', '::1/128', '-j', 'RETURN'];
  * elsewhere there is no such chain.
  */
 export async function exemptLoopback(path: string): Promise<void> {
-  const env = { PATH: `/usr/sbin:/usr/bin:/sbin:/bin:${path}` };
-  const ip6tables = (command: string): Promise<unknown> =>
-    promisify(execFile)('ip6tables', ['-w', '-t', 'nat', command, ...RULE], { env, cwd: '/' });
-  await ip6tables('-C').catch(() => ip6tables('-I').catch(() => undefined));
+  await ensureRule(RULE, path).catch(() => undefined);
 }

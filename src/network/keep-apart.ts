@@ -1,6 +1,5 @@
-import { execFile } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
-import { promisify } from 'node:util';
+import { ensureRule } from './ensure-rule.js';
 
 /** Other words than netavark's own rule of the same effect. */
 const JUMP = ['FORWARD', '-m', 'comment', '--comment', 'stave', '-j', 'NETAVARK_ISOLATION_1'];
@@ -15,12 +14,8 @@ const INTERFACES = '/sys/class/net';
 export async function keepApart(path: string): Promise<void> {
   const isBridge = (name: string): boolean => existsSync(`${INTERFACES}/${name}/bridge`);
   if (readdirSync(INTERFACES).filter(isBridge).length < 2) return;
-  const env = { PATH: path };
-  for (const program of ['iptables', 'ip6tables']) {
-    const rules = (command: string): Promise<unknown> =>
-      promisify(execFile)(program, ['-w', command, ...JUMP], { env, cwd: '/' });
-    await rules('-C').catch(() => rules('-I').catch(unlessNoChain));
-  }
+  for (const program of ['iptables', 'ip6tables'] as const)
+    await ensureRule({ program, table: 'filter', words: JUMP }, path).catch(unlessNoChain);
 }
 
 function unlessNoChain(error: unknown): void {

@@ -6,6 +6,7 @@ import { BuildError } from '../model/error.js';
 import { keepApart } from './keep-apart.js';
 import { hasNames, type Job, netavarkInput } from './netavark-input.js';
 import { spawned } from '../sys/spawned.js';
+import { SYSTEM_PATH } from '../sys/system-path.js';
 
 /** The program that makes bridges, interfaces, rules and names; it keeps no state of its own but the name server's. */
 export interface Netavark {
@@ -25,12 +26,11 @@ const PLACES = ['/usr/lib/podman', '/usr/libexec/podman', '/usr/local/libexec/po
   '/usr/local/bin',
   '/usr/bin',
 ]);
-const SYSTEM = '/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** Why containers cannot have networks here; undefined when they can. */
 export function missingPrograms(path: string): readonly string[] {
   const missing = ['netavark', 'aardvark-dns'].filter((name) => findIn(name, PLACES) === undefined);
-  const search = `${SYSTEM}:${path}`.split(delimiter);
+  const search = `${SYSTEM_PATH}:${path}`.split(delimiter);
   return findIn('iptables', search) === undefined ? [...missing, 'iptables'] : missing;
 }
 
@@ -66,9 +66,8 @@ export function createNetavark(options: NetavarkOptions): Netavark {
       forgetDeadServer(serverPid(options.runDir));
       const argv = commandLine(command, job, options);
       const input = JSON.stringify(netavarkInput(job));
-      const path = `${SYSTEM}:${options.path}`;
-      const { code, output } = await runProgram(argv, input, path);
-      if (command === 'setup') await keepApart(path);
+      const { code, output } = await runProgram(argv, input, `${SYSTEM_PATH}:${options.path}`);
+      if (command === 'setup') await keepApart(options.path);
       if (code === 0) return;
       throw new BuildError('runtime', `netavark ${command} failed: ${reasonOf(output)}`, {
         hint: 'iptables and bridges must work here: try iptables -t nat -L',

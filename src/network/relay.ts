@@ -8,6 +8,7 @@ import type { RelayProcess } from '../model/network.js';
 import { startOf } from '../sys/process-start.js';
 import { signalArrivals } from '../sys/signal-arrivals.js';
 import { spawned } from '../sys/spawned.js';
+import { SYSTEM_PATH } from '../sys/system-path.js';
 
 /** A socket of the machine, and where in the container what arrives there goes. */
 export interface Relayed {
@@ -54,7 +55,7 @@ export function startRelay(relayed: readonly Relayed[], { input, namespace }: Re
     spawn('sh', ['-c', WAITING, 'sh', ...enter, ...program], {
       stdio: [input, 'pipe', 'ignore', ...fds],
       cwd: '/',
-      env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
+      env: { PATH: SYSTEM_PATH },
       detached: true, // A terminal's Ctrl-C is the container's.
     }),
   );

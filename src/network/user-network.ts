@@ -21,8 +21,8 @@ import type { Room } from './room.js';
 import { forwardPorts } from './slirp-ports.js';
 import { namespacePath } from './take-down.js';
 import { spawned } from '../sys/spawned.js';
+import { SYSTEM_PATH } from '../sys/system-path.js';
 
-const SYSTEM = '/usr/sbin:/usr/bin:/sbin:/bin';
 const TUN = '/dev/net/tun';
 
 /** Why a user has no network of their own here; undefined when slirp4netns can make one. */
@@ -44,7 +44,7 @@ export function whyNoUserNetwork(path: string): BuildError | undefined {
 }
 
 function findSlirp(path: string): string | undefined {
-  return `${SYSTEM}:${path}`
+  return `${SYSTEM_PATH}:${path}`
     .split(delimiter)
     .map((dir) => join(dir, 'slirp4netns'))
     .find((file) => {
@@ -143,7 +143,7 @@ async function namespaceOfChild(): Promise<number> {
   const child = spawned(
     spawn('unshare', ['--net', '--', 'cat'], {
       stdio: ['pipe', 'pipe', 'ignore'],
-      env: { PATH: SYSTEM },
+      env: { PATH: SYSTEM_PATH },
     }),
   );
   const [input, output] = [child.stdin, child.stdout];
@@ -217,7 +217,7 @@ async function setUp(
       spawn(program, argv, {
         stdio: ['ignore', 'ignore', 'pipe', exit, 'pipe'],
         cwd: '/',
-        env: { PATH: `${SYSTEM}:${room.path}` },
+        env: { PATH: `${SYSTEM_PATH}:${room.path}` },
         detached: true, // A terminal's Ctrl-C is the container's.
       }),
     );

@@ -4,8 +4,8 @@ import { type Descriptor, isIndexType, MediaType } from '../model/oci.js';
 import { canonicalName, type Reference } from '../model/reference.js';
 import type { Scope } from '../model/scope.js';
 import type { Bytes } from '../model/stores.js';
-import { type Endpoint, endpointsOf, MAX_ERROR, refused, type RegistryDeps } from './endpoint.js';
-import { follow } from './follow.js';
+import { type Endpoint, endpointsOf, type RegistryDeps } from './endpoint.js';
+import { getFound } from './get-found.js';
 import { listTags } from './tags.js';
 import type { HttpResponse } from './http.js';
 import { parseStrictJson } from './strict-json.js';
@@ -69,21 +69,10 @@ async function fetchManifest(
   reference: Reference,
   scope: Scope,
 ): Promise<FetchedManifest | undefined> {
-  const http = await endpoint.http();
   const url = new URL(`${endpoint.base}/manifests/${name}`);
-  const request = {
-    method: 'GET',
-    url,
-    headers: { accept: ACCEPT },
-    signal: scope.signal,
-  } as const;
-  const response = await follow(http, request, reference.domain);
-  if (response.status === 404) {
-    await response.discard();
-    return undefined;
-  }
-  if (response.status !== 200)
-    throw refused(reference, response.status, (await response.bytes(MAX_ERROR)).toString());
+  const headers = { accept: ACCEPT };
+  const response = await getFound({ endpoint, url, headers }, reference, scope.signal);
+  if (response === undefined) return undefined;
   const bytes = await response.bytes(MAX_MANIFEST);
   const digest = digestOf(bytes);
   if (isDigest(name) && name !== digest) throw wrongManifest(reference, name, digest);
@@ -178,18 +167,13 @@ async function openBlob(
   reference: Reference,
   scope: Scope,
 ): Promise<HttpResponse | undefined> {
-  const http = await endpoint.http();
   const headers: Record<string, string> = offset === 0 ? {} : { range: `bytes=${String(offset)}-` };
   const url = new URL(`${endpoint.base}/blobs/${blob.digest}`);
-  const request = { method: 'GET', url, headers, signal: scope.signal } as const;
-  const response = await follow(http, request, reference.domain);
-  if (response.status === 404) {
-    await response.discard();
-    return undefined;
-  }
-  if (response.status === 206 || (response.status === 200 && offset === 0)) return response;
-  if (response.status === 200) return { ...response, body: skip(response.body, offset) };
-  throw refused(reference, response.status, (await response.bytes(MAX_ERROR)).toString());
+  const get = { endpoint, url, headers, statuses: [200, 206] };
+  const response = await getFound(get, reference, scope.signal);
+  // Who does not know ranges sends all of it.
+  if (response?.status !== 200 || offset === 0) return response;
+  return { ...response, body: skip(response.body, offset) };
 }
 
 async function* skip(bytes: Bytes, count: number): Bytes {

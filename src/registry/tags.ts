@@ -1,8 +1,8 @@
 import { BuildError } from '../model/error.js';
 import type { Reference } from '../model/reference.js';
 import type { Scope } from '../model/scope.js';
-import { type Endpoint, MAX_ERROR, refused } from './endpoint.js';
-import { follow } from './follow.js';
+import type { Endpoint } from './endpoint.js';
+import { getFound } from './get-found.js';
 import { parseStrictJson } from './strict-json.js';
 
 const MAX_PAGE = 4 << 20;
@@ -15,20 +15,13 @@ export async function listTags(
   { signal }: Scope,
 ): Promise<readonly string[] | undefined> {
   if (endpoint === undefined) throw new Error('a registry without an endpoint');
-  const http = await endpoint.http();
   const tags: string[] = [];
   let url: URL | undefined = new URL(`${endpoint.base}/tags/list`);
   for (let page = 0; url !== undefined; page++) {
     if (page === MAX_PAGES)
       throw new BuildError('registry', `${reference.domain} does not end its list of tags`);
-    const request = { method: 'GET', url, headers: {}, signal } as const;
-    const response = await follow(http, request, reference.domain);
-    if (response.status === 404) {
-      await response.discard();
-      return undefined;
-    }
-    if (response.status !== 200)
-      throw refused(reference, response.status, (await response.bytes(MAX_ERROR)).toString());
+    const response = await getFound({ endpoint, url }, reference, signal);
+    if (response === undefined) return undefined;
     tags.push(...tagsOf((await response.bytes(MAX_PAGE)).toString(), reference));
     url = nextPage(response.headers['link'], url);
   }

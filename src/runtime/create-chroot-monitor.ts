@@ -46,6 +46,7 @@ import { emptyPlace, monitorLine, startConmon } from './monitor.js';
 import { cannot, checkRoot, checkUser, findProgram, type RuntimeOptions } from './prepare.js';
 import { startChild } from './process.js';
 import { spawned } from '../sys/spawned.js';
+import { SYSTEM_PATH } from '../sys/system-path.js';
 
 /**
  * Containers of root of a container without privileges: conmon as on every rung, and a program of ours in the place of the
@@ -227,7 +228,7 @@ function endOf({ said, code, signal }: Ended, { args }: ExecSpec): ExitStatus {
   return { code: 128 + os.signals[signal as NodeJS.Signals], signal };
 }
 
-const ENVIRONMENT = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
+const ENVIRONMENT = { PATH: SYSTEM_PATH };
 
 async function execDetached(
   [program = '', ...args]: readonly string[],

@@ -15,8 +15,9 @@ import { runChild } from './process.js';
 import { relayTerminal } from './relay-terminal.js';
 import { throwRuntimeFailure } from './runtime-failure.js';
 import { runtimeOptions } from './runtime-options.js';
+import { SYSTEM_PATH } from '../sys/system-path.js';
 
-const ENVIRONMENT = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
+const ENVIRONMENT = { PATH: SYSTEM_PATH };
 const KILLED = 128 + 9;
 
 export interface ExecPlace {

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { setBlocking } from '../sys/blocking.js';
+import { SYSTEM_PATH } from '../sys/system-path.js';
 
 /**
  * Leaves a terminal to a process that lives as long as somebody writes to it, and throws away what they do: who nobody
@@ -11,7 +12,7 @@ export async function keepTerminal(master: number): Promise<void> {
     stdio: [master, 'ignore', 'ignore'],
     detached: true,
     cwd: '/',
-    env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
+    env: { PATH: SYSTEM_PATH },
   });
   await new Promise((resolve, reject) => {
     keeper.once('spawn', resolve).once('error', reject);

@@ -5,6 +5,7 @@ import type { OnOutput } from '../model/process.js';
 import type { Prepared } from './prepare.js';
 import { type ChildExit, startChild, type StartedChild } from './process.js';
 import { sealedCopy } from './sealed-copy.js';
+import { SYSTEM_PATH } from '../sys/system-path.js';
 
 /** Processes that wait to become an OCI runtime, so that starting them is not waited for. */
 export interface Launcher {
@@ -55,7 +56,7 @@ const SCRIPTS = {
   runc: `${WAIT}; ${BECOME} "$0" "$@" 4<&-`,
 };
 
-const ENVIRONMENT = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
+const ENVIRONMENT = { PATH: SYSTEM_PATH };
 
 export function createLauncher(prepared: Prepared): Launcher {
   const program = sealedCopy(prepared.program);

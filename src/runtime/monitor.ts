@@ -18,8 +18,9 @@ import { prepareOnce } from './prepare-once.js';
 import { throwRuntimeFailure } from './runtime-failure.js';
 import { runtimeOptions } from './runtime-options.js';
 import { spawned } from '../sys/spawned.js';
+import { SYSTEM_PATH } from '../sys/system-path.js';
 
-const ENVIRONMENT = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
+const ENVIRONMENT = { PATH: SYSTEM_PATH };
 
 /** conmon: a small process per container that keeps its terminal, its log and its exit code. */
 export function createMonitor(options: RuntimeOptions): Monitor {

@@ -6,6 +6,7 @@ import type { ForeignChild } from '../sys/foreign-child.js';
 import { rawTerminal } from '../sys/raw-terminal.js';
 import { type Readiness, readiness } from '../sys/readiness.js';
 import { followSize } from './follow-size.js';
+import { drained } from '../sys/drained.js';
 
 /** The process of a terminal, and the terminal's master. */
 export interface TerminalProcess {
@@ -103,13 +104,6 @@ async function showNext(
     if (hasCode(error, 'EIO')) return 'closed';
     throw error;
   }
-}
-
-function drained(stream: NodeJS.WriteStream): Promise<void> {
-  return new Promise((resolve) => {
-    stream.once('drain', resolve);
-    stream.once('close', resolve);
-  });
 }
 
 interface Forwarding extends Disposable {

@@ -83,18 +83,24 @@ test('a step moved in its file is found by its text, one with another text by it
   assert.equal(await why(at(3, 'x', 'a'), at(4, 'y', 'a')), 'never built');
 });
 
-test('a text that comes back is compared with the last build, not with the one that had it', async () => {
+const at = (text: string, user: string): Step => ({
+  ...constant('s', 1),
+  text,
+  settings: { user },
+});
+
+/** Builds one step after the other on the same records: why each ran, undefined if it did not. */
+function teller(): (built: Step) => Promise<string | undefined> {
   const records = memoryRecords();
-  const at = (text: string, user: string): Step => ({
-    ...constant('s', 1),
-    text,
-    settings: { user },
-  });
-  const told = async (built: Step): Promise<string | undefined> => {
+  return async (built) => {
     const { events } = await solveStep(built, records);
     const started = events.find((event) => event.type === 'vertex-started');
     return started?.why === undefined ? undefined : describeWhy(started.why);
   };
+}
+
+test('a text that comes back is compared with the last build, not with the one that had it', async () => {
+  const told = teller();
   await told(at('x', 'a'));
   await told(at('y', 'a'));
   assert.equal(await told(at('y', 'b')), 'changed: user (a -> b)');
@@ -105,17 +111,7 @@ test('a text that comes back is compared with the last build, not with the one t
 });
 
 test('the newest run that a build used, though it was cached then, or its inputs differed', async () => {
-  const records = memoryRecords();
-  const at = (text: string, user: string): Step => ({
-    ...constant('s', 1),
-    text,
-    settings: { user },
-  });
-  const told = async (built: Step): Promise<string | undefined> => {
-    const { events } = await solveStep(built, records);
-    const started = events.find((event) => event.type === 'vertex-started');
-    return started?.why === undefined ? undefined : describeWhy(started.why);
-  };
+  const told = teller();
   await told(at('A', 'a'));
   for (const user of ['b', 'c']) await told(at('B', user));
   assert.equal(await told(at('A', 'a')), undefined);
