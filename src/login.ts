@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, realpathSync } from 'node:fs';
+import { readFileSync, realpathSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname } from 'node:path';
 import { replaceDurably } from './cache/durable.js';
@@ -16,6 +16,7 @@ import {
 } from './registry/docker-config.js';
 import { checkLogin } from './registry/login.js';
 import { registrySettings } from './registry-settings.js';
+import { makeDeep } from './sys/make-deep.js';
 
 export interface Account {
   readonly username: string;
@@ -81,7 +82,7 @@ function homeOf(env: NodeJS.ProcessEnv): string {
 function writeConfig(config: DockerConfig, env: NodeJS.ProcessEnv): string {
   const named = dockerConfigFile(env, homeOf(env));
   try {
-    mkdirSync(dirname(named), { recursive: true, mode: 0o700 });
+    makeDeep(dirname(named), 0o700);
     replaceDurably(target(named), `${JSON.stringify(config, null, '\t')}\n`);
     return named;
   } catch (error) {

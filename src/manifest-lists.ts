@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { replaceDurably } from './cache/durable.js';
 import { readConfig, readManifest } from './exporter/image-document.js';
@@ -18,6 +18,7 @@ import type { Scope } from './model/scope.js';
 import type { RegistryDeps } from './registry/endpoint.js';
 import { type FetchedManifest, openRepository } from './registry/registry.js';
 import { registrySettings } from './registry-settings.js';
+import { makeDeep } from './sys/make-deep.js';
 import type { Workshop } from './workshop.js';
 
 /** One image of a list in the making. */
@@ -194,7 +195,7 @@ export function readList(
 
 function writeList(reference: Reference, entries: readonly ListEntry[], workshop: Workshop): void {
   const file = fileOf(reference, workshop);
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  makeDeep(dirname(file), 0o700);
   replaceDurably(file, JSON.stringify(entries.toSorted((a, b) => (a.name < b.name ? -1 : 1))));
 }
 

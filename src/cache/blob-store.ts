@@ -2,7 +2,6 @@ import {
   closeSync,
   createReadStream,
   fsyncSync,
-  mkdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -15,6 +14,7 @@ import type { Descriptor } from '../model/oci.js';
 import type { Scope } from '../model/scope.js';
 import type { BlobInfo, BlobStore, Bytes } from '../model/stores.js';
 import { hasCode } from '../model/has-code.js';
+import { makeDeep } from '../sys/make-deep.js';
 import { noSpace, openNew, syncDirectory, temporaryName } from './durable.js';
 import { createMemo } from './memo.js';
 import { begin, damaged, receive, verified } from './receive.js';
@@ -161,7 +161,7 @@ async function write(
   places: Places,
   scope: Scope,
 ): Promise<Descriptor> {
-  mkdirSync(places.directory, { recursive: true, mode: 0o700 });
+  makeDeep(places.directory, 0o700);
   const temporary = temporaryName(places.temporary);
   const fd = openNew(temporary);
   try {

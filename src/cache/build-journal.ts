@@ -1,9 +1,10 @@
-import { closeSync, mkdirSync, readFileSync, readSync, writeFileSync } from 'node:fs';
+import { closeSync, readFileSync, readSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BuildEnd, BuildFacts, Material } from '../model/build-record.js';
 import { digestOf, hexOf } from '../model/digest.js';
 import type { StoredEvent } from '../model/stored-event.js';
 import { hasCode } from '../model/has-code.js';
+import { makeDeep } from '../sys/make-deep.js';
 import { sys } from '../sys/sys.js';
 import { openNew, writeAll } from './durable.js';
 
@@ -36,7 +37,7 @@ export interface BuildJournal {
 
 /** A record that begins, of a build that goes on. */
 export function beginJournal(directory: string): BuildJournal {
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  makeDeep(directory, 0o700);
   const events = openNew(join(directory, 'events'));
   sys().flock(events, 'exclusive', false);
   let log: number | undefined;
@@ -54,7 +55,7 @@ export function beginJournal(directory: string): BuildJournal {
 
 /** A record that is whole, of a build that is over. */
 export function writeJournal(directory: string, entry: JournalEntry): void {
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  makeDeep(directory, 0o700);
   writeFileSync(join(directory, 'events'), lineOf(entry, NOTHING), { flag: 'wx', mode: 0o600 });
 }
 

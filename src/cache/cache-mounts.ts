@@ -19,6 +19,7 @@ import { canonicalDigest } from '../model/canonical.js';
 import { hexOf } from '../model/digest.js';
 import type { FileOwner } from '../model/graph.js';
 import { hasCode } from '../model/has-code.js';
+import { makeDeep } from '../sys/make-deep.js';
 import { overlayProblem } from '../sys/overlay-problem.js';
 import { sys } from '../sys/sys.js';
 import { noSpace } from './durable.js';
@@ -305,7 +306,7 @@ export class CacheMounts {
 
   /** False when another has the name. */
   #place(made: string, name: string): boolean {
-    mkdirSync(this.#options.mounts, { recursive: true, mode: 0o700 });
+    makeDeep(this.#options.mounts, 0o700);
     try {
       renameSync(made, this.#at(name));
       return true;

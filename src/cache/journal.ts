@@ -1,15 +1,8 @@
-import {
-  closeSync,
-  fstatSync,
-  mkdirSync,
-  openSync,
-  readSync,
-  renameSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, renameSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EngineEvent } from '../model/engine-event.js';
 import { hasCode } from '../model/has-code.js';
+import { makeDeep } from '../sys/make-deep.js';
 import { sys } from '../sys/sys.js';
 import { isNamed } from './lock-file.js';
 
@@ -24,7 +17,7 @@ const MOST_BYTES = 1 << 20;
 export interface Journal {
   /** Watched for changes. */
   readonly directory: string;
-  /** Not on a full or read-only disk: what was done is done, and must not fail for it. */
+  /** Not on a full, broken or read-only disk: what was done is done, and must not fail for it. */
   readonly append: (events: readonly EngineEvent[]) => void;
   /** From the oldest that is kept. */
   readonly open: () => JournalReader;
@@ -43,7 +36,7 @@ export function createJournal(directory: string, mostBytes = MOST_BYTES): Journa
     append: (events) => {
       const text = events.map((event) => `${JSON.stringify(event)}\n`).join('');
       try {
-        mkdirSync(directory, { recursive: true, mode: 0o700 });
+        makeDeep(directory, 0o700);
         using _lock = locked(directory, 'exclusive');
         const fd = openSync(current, 'a', 0o600);
         try {
@@ -53,11 +46,11 @@ export function createJournal(directory: string, mostBytes = MOST_BYTES): Journa
           closeSync(fd);
         }
       } catch (error) {
-        if (!hasCode(error, 'ENOSPC', 'EDQUOT', 'EROFS', 'EACCES')) throw error;
+        if (!hasCode(error, 'ENOSPC', 'EDQUOT', 'EIO', 'EROFS', 'EACCES')) throw error;
       }
     },
     open: () => {
-      mkdirSync(directory, { recursive: true, mode: 0o700 });
+      makeDeep(directory, 0o700);
       using _lock = locked(directory, 'shared');
       return reader([previous, current].map(openLines), current);
     },

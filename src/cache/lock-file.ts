@@ -1,6 +1,7 @@
-import { closeSync, fstatSync, mkdirSync, openSync, statSync, unlinkSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, statSync, unlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { hasCode } from '../model/has-code.js';
+import { makeDeep } from '../sys/make-deep.js';
 import { sys } from '../sys/sys.js';
 
 /*
@@ -109,7 +110,7 @@ function openLock(path: string): number {
     return openSync(path, 'a', 0o600);
   } catch (error) {
     if (!hasCode(error, 'ENOENT')) throw error;
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    makeDeep(dirname(path), 0o700);
     return openSync(path, 'a', 0o600);
   }
 }

@@ -4,6 +4,7 @@ import { hasCode } from '../model/has-code.js';
 import { BuildError } from '../model/error.js';
 import type { Scope } from '../model/scope.js';
 import type { Layer, MountedTree, MountOptions, Snapshot } from '../model/stores.js';
+import { makeDeep } from '../sys/make-deep.js';
 import { isOnOverlay, overlayProblem } from '../sys/overlay-problem.js';
 import { sys } from '../sys/sys.js';
 import type { Chores } from './chores.js';
@@ -96,7 +97,7 @@ export class Roots {
     await copy.remember((await chroot?.furnish(copy.tree)) ?? [], scope);
     const target = join(directory, 'root');
     if (chroot === undefined) {
-      mkdirSync(target, { recursive: true });
+      makeDeep(target);
       copy.mount(target, devices);
     }
     return this.#stepRoot(copy, chroot === undefined ? target : copy.tree);
@@ -166,7 +167,7 @@ function refused<T>(mount: () => T): { readonly mounted: T } | { readonly error:
 function overlayRoot({ parent, directory, upper, devices = false }: StepPlace): StepRoot {
   checkDepth(parent);
   const [work, root] = [join(directory, 'work'), join(directory, 'root')];
-  for (const made of [work, root]) mkdirSync(made, { recursive: true });
+  for (const made of [work, root]) makeDeep(made);
   sys().mountOverlay({ lowers: lowersOf(parent, directory), upper, work, target: root, devices });
   let mounted = true;
   const unmount = (): void => {
@@ -216,7 +217,7 @@ function lowersOf(snapshot: Snapshot, directory: string): string[] {
 
 function emptyDirectory(directory: string): string {
   const empty = join(directory, 'empty');
-  mkdirSync(empty, { recursive: true });
+  makeDeep(empty);
   return empty;
 }
 

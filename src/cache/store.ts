@@ -1,12 +1,4 @@
-import {
-  chmodSync,
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  type Stats,
-} from 'node:fs';
+import { chmodSync, existsSync, lstatSync, readdirSync, readFileSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import { BuildError } from '../model/error.js';
 import type { Records } from '../model/op.js';
@@ -14,6 +6,7 @@ import type { Scope } from '../model/scope.js';
 import { type DiffID, hexOf } from '../model/digest.js';
 import type { Layer, LayerMeta, Snapshotter } from '../model/stores.js';
 import { hasCode } from '../model/has-code.js';
+import { makeDeep } from '../sys/make-deep.js';
 import { createBlobStore, type DiskBlobStore } from './blob-store.js';
 import { type Builds, createBuilds } from './builds.js';
 import { CacheMounts } from './cache-mounts.js';
@@ -27,7 +20,6 @@ import { unpackedBytes } from './room.js';
 import { createSourceRecords, type SourceRecords } from './source-records.js';
 import { createSnapshotter } from './snapshotter.js';
 import { hostPlatform } from '../sys/host-platform.js';
-import { makeDeep } from '../sys/make-deep.js';
 import { markTopDirectory } from '../sys/top-directory.js';
 import { needsSweep, sweep, type SweepDirectories } from './sweep.js';
 import { takeTurn } from './turn.js';
@@ -170,7 +162,7 @@ function leftovers(root: string, directories: SweepDirectories): boolean {
 }
 
 function makeDirectories(root: string): void {
-  for (const name of DIRECTORIES) mkdirSync(join(root, name), { recursive: true, mode: 0o700 });
+  for (const name of DIRECTORIES) makeDeep(join(root, name), 0o700);
   for (const name of UNRELATED) markTopDirectory(join(root, name));
 }
 

@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { hasCode } from '../model/has-code.js';
+import { makeDeep } from '../sys/make-deep.js';
 import { processesOf, type RunningContainer } from './freeze.js';
 
 const ROOT = '/sys/fs/cgroup';
@@ -42,7 +43,7 @@ function makeGroup(hierarchy: string, path: string): string {
   for (let at = group; at !== hierarchy; at = dirname(at)) above.unshift(at);
   for (const each of above) {
     passControllers(dirname(each));
-    mkdirSync(each, { recursive: true });
+    makeDeep(each);
     inherit(dirname(each), each);
   }
   return group;

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, renameSync } from 'node:fs';
+import { renameSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { syncDirectory } from '../cache/durable.js';
 import { ensureLayers } from '../cache/ensure-layers.js';
@@ -13,6 +13,7 @@ import { type RunConfig, withoutNulls } from '../model/oci.js';
 import type { RunOptions } from '../model/run-options.js';
 import type { Scope } from '../model/scope.js';
 import type { Snapshot } from '../model/stores.js';
+import { makeDeep } from '../sys/make-deep.js';
 import { containerMounts } from './container-mounts.js';
 import type { ContainerStore } from './container-store.js';
 import { randomName } from './names.js';
@@ -77,8 +78,7 @@ export async function createContainer(
     created: new Date(now()).toISOString(),
   };
   const place = join(temporary(), id);
-  for (const part of ['upper', 'work', 'root'])
-    mkdirSync(join(place, part), { recursive: true, mode: 0o755 });
+  for (const part of ['upper', 'work', 'root']) makeDeep(join(place, part), 0o755);
   saveState(join(place, 'state.json'), state);
   // Whole or not at all.
   renameSync(place, containers.path(id));

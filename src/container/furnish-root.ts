@@ -1,4 +1,4 @@
-import { copyFileSync, lstatSync, mkdirSync, rmSync } from 'node:fs';
+import { copyFileSync, lstatSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { mergedView } from '../cache/merged-view.js';
 import { hostPath, resolveInside, toBytes } from '../cache/source-tree.js';
@@ -6,6 +6,7 @@ import type { ContainerState } from '../model/container.js';
 import type { BindMount, LateMount } from '../model/process.js';
 import { containerIsolation } from '../runtime/container-isolation.js';
 import { furnishDevices } from '../runtime/stand-in-devices.js';
+import { makeDeep } from '../sys/make-deep.js';
 import { sys } from '../sys/sys.js';
 import { attachFiles } from './attach-files.js';
 import { type AttachPlace, attachVolumes } from './attach-volumes.js';
@@ -38,12 +39,12 @@ function putFiles({ mounts = [] }: ContainerState, { root, files }: Furnishing):
   furnishDevices(root);
   for (const { destination } of mounts) {
     const full = pathIn(root, destination);
-    if (full !== undefined) mkdirSync(full, { recursive: true });
+    if (full !== undefined) makeDeep(full);
   }
   for (const { source, target } of files) {
     const full = pathIn(root, target);
     if (full === undefined) continue;
-    mkdirSync(dirname(full), { recursive: true });
+    makeDeep(dirname(full));
     putFile(source, full);
   }
 }

@@ -1,8 +1,9 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { rewriteDurably } from '../cache/durable.js';
 import { hasCode } from '../model/has-code.js';
 import type { Health } from '../model/health.js';
+import { makeDeep } from '../sys/make-deep.js';
 
 /** What the last probes found: containers/<id>/health/state.json, written by the container's checker alone. */
 export function readHealth(dir: string): Health | undefined {
@@ -24,6 +25,6 @@ export function saveHealth(dir: string, health: Health): void {
 
 export function makeHealthDirectory(dir: string): string {
   const health = join(dir, 'health');
-  mkdirSync(health, { recursive: true, mode: 0o700 });
+  makeDeep(health, 0o700);
   return health;
 }

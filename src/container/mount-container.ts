@@ -1,7 +1,7 @@
-import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { hasCode } from '../model/has-code.js';
 import { containerIsolation } from '../runtime/container-isolation.js';
+import { makeDeep } from '../sys/make-deep.js';
 import type { OverlayOptions } from '../sys/mount-overlay.js';
 import { mountTree } from '../sys/mounts.js';
 import { isOnOverlay, overlayProblem } from '../sys/overlay-problem.js';
@@ -55,7 +55,7 @@ function overlayOf(
   const empty = containers.path(id, 'empty');
   // One lower layer at least, or two without an upper one.
   const lowers = [...layers, ...(layers.length === 0 || work === undefined ? [empty] : [])];
-  if (lowers.includes(empty)) mkdirSync(empty, { recursive: true });
+  if (lowers.includes(empty)) makeDeep(empty);
   if (work === undefined) return { lowers: [upper, ...lowers], target, devices };
   return { lowers, upper, work, target, devices };
 }

@@ -16,6 +16,7 @@ import { cgroupPath, needsCgroup } from '../runtime/oci-cgroup.js';
 import { findProgram } from '../runtime/prepare.js';
 import { removeCgroup } from '../runtime/remove-cgroup.js';
 import { resolveGroup, resolveUser, type UserFiles } from '../runtime/users.js';
+import { makeDeep } from '../sys/make-deep.js';
 import { atEnd, setAtEnd } from './at-end.js';
 import { claimEnd, type HeldLock } from './container-locks.js';
 import { checkProgram } from './check-program.js';
@@ -275,6 +276,5 @@ function ensureWorkdir(tree: SourceTree, root: string, cwd: string): void {
     throw new BuildError('usage', `working directory ${cwd} is not inside the container's root`);
   }
   const full = hostPath(root, path);
-  if (lstatSync(full, { throwIfNoEntry: false }) === undefined)
-    mkdirSync(full, { recursive: true, mode: 0o755 });
+  if (lstatSync(full, { throwIfNoEntry: false }) === undefined) makeDeep(full, 0o755);
 }

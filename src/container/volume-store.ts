@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { replaceDurably } from '../cache/durable.js';
 import { removeTree } from '../cache/remove-tree.js';
@@ -7,6 +7,7 @@ import { BuildError } from '../model/error.js';
 import { hasCode } from '../model/has-code.js';
 import { nearest } from '../model/nearest.js';
 import type { Volume } from '../model/volume.js';
+import { makeDeep } from '../sys/make-deep.js';
 
 /** Volumes on disk: `volumes/<name>/meta.json` and `_data`. Who makes or removes one holds the lock of names. */
 export interface VolumeStore {
@@ -45,7 +46,7 @@ export function createVolumeStore(
     const volume: Volume = { name, created, labels, anonymous: wanted === undefined };
     // Whole or not at all.
     const fresh = join(temporary(), `volume-${randomBytes(8).toString('hex')}`);
-    mkdirSync(join(fresh, '_data'), { recursive: true, mode: 0o755 });
+    makeDeep(join(fresh, '_data'), 0o755);
     replaceDurably(join(fresh, 'meta.json'), JSON.stringify(volume));
     renameSync(fresh, at(name));
     tell(name, 'create');

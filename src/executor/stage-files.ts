@@ -1,5 +1,5 @@
-import { mkdirSync } from 'node:fs';
 import { joinPath, type SourceEntry, type SourceTree } from '../cache/source-tree.js';
+import { makeDeep } from '../sys/make-deep.js';
 import type { Owner } from './access.js';
 import { UpperWriter } from './upper-writer.js';
 
@@ -25,7 +25,7 @@ export function stageFiles(
   root: string,
   signal: AbortSignal,
 ): void {
-  mkdirSync(root, { recursive: true, mode: 0o755 });
+  makeDeep(root, 0o755);
   const writer = new UpperWriter(root, NOTHING);
   const copy = (each: SourceEntry): void => {
     signal.throwIfAborted();

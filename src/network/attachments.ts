@@ -1,8 +1,9 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { replaceFile } from '../cache/durable.js';
 import { hasCode } from '../model/has-code.js';
 import type { Attachment } from '../model/network.js';
+import { makeDeep } from '../sys/make-deep.js';
 
 /**
  * What containers have on the host, a file each (`networks/attached/<container>.json`): written before anything is set
@@ -36,7 +37,7 @@ export function createAttachments(directory: string, temporary: () => string): A
     read,
     list: () => ids().flatMap((id) => read(id) ?? []),
     write: (attachment) => {
-      mkdirSync(directory, { recursive: true, mode: 0o700 });
+      makeDeep(directory, 0o700);
       replaceFile(path(attachment.container), JSON.stringify(attachment), temporary());
     },
     remove,

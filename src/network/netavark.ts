@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
-import { accessSync, constants, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { accessSync, constants, readFileSync, rmSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { BuildError } from '../model/error.js';
+import { makeDeep } from '../sys/make-deep.js';
 import { keepApart } from './keep-apart.js';
 import { hasNames, type Job, netavarkInput } from './netavark-input.js';
 import { spawned } from '../sys/spawned.js';
@@ -62,7 +63,7 @@ export function createNetavark(options: NetavarkOptions): Netavark {
     run: async (command, job) => {
       const missing = missingPrograms(options.path);
       if (missing.length > 0) throw notInstalled(missing);
-      mkdirSync(options.runDir, { recursive: true, mode: 0o700 });
+      makeDeep(options.runDir, 0o700);
       forgetDeadServer(serverPid(options.runDir));
       const argv = commandLine(command, job, options);
       const input = JSON.stringify(netavarkInput(job));

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { lockFile } from '../cache/lock-file.js';
+import { makeDeep } from '../sys/make-deep.js';
 import { privileges } from '../sys/privileges.js';
 import { type Attachments, createAttachments } from './attachments.js';
 import { createNetavark, type Netavark } from './netavark.js';
@@ -45,7 +45,7 @@ export function openRoom(options: NetworksOptions): Room {
     attachments: createAttachments(join(root, 'networks/attached'), options.temporary),
     netavark: createNetavark({ path, root, runDir }),
     lock: (signal) => {
-      mkdirSync(lockDir(root), { recursive: true, mode: 0o700 });
+      makeDeep(lockDir(root), 0o700);
       return lockFile(join(lockDir(root), 'network.lock'), signal, () => undefined);
     },
   };

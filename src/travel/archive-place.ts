@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { decompress } from '../cache/decompress.js';
 import { noSpace, openNew, writeAll } from '../cache/durable.js';
@@ -8,6 +8,7 @@ import { hexOf } from '../model/digest.js';
 import { BuildError } from '../model/error.js';
 import type { Scope } from '../model/scope.js';
 import type { Bytes } from '../model/stores.js';
+import { makeDeep } from '../sys/make-deep.js';
 import { indexEntry, LAYOUT_FILE, layoutIndex } from './layout-place.js';
 import type { WritablePlace } from './place.js';
 
@@ -78,7 +79,7 @@ export async function unpackLayout(
 }
 
 async function writeMember(file: string, body: Bytes): Promise<void> {
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  makeDeep(dirname(file), 0o700);
   const fd = openNew(file);
   try {
     for await (const chunk of body) writeAll(fd, chunk);

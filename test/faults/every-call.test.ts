@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { SCENARIOS } from '../helpers/faults/scenarios.js';
 import { type Fault, FAULTS, prepare, sweep } from '../helpers/faults/sweep.js';
-import { sweepWorld, type SweepWorld } from '../helpers/faults/sweep-world.js';
+import { quickSweepWorld, type SweepWorld } from '../helpers/faults/sweep-world.js';
 import { figure, share } from '../helpers/figure.js';
 
 /** Seconds for each fault of a command: all calls come in a random order, other ones first each day; FAULTS=all ends when all were tried. */
@@ -16,7 +16,7 @@ const PARALLEL = 2;
 describe('a fault at every write-class call', () => {
   let place: SweepWorld;
   before(async () => {
-    place = await sweepWorld();
+    place = await quickSweepWorld();
   });
   after(() => place[Symbol.asyncDispose]());
   const only = process.env['ONLY']?.split(',');

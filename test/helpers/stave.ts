@@ -27,8 +27,9 @@ const HUNG = { timeout: 5 * 60_000, killSignal: 'SIGKILL' } as const;
 
 const STAVE = join(process.cwd(), 'bin/stave');
 
-export function staveWorld(): StaveWorld {
-  const dir = mkdtempSync(join(process.env['STAVE_TEST_DIR'] ?? tmpdir(), 'stave-e2e-'));
+/** In `within`, for who needs a filesystem of some kind. */
+export function staveWorld(within = process.env['STAVE_TEST_DIR'] ?? tmpdir()): StaveWorld {
+  const dir = mkdtempSync(join(within, 'stave-e2e-'));
   const root = join(dir, 'store');
   mkdirSync(join(dir, 'home'));
   const env: NodeJS.ProcessEnv = {

@@ -102,8 +102,9 @@ static void stringAt(pid_t pid, unsigned long long at, char *text, size_t size) 
   text[size - 1] = 0;
 }
 
-/* Files of the disk; what is a pipe, a socket or a device is nobody's loss. */
+/* Files of the disk, or of the memory that a sweep's store is in; what is a pipe, a socket or a device is nobody's loss. */
 static int isFile(const char *text) {
+  if (strncmp(text, "/dev/shm/", 9) == 0) return 1;
   return text[0] == '/' && strncmp(text, "/dev/", 5) != 0 && strncmp(text, "/memfd:", 7) != 0;
 }
 

@@ -11,10 +11,18 @@ export interface SweepWorld extends Place, AsyncDisposable {
 }
 
 export async function sweepWorld(): Promise<SweepWorld> {
-  const world = staveWorld();
+  return sweepWorldIn(staveWorld(), 'all');
+}
+
+/** The same for sweeps: in memory, where a copy of a store takes 12 ms instead of 300, with fewer links in its base. */
+export async function quickSweepWorld(): Promise<SweepWorld> {
+  return sweepWorldIn(staveWorld('/dev/shm'), 'few');
+}
+
+async function sweepWorldIn(world: StaveWorld, links: 'all' | 'few'): Promise<SweepWorld> {
   const tracer = join(world.dir, 'fault-at');
   runProgram('gcc', '-O2', '-o', tracer, 'test/helpers/faults/fault-at.c');
-  writeContexts(world.dir);
+  writeContexts(world.dir, links);
   const archive = join(world.dir, 'ref.tar');
   world.ok('build', '-q', '-t', 'bb', join(world.dir, 'busybox-context'));
   world.ok('build', '-q', '-t', 'ref', join(world.dir, 'ref'));

@@ -59,7 +59,7 @@ export async function prepare(
     const root = join(dir, 'store');
     const env = { ...place.env, STAVE_ROOT: root, TMPDIR: dir, SOURCE_DATE_EPOCH: '1' };
     const bench = { dir, root, env, registry: place.registry };
-    writeContexts(dir);
+    writeContexts(dir, 'few');
     await must('cp', [join(place.dir, 'ref.tar'), join(dir, 'ref.tar')], env);
     for (const args of scenario.before(bench)) await must('bin/stave', args, env);
     renameSync(root, join(dir, 'base'));
