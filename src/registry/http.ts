@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type * as Undici from 'undici';
@@ -54,6 +55,7 @@ export async function createHttp(options: HttpOptions): Promise<Http> {
   const undici = await import('undici');
   const via = await dispatchers(undici, options.env, connectMs);
   return async (request) => {
+    setMaxListeners(0, request.signal); // Each request that is under way listens: node takes many for a leak, and says so.
     for (let attempt = 1; ; attempt++) {
       request.signal.throwIfAborted();
       const last = attempt === tries || !isRepeatable(request);

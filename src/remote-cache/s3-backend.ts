@@ -8,7 +8,7 @@ import type { Bytes } from '../model/stores.js';
 import { MAX_CONFIG, type WritableCacheBackend } from './backend.js';
 import { flatDocument, readFlatDocument } from './flat-document.js';
 import { resumed } from './resumed.js';
-import { type S3Client, s3Client, type S3Environment } from './s3-client.js';
+import { NO_BUCKET, type S3Client, s3Client, s3Code, type S3Environment } from './s3-client.js';
 import { touch, upload } from './s3-upload.js';
 import { createTurns } from './turns.js';
 
@@ -30,7 +30,10 @@ export function s3Backend(options: S3Cache, environment: S3Environment): Writabl
     read: async (scope) => {
       const response = await client.send({ method: 'GET', key: manifestKey(first) }, scope);
       const bytes = await response.bytes(MAX_CONFIG);
-      return response.status === 404 ? undefined : readFlatDocument(bytes, `the cache ${name}`);
+      if (response.status !== 404) return readFlatDocument(bytes, `the cache ${name}`);
+      if (s3Code(bytes.toString()) === NO_BUCKET)
+        throw new BuildError('not-found', `${name}: there is no such bucket`);
+      return undefined;
     },
     blob: (blob, scope) => download(client, blobKey(blob), blob, scope),
     has: async (blob, scope) => {

@@ -39,27 +39,51 @@ export function s3Client(options: S3Cache, { env, home }: S3Environment): S3Clie
   let http: Promise<Http> | undefined;
   const open = (): Promise<Http> =>
     (http ??= createHttp({ env, peer: 'host', ...(tries === undefined ? {} : { tries }) }));
+  const ask = async (request: S3Request, { signal }: Scope): Promise<Answer> => {
+    const url = new URL(`${base}/${encoded(request.key)}`);
+    for (const [name, value] of Object.entries(request.query ?? {}))
+      url.searchParams.set(name, value);
+    const { method, body } = request;
+    const hash =
+      request.hash ??
+      createHash('sha256')
+        .update(body ?? '')
+        .digest('hex');
+    const given = { ...request.headers, ...lengthOf(body) };
+    const who = await credentials({ env, home, region, signal });
+    const headers = signAws({ method, url, headers: given, hash }, who, region);
+    const send = await open();
+    const sent = { method, url, headers, signal, ...(body === undefined ? {} : { body }) };
+    return { url, response: await send(sent) };
+  };
   return {
     // Some servers take a colon as it is only, as BuildKit sends it.
     source: (key) => `${bucket}/${encoded(key).replaceAll('%3A', ':')}`,
-    send: async (request, { signal }) => {
-      const url = new URL(`${base}/${encoded(request.key)}`);
-      for (const [name, value] of Object.entries(request.query ?? {}))
-        url.searchParams.set(name, value);
-      const { method, body } = request;
-      const hash =
-        request.hash ??
-        createHash('sha256')
-          .update(body ?? '')
-          .digest('hex');
-      const given = { ...request.headers, ...lengthOf(body) };
-      const who = await credentials({ env, home, region, signal });
-      const headers = signAws({ method, url, headers: given, hash }, who, region);
-      const send = await open();
-      const sent = { method, url, headers, signal, ...(body === undefined ? {} : { body }) };
-      return await checked(await send(sent), url, region);
+    send: async (request, scope) => {
+      const answer = await ask(request, scope);
+      const { status } = answer.response;
+      const mute = request.method === 'HEAD' && status >= 400 && status < 500 && status !== 404;
+      return await checked(mute ? await explained(request, answer, scope, ask) : answer, region);
     },
   };
+}
+
+interface Answer {
+  readonly url: URL;
+  readonly response: HttpResponse;
+}
+
+/** The answer to a HEAD has no body that would say why it is refused: that to a GET has. */
+async function explained(
+  { key }: S3Request,
+  head: Answer,
+  scope: Scope,
+  ask: (request: S3Request, scope: Scope) => Promise<Answer>,
+): Promise<Answer> {
+  const get = await ask({ method: 'GET', key, headers: { range: 'bytes=0-0' } }, scope);
+  const [better, other] = get.response.status === head.response.status ? [get, head] : [head, get];
+  await other.response.discard();
+  return better;
 }
 
 function lengthOf(body: Buffer | undefined): Record<string, string> {
@@ -107,11 +131,11 @@ function encoded(key: string): string {
 
 const MAX_ERROR = 1 << 20;
 
-async function checked(response: HttpResponse, url: URL, region: string): Promise<HttpResponse> {
+async function checked({ url, response }: Answer, region: string): Promise<HttpResponse> {
   const { status, headers } = response;
   if (status < 300 || status === 404) return response;
   const text = (await response.bytes(MAX_ERROR)).toString();
-  const home = headers['x-amz-bucket-region'];
+  const home = headers['x-amz-bucket-region'] ?? /<Region>([^<]*)<\/Region>/.exec(text)?.[1];
   if (status < 400 || (status === 400 && typeof home === 'string' && home !== region)) {
     throw new BuildError('usage', `${url.host}: the bucket is not in region ${region}`, {
       ...(typeof home === 'string' ? { hint: `region=${home}` } : {}),
@@ -120,14 +144,28 @@ async function checked(response: HttpResponse, url: URL, region: string): Promis
   throw s3Error(text, status, url);
 }
 
+export const NO_BUCKET = 'NoSuchBucket';
+
+/** What a server calls an error. */
+export function s3Code(text: string): string | undefined {
+  return /<Code>([^<]*)<\/Code>/.exec(text)?.[1];
+}
+
+const HINTS: Readonly<Record<string, string>> = {
+  SignatureDoesNotMatch: 'is the secret access key the one of this access key?',
+  InvalidAccessKeyId: 'is the access key one of this server?',
+  RequestTimeTooSkewed: "is this machine's clock right?",
+};
+
 /** What the server's XML says, of which only code and message are shown. */
-export function s3Error(text: string, status: number, url: URL): BuildError {
-  const code = /<Code>([^<]*)<\/Code>/.exec(text)?.[1] ?? `status ${String(status)}`;
+function s3Error(text: string, status: number, url: URL): BuildError {
+  const code = s3Code(text) ?? `status ${String(status)}`;
   const message = /<Message>([^<]*)<\/Message>/.exec(text)?.[1];
   const why = message === undefined ? code : `${code}: ${message}`;
   if (status !== 401 && status !== 403)
     return new BuildError('registry', `${shownUrl(url)}: ${why}`);
-  return new BuildError('auth', `${shownUrl(url)}: ${why}`, {
-    hint: 'the credentials need s3:GetObject, s3:PutObject and, to tell what is missing, s3:ListBucket',
-  });
+  const hint =
+    HINTS[code] ??
+    'the credentials need s3:GetObject, s3:PutObject and, to tell what is missing, s3:ListBucket';
+  return new BuildError('auth', `${shownUrl(url)}: ${why}`, { hint });
 }

@@ -3,7 +3,7 @@ import type { Scope } from '../model/scope.js';
 import type { Bytes } from '../model/stores.js';
 import type { HttpResponse } from '../registry/http.js';
 import { partsOf } from './parts-of.js';
-import type { S3Client } from './s3-client.js';
+import { NO_BUCKET, s3Code, type S3Client } from './s3-client.js';
 
 /** From here on an object comes in parts; a part is kept in memory, so that it can be sent again. */
 const PART = 16 << 20;
@@ -53,7 +53,7 @@ export async function upload(
   const body = Buffer.concat(chunks);
   const known = hash === undefined ? {} : { hash };
   const response = await turns(() => client.send({ method: 'PUT', key, body, ...known }, scope));
-  await found(response, key).discard();
+  await (await found(response, key)).discard();
 }
 
 /** Copies an object to itself, so that it is as new for a rule that removes what is old. */
@@ -70,7 +70,7 @@ export async function touch(
       'x-amz-meta-updated-at': new Date().toISOString(),
     };
     const response = await client.send({ method: 'PUT', key, headers }, scope);
-    await answerOf(found(response, key), key);
+    await answerOf(await found(response, key), key);
     return;
   }
   await inParts(client, key, scope, async (put) => {
@@ -85,10 +85,12 @@ export async function touch(
   });
 }
 
-type PutPart = (
-  number: number,
-  part: { readonly body?: Buffer; readonly headers?: Readonly<Record<string, string>> },
-) => Promise<string>;
+interface Part {
+  readonly body?: Buffer;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+type PutPart = (number: number, part: Part) => Promise<string>;
 
 async function inParts(
   client: S3Client,
@@ -97,27 +99,39 @@ async function inParts(
   send: (put: PutPart) => Promise<readonly string[]>,
 ): Promise<void> {
   const begun = await client.send({ method: 'POST', key, query: { uploads: '' } }, scope);
-  const uploadId = tagOf(await answerOf(found(begun, key), key), 'UploadId', key);
+  const uploadId = tagOf(await answerOf(await found(begun, key), key), 'UploadId', key);
+  const sent: Promise<unknown>[] = [];
+  let failed = false;
+  const putPart = async (number: number, part: Part): Promise<string> => {
+    const query = { partNumber: String(number), uploadId };
+    const response = await client.send({ method: 'PUT', key, query, ...part }, scope);
+    const text = await answerOf(await found(response, key), key);
+    const { etag } = response.headers;
+    return typeof etag === 'string' ? etag : tagOf(text, 'ETag', key).replaceAll('&quot;', '"');
+  };
   try {
-    const tags = await send(async (number, part) => {
-      const query = { partNumber: String(number), uploadId };
-      const response = await client.send({ method: 'PUT', key, query, ...part }, scope);
-      const text = await answerOf(found(response, key), key);
-      const { etag } = response.headers;
-      return typeof etag === 'string' ? etag : tagOf(text, 'ETag', key).replaceAll('&quot;', '"');
+    const tags = await send((number, part) => {
+      if (failed) return Promise.reject(new Error(`part ${String(number)} is not wanted any more`));
+      const putting = putPart(number, part);
+      sent.push(putting);
+      return putting;
     });
-    const parts = tags.map(
-      (tag, i) => `<Part><PartNumber>${String(i + 1)}</PartNumber><ETag>${tag}</ETag></Part>`,
-    );
-    const body = Buffer.from(
-      `<CompleteMultipartUpload>${parts.join('')}</CompleteMultipartUpload>`,
-    );
+    const body = completion(tags);
     const done = await client.send({ method: 'POST', key, query: { uploadId }, body }, scope);
-    await answerOf(found(done, key), key);
+    await answerOf(await found(done, key), key);
   } catch (error) {
+    failed = true;
+    await Promise.allSettled(sent); // A part that comes after the end of its upload may stay, and cost.
     await abort(client, key, uploadId);
     throw error;
   }
+}
+
+function completion(tags: readonly string[]): Buffer {
+  const parts = tags.map(
+    (tag, i) => `<Part><PartNumber>${String(i + 1)}</PartNumber><ETag>${tag}</ETag></Part>`,
+  );
+  return Buffer.from(`<CompleteMultipartUpload>${parts.join('')}</CompleteMultipartUpload>`);
 }
 
 const ABORT_MS = 5000;
@@ -136,14 +150,18 @@ async function abort(client: S3Client, key: string, uploadId: string): Promise<v
 /** An answer of 200 may hold an error that came up later. */
 async function answerOf(response: HttpResponse, key: string): Promise<string> {
   const text = (await response.bytes(MAX_ANSWER)).toString();
-  const code = /<Error>[^]*?<Code>([^<]*)<\/Code>/.exec(text)?.[1];
+  const code = text.includes('<Error>') ? s3Code(text) : undefined;
   if (code === undefined) return text;
   throw new BuildError('registry', `${key} could not be written to the bucket: ${code}`);
 }
 
-function found(response: HttpResponse, key: string): HttpResponse {
+async function found(response: HttpResponse, key: string): Promise<HttpResponse> {
   if (response.status !== 404) return response;
-  throw new BuildError('not-found', `${key} could not be written: there is no such bucket`);
+  const text = (await response.bytes(MAX_ANSWER)).toString();
+  // An upload that a rule of the bucket has ended, the source of a copy that was removed.
+  const code = s3Code(text) ?? NO_BUCKET;
+  const why = code === NO_BUCKET ? 'there is no such bucket' : code;
+  throw new BuildError('not-found', `${key} could not be written: ${why}`);
 }
 
 function tagOf(text: string, name: string, key: string): string {

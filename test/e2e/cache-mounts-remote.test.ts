@@ -52,7 +52,7 @@ describe('cache mounts in caches of steps', () => {
     }),
     registry: () => ({ to: cache.at('with:mounts'), from: cache.at('with:mounts'), env: {} }),
     s3: () => {
-      const flag = `type=s3,bucket=bucket,region=r,endpoint_url=${s3.url},use_path_style=true`;
+      const flag = `type=s3,bucket=bucket,region=eu-central-1,endpoint_url=${s3.url},use_path_style=true`;
       const { accessKeyId, secretAccessKey } = s3.keys;
       const env = { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey };
       return { to: flag, from: flag, env };
@@ -161,7 +161,7 @@ describe('cache mounts in caches of steps', () => {
       assert.match(stderr, words);
     }
     const secret = 'hush-this-is-secret';
-    const flag = `type=s3,bucket=bucket,region=r,endpoint_url=${s3.url},use_path_style=true,access_key_id=AKIATEST,secret_access_key=${secret}`;
+    const flag = `type=s3,bucket=bucket,region=eu-central-1,endpoint_url=${s3.url},use_path_style=true,access_key_id=AKIATEST,secret_access_key=${secret}`;
     const { stderr } = await build(world, dir, ['--cache-to', flag, '--cache-from', flag]);
     assert.match(stderr, /SignatureDoesNotMatch/);
     assert.ok(!stderr.includes(secret));

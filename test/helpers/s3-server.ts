@@ -8,7 +8,10 @@ export interface S3Object {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** S3's protocol on loopback: each signature (AWS Signature 4) is computed anew from what came. */
+/**
+ * S3's protocol on loopback: each signature (AWS Signature 4) is computed anew from what came. What it answers was held
+ * against a real server's (test/faults/s3-swift.test.ts).
+ */
 export interface S3Server extends AsyncDisposable {
   readonly url: string;
   readonly keys: { readonly accessKeyId: string; readonly secretAccessKey: string };
@@ -31,6 +34,8 @@ interface Call {
   readonly body: Buffer;
 }
 
+const REGION = 'eu-central-1';
+const OTHER_REGION = 'AuthorizationHeaderMalformed';
 const KEYS = { accessKeyId: 'AKIATEST', secretAccessKey: 'the/secret+key' };
 
 export async function startS3(bucket: string): Promise<S3Server> {
@@ -55,7 +60,8 @@ export async function startS3(bucket: string): Promise<S3Server> {
       const [failure] = at === -1 ? [] : failures.splice(at, 1);
       const problem = checkSignature(request, url, body);
       if (failure !== undefined) response.writeHead(failure.status).end(failure.body);
-      else if (problem !== undefined) refuse(response, 403, problem);
+      else if (problem !== undefined)
+        refuse(response, problem === OTHER_REGION ? 400 : 403, problem);
       else if (!url.pathname.startsWith(`/${bucket}/`)) refuse(response, 404, 'NoSuchBucket');
       else
         answer(
@@ -82,7 +88,8 @@ type State = Pick<S3Server, 'objects' | 'uploads' | 'cutAfter'>;
 
 function refuse(response: ServerResponse, status: number, code: string): void {
   response.writeHead(status, { 'content-type': 'application/xml' });
-  response.end(`<Error><Code>${code}</Code><Message>told by the server</Message></Error>`);
+  const region = code === OTHER_REGION ? `<Region>${REGION}</Region>` : '';
+  response.end(`<Error><Code>${code}</Code><Message>told by the server</Message>${region}</Error>`);
 }
 
 function answer(call: Call, state: State, response: ServerResponse): void {
@@ -187,6 +194,7 @@ function checkSignature(request: IncomingMessage, url: URL, body: Buffer): strin
   if (match === null) return 'AccessDenied';
   const [, id, day = '', region = '', names = '', signature = ''] = match;
   if (id !== KEYS.accessKeyId) return 'InvalidAccessKeyId';
+  if (region !== REGION) return OTHER_REGION;
   const header = (name: string): string => String(request.headers[name] ?? '').trim();
   const claimed = header('x-amz-content-sha256');
   const hash = createHash('sha256').update(body).digest('hex');

@@ -98,6 +98,14 @@ describe('a cache in a bucket', () => {
     );
     assert.equal(server.uploads.size, 0);
     assert.equal(server.objects.size, 0);
+    // As when a rule of the bucket ends uploads that take long.
+    const gone = '<Error><Code>NoSuchUpload</Code></Error>';
+    server.fail(`PUT blobs/${blob.digest}?partNumber=3`, 404, gone);
+    await refused(
+      open().put(blob, () => once(bytes), quiet),
+      /could not be written: NoSuchUpload/,
+    );
+    assert.match(server.requests.at(-1) ?? '', /^DELETE /, 'no part comes after the end');
   });
 
   test('what is used after a long time is made new, once', async () => {
@@ -132,6 +140,16 @@ describe('a cache in a bucket', () => {
   test('a wrong key, a wrong place, nothing said: each is named, no secret is', async () => {
     await refused(open({ secretAccessKey: 'wrong' }).read(quiet), /SignatureDoesNotMatch/);
     await refused(open({ accessKeyId: 'other' }).read(quiet), /InvalidAccessKeyId/);
+    // What an export begins with is a HEAD, whose answer has no body to say why.
+    const asked = blobOf(noise(7, 10));
+    const forged = open({ secretAccessKey: 'wrong' }).has(asked, quiet);
+    await refused(forged, /SignatureDoesNotMatch[^]*is the secret access key/);
+    server.fail('HEAD', 403);
+    await refused(open().has(asked, quiet), /status 403[^]*s3:GetObject/);
+    await refused(
+      open({ region: 'us-east-1' }).read(quiet),
+      /not in region us-east-1[^]*region=eu/,
+    );
     const unsaid = { env: {}, home };
     assert.throws(() => s3Backend({ type: 's3' }, unsaid), /bucket \(\$AWS_BUCKET\) not set/);
     const bucket = { env: { AWS_BUCKET: 'b' }, home };
@@ -142,6 +160,20 @@ describe('a cache in a bucket', () => {
       open({ bucket: 'other' }).put(blob, () => once(noise(6, 10)), quiet),
       /no such bucket/,
     );
+    await refused(open({ bucket: 'other' }).read(quiet), /no such bucket/);
+  });
+
+  test('many requests at once wait on one signal without a warning of node', async () => {
+    const warnings: string[] = [];
+    const note = ({ message }: Error): void => void warnings.push(message);
+    process.on('warning', note);
+    const { signal } = new AbortController();
+    const asked = Array.from({ length: 20 }, () =>
+      open().has(blobOf(noise(8, 10)), { ...quiet, signal }),
+    );
+    await Promise.all(asked);
+    process.off('warning', note);
+    assert.deepEqual(warnings, []);
   });
 
   describe('credentials come from where the AWS SDKs look', () => {
