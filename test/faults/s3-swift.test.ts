@@ -2,13 +2,12 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { createServer, request as send } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { noise } from '../helpers/cache-mount.js';
 import { CACHE_DOCKERFILE, cacheWorld, ran } from '../helpers/cache-world.js';
 import { figure } from '../helpers/figure.js';
+import { roughProxy } from '../helpers/rough-proxy.js';
 import { type Outcome, type StaveWorld, staveWorld } from '../helpers/stave.js';
 import { type SwiftServer, startSwift } from '../helpers/swift-server.js';
 
@@ -117,7 +116,7 @@ describe('type=s3 with a server that others wrote: OpenStack Swift', () => {
     assert.deepEqual(await swift.uploadsOf(BUCKET), []);
     await build(world, dir, ['--cache-to', flag('large/', ',mode=max')]);
     assert.equal((await puts()).length, 1, 'its size is what is asked for');
-    await using proxy = await startProxy(swift.url);
+    await using proxy = await roughProxy(swift.url);
     const from = flag('large/').replace(swift.url, proxy.url);
     proxy.ages = true;
     await build(world, dir, ['--cache-to', `${from},mode=max`]);
@@ -127,6 +126,46 @@ describe('type=s3 with a server that others wrote: OpenStack Swift', () => {
     assert.equal(proxy.cutAfter, undefined, 'it was cut');
     assert.ok((await swift.requests()).some((line) => line.startsWith('206 GET ')));
     assert.ok(fresh.bytes('run', '--rm', 'app', 'cat', '/big').equals(noise(1, 40 << 20)));
+  });
+
+  test('an upload that hangs: the build is done when the budget is, and nothing is left', async () => {
+    const dir = big('hangs', 3);
+    await using proxy = await roughProxy(swift.url);
+    proxy.stalls = /partNumber=2/;
+    const to = flag('hangs/', ',mode=max,compression=uncompressed,timeout=10s').replace(
+      swift.url,
+      proxy.url,
+    );
+    const before = await swift.uploadsOf(BUCKET);
+    await swift.requests();
+    const { stderr } = await build(world, dir, ['--cache-to', to]);
+    assert.match(stderr, /the cache was not exported to s3 .* took longer than 10s/);
+    const lines = await swift.requests();
+    assert.ok(
+      lines.some((line) => /^200 PUT .*partNumber=1/.test(line)),
+      lines.join('\n'),
+    );
+    assert.ok(lines.some((line) => line.startsWith('204 DELETE ')));
+    assert.deepEqual(await swift.uploadsOf(BUCKET), before);
+    assert.ok(!(await swift.keysOf(BUCKET)).includes('hangs/manifests/buildkit'));
+  });
+
+  test('cache mounts go and come; of two exports at once one is there, whole', async () => {
+    const step = 'RUN --mount=type=cache,id=pkg,target=/p ';
+    const first = context('mounts', `${CACHE_DOCKERFILE}${step}echo content >/p/package\n`);
+    const to = ['--cache-to', flag('mounts/', ',mode=max,mounts=all')];
+    const other = context('mounts-other', `${CACHE_DOCKERFILE}${step}echo content > /p/package\n`);
+    using second = staveWorld();
+    await Promise.all([build(world, first, to), build(second, other, to)]);
+    using fresh = staveWorld();
+    const from = ['--cache-from', flag('mounts/')];
+    const counts = [];
+    for (const dir of [first, other]) counts.push(ran(await build(fresh, dir, from)).length);
+    assert.equal(Math.min(...counts), 0, String(counts));
+    const last = context('mounts', `${CACHE_DOCKERFILE}${step}grep content /p/package\n`);
+    using another = staveWorld();
+    const { stderr } = await build(another, last, from);
+    assert.match(stderr, /importing cache mount pkg from /);
   });
 
   for (const [signal, left] of [
@@ -155,7 +194,7 @@ describe('type=s3 with a server that others wrote: OpenStack Swift', () => {
 
   test('the bucket as part of the host, keys with odd letters, a session token', async () => {
     const dir = context('odd');
-    await using proxy = await startProxy(swift.url);
+    await using proxy = await roughProxy(swift.url);
     const odd = `type=s3,bucket=${BUCKET},region=${swift.region},endpoint_url=http://${swift.domain},prefix=a b+ü~(1)!'*/,name=n&m=1`;
     const env = keys({ http_proxy: proxy.url, AWS_SESSION_TOKEN: 'token/+=' });
     await build(world, dir, ['--cache-to', `${odd},mode=max`], env);
@@ -166,7 +205,7 @@ describe('type=s3 with a server that others wrote: OpenStack Swift', () => {
 
   test('objects in use that are old are made new', async () => {
     const dir = context('old');
-    await using proxy = await startProxy(swift.url);
+    await using proxy = await roughProxy(swift.url);
     const to = flag('old/').replace(swift.url, proxy.url);
     await build(world, dir, ['--cache-to', `${to},mode=max`]);
     await swift.requests();
@@ -235,54 +274,4 @@ function changed(text: string, more: string): string {
 
 function keyOf(line: string): string {
   return line.replace(new RegExp(`^.*? /${BUCKET}/`), '').replace(/\?.*/, '');
-}
-
-interface CuttingProxy extends AsyncDisposable {
-  readonly url: string;
-  readonly hosts: Set<string>;
-  /** Says of all objects that they are years old. */
-  ages: boolean;
-  /** Cuts the next download that is longer than this. */
-  cutAfter: number | undefined;
-}
-
-/** Passes on to a server what names it as its proxy or as itself. */
-async function startProxy(target: string): Promise<CuttingProxy> {
-  const state = {
-    hosts: new Set<string>(),
-    ages: false,
-    cutAfter: undefined as number | undefined,
-  };
-  const server = createServer((incoming, outgoing) => {
-    const { method, headers } = incoming;
-    const { pathname, search, host } = new URL(incoming.url ?? '/', `http://${headers.host ?? ''}`);
-    state.hosts.add(host);
-    const passed = send(`${target}${pathname}${search}`, { method, headers }, (answer) => {
-      const old = state.ages ? { 'last-modified': new Date(0).toUTCString() } : {};
-      outgoing.writeHead(answer.statusCode ?? 500, { ...answer.headers, ...old });
-      const length = Number(answer.headers['content-length'] ?? 0);
-      const cut = state.cutAfter !== undefined && length > state.cutAfter;
-      if (method === 'HEAD') outgoing.end();
-      else if (!cut) answer.pipe(outgoing);
-      else {
-        state.cutAfter = undefined;
-        answer.once('data', (first: Buffer) => {
-          outgoing.write(first, () => outgoing.destroy());
-          answer.destroy();
-        });
-      }
-    });
-    // Swift ends its refusal of a HEAD with a chunk that has no business there.
-    passed.on('error', () => outgoing.end());
-    incoming.pipe(passed);
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  return Object.assign(state, {
-    url: `http://127.0.0.1:${String(port)}`,
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  });
 }
