@@ -21,7 +21,7 @@ import { createSourceRecords, type SourceRecords } from './source-records.js';
 import { createSnapshotter } from './snapshotter.js';
 import { hostPlatform } from '../sys/host-platform.js';
 import { markTopDirectory } from '../sys/top-directory.js';
-import { needsSweep, sweep, type SweepDirectories } from './sweep.js';
+import { emptyTrash, needsSweep, sweep, type SweepDirectories } from './sweep.js';
 import { takeTurn } from './turn.js';
 import { TreeStore, type WrittenLayer } from './tree-store.js';
 import { Unsynced } from './unsynced.js';
@@ -81,8 +81,8 @@ export function openStore({ root, now, onDead }: StoreOptions): Store {
   ensureRoot(root);
   const path = (...parts: string[]): string => join(root, ...parts);
   const directories = directoriesOf(path);
-  if (leftovers(root, directories)) sweep({ ...directories, ...(onDead && { onDead }) });
   const chores = createChores();
+  if (leftovers(root, directories)) clean({ ...directories, ...(onDead && { onDead }) }, chores);
   const unsynced = new Unsynced(path);
   let held: Lease | undefined;
   const take = (): Lease => {
@@ -148,6 +148,14 @@ function directoriesOf(path: Store['path']): SweepDirectories {
     partial: path('partial'),
     refs: path('refs'),
   };
+}
+
+/** What the start has no time for is a chore. */
+function clean(directories: SweepDirectories, chores: Chores): void {
+  sweep(directories);
+  chores.add(() => {
+    emptyTrash(directories.trash);
+  });
 }
 
 /** Somebody may have removed an empty directory of ours; it is made again. */

@@ -19,8 +19,9 @@ export interface SweepDirectories {
   readonly onDead?: (dir: string) => void;
 }
 
-/** What a killed process may cost the next one at its start. */
-const BUDGET_MS = 200;
+/** What deleting for a killed process may cost the next one at its start, and while it waits for a step of its own. */
+const START_MS = 50;
+const IDLE_MS = 200;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
@@ -36,14 +37,27 @@ export function needsSweep(directories: SweepDirectories): boolean {
 
 /**
  * Removes what dead processes left: a lease or lock file whose lock can be taken belongs to nobody. Live ones are never
- * touched. Renaming to trash/ is done at once, deleting as long as `expired` allows; the rest waits for the next start.
+ * touched. Renaming to trash/ is done at once, deleting as long as `expired` allows; the rest waits for `emptyTrash` or for the next start.
  */
-export function sweep(directories: SweepDirectories, expired = budget(BUDGET_MS)): void {
-  try {
+export function sweep(directories: SweepDirectories, expired = budget(START_MS)): void {
+  unlessDiskFails(() => {
     discardDead(directories);
-    emptyTrash(directories.trash, expired);
+    empty(directories.trash, expired);
+  });
+}
+
+/** Goes on with what a sweep did not get to, for when there is nothing better to do. */
+export function emptyTrash(trash: string): void {
+  unlessDiskFails(() => {
+    empty(trash, budget(IDLE_MS));
+  });
+}
+
+/** A full disk or a read-only one must not keep a command from running. */
+function unlessDiskFails(work: () => void): void {
+  try {
+    work();
   } catch (error) {
-    // A full disk or a read-only one must not keep a command from running.
     if (!(error instanceof Error && 'code' in error)) throw error;
   }
 }
@@ -95,7 +109,7 @@ function diffIDOf(file: string): string | undefined {
 }
 
 /** What ran out of time leaves its depths beside it, so trash/ is read until nothing more can go. */
-function emptyTrash(trash: string, expired: () => boolean): void {
+function empty(trash: string, expired: () => boolean): void {
   let names = readdirSync(trash);
   while (names.length > 0) {
     const gone = names.filter((id) => removeTree(join(trash, id), expired));

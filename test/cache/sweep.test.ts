@@ -213,6 +213,17 @@ test('sweeping is bounded, and goes on at the next start', async () => {
   assertClean(store);
 });
 
+test('what the start did not get to goes while a step runs', async () => {
+  await using world = testStore();
+  mkdirSync(world.store.path('tmp/dead'));
+  const { root, path } = world.store;
+  await using store = openStore({ root, now: () => new Date() });
+  assertClean(world.store);
+  mkdirSync(path('trash/rest/x'), { recursive: true });
+  store.chores.run();
+  assertClean(world.store);
+});
+
 test('removing what is not there, or a file, is no error', async () => {
   await using world = testStore();
   assert.equal(

@@ -2,14 +2,17 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { until } from '../network-world.js';
+import { lineOf, processesOf } from '../processes.js';
 import type { StaveWorld } from '../stave.js';
 import { anotherBoot } from './boot.js';
 import { leftovers } from './leftovers.js';
 
 export interface RebootResult {
-  /** Milliseconds of the first command, and of the same once all is settled. */
+  /** Milliseconds of the first command, and of the same twice more, when all is settled. */
   readonly first: number;
   readonly then: number;
+  readonly again: number;
 }
 
 /**
@@ -19,13 +22,14 @@ export interface RebootResult {
 export async function reboot(world: StaveWorld, round: number): Promise<RebootResult> {
   const name = `box-${String(round)}`;
   world.ok('run', '-d', '--name', name, '--network=none', 'bb', 'sleep', '1000');
-  killContainer(world, name);
+  await killContainer(world, name);
   const stranger = spawn('sleep', ['1000'], { stdio: 'ignore' });
   try {
     leaveBehind(world, stranger, round);
     const boot = anotherBoot(world.dir, world.env);
     const first = await timeOf(() => boot.ok('images'));
     const then = await timeOf(() => boot.ok('images'));
+    const again = await timeOf(() => boot.ok('images'));
     assert.match(await boot.ok('ps', '-a', '--filter', `name=${name}`), /Exited|Dead/);
     assert.equal((await boot.run('exec', name, 'true')).status, 1);
     await boot.ok('start', name);
@@ -33,29 +37,23 @@ export async function reboot(world: StaveWorld, round: number): Promise<RebootRe
     await boot.ok('rm', '-f', name);
     assert.equal(stranger.exitCode ?? stranger.signalCode, null, 'a stranger was signalled');
     assert.deepEqual(leftovers(world.root), []);
-    return { first, then };
+    return { first, then, again };
   } finally {
     stranger.kill('SIGKILL');
   }
 }
 
-/** As the power does it: monitor and processes are gone at once, nothing was told. */
-function killContainer(world: StaveWorld, name: string): void {
+/** As the power does it: monitor and processes are gone at once, nothing was told; nor do they end while another runs. */
+async function killContainer(world: StaveWorld, name: string): Promise<void> {
   const id = world.ok('inspect', '-f', '{{.Id}}', name).stdout.trim();
-  for (const pid of readdirSync('/proc').filter((each) => /^\d+$/.test(each))) {
-    if (commandOf(pid).includes(id)) process.kill(Number(pid), 'SIGKILL');
-  }
+  for (const pid of processesOf(id)) process.kill(pid, 'SIGKILL');
   const init = Number(world.ok('inspect', '-f', '{{.State.Pid}}', name).stdout);
   if (init > 1) process.kill(init, 'SIGKILL');
+  await until(`${name} is gone`, () => processesOf(id).length === 0 && lineOf(String(init)) === '');
 }
 
-function commandOf(pid: string): string {
-  try {
-    return readFileSync(join('/proc', pid, 'cmdline'), 'latin1');
-  } catch {
-    return ''; // It ended meanwhile.
-  }
-}
+/** Files of the layer that a step was writing. */
+const HALF_MADE = 2000;
 
 /** Leases, temporary files, locks and runtime state of processes that are no more; pids that are a stranger's now. */
 function leaveBehind({ root }: StaveWorld, stranger: ChildProcess, round: number): void {
@@ -68,6 +66,8 @@ function leaveBehind({ root }: StaveWorld, stranger: ChildProcess, round: number
   writeFileSync(at('tmp', `${'0'.repeat(23)}${String(round % 10)}.tmp`), 'half');
   writeFileSync(at('locks', 'f'.repeat(64)), '');
   mkdirSync(at('trash', `x${String(round)}`));
+  for (let n = 0; n < HALF_MADE; n++)
+    writeFileSync(at('tmp', lease, 'step-x/upper', `file-${String(n)}`), '');
   for (const id of readdirSync(at('containers'))) {
     const file = at('containers', id, 'state.json');
     const text = readFileSync(file, 'utf8').replace(/"pid":\d+/g, `"pid":${String(stranger.pid)}`);
