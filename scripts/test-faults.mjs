@@ -1,5 +1,5 @@
-// `npm run test:faults [-- [--onto] test/faults/NAME.test.ts]`: the long tests of faults, two files at a time, some 30
-// minutes on two quiet cores; FAULTS=all takes every call instead of a stride, FAULTS=0.1 a tenth. The figures that
+// `npm run test:faults [-- [--onto] test/faults/NAME.test.ts]`: the long tests of faults, two files at a time, some 40
+// minutes on two quiet cores; FAULTS=all takes every moment of what is sampled, FAULTS=0.1 a tenth. The figures that
 // the tests note (test/helpers/figure.ts) are printed, and a whole run writes them to docs/reliability.md. With --onto
 // those of the named files take the place of the last whole run's: what was mended is run again, and said to be.
 import { execFileSync, spawnSync } from 'node:child_process';

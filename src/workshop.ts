@@ -111,7 +111,7 @@ function objectRooms(
     openJournal().append(happenings.map((happening) => ({ ...happening, timeUs })));
   };
   const tellContainer: ContainerTeller = (state, action, more = {}, timeMs = now()) => {
-    const find = (text: string): Network | undefined => networkOf(text, openNetworks());
+    const find = (text: string): Network | undefined => openNetworks().files.known(text);
     tell(containerHappenings(state, { action, more }, find), timeMs);
   };
   const openVolumes = (): VolumeStore =>
@@ -142,10 +142,6 @@ function objectRooms(
     tell,
     touchedContainers: () => containers !== undefined,
   };
-}
-
-function networkOf(text: string, { files }: Networks): Network | undefined {
-  return files.list().find(({ id, name }) => id === text || name === text);
 }
 
 /** Root only in a user namespace that bin/stave made. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { type DiffID, hexOf, isDigest } from '../model/digest.js';
+import { type DiffID, digestOf, hexOf, isDigest } from '../model/digest.js';
 import type { Scope } from '../model/scope.js';
 import type { Layer, LayerMeta } from '../model/stores.js';
 import { hasCode } from '../model/has-code.js';
@@ -106,14 +106,12 @@ export class TreeStore {
   async clamped(layer: Layer, epoch: number, scope: Scope): Promise<LayerMeta> {
     const meta = await layer.meta(scope);
     const file = this.#options.path('trees', layer.id, `epoch-${String(epoch)}`);
-    const known = readIfThere(file);
-    const diffID = isDigest(known ?? '')
-      ? (known as DiffID) // Checked.
-      : (await runDigest(layer.path, new Map(), epoch)).diffID;
-    if (known === undefined) this.#replace(file, diffID);
+    const known = checkedDigest(readIfThere(file));
+    const diffID = known ?? (await runDigest(layer.path, new Map(), epoch)).diffID;
+    if (known === undefined) this.#replace(file, withCheck(diffID));
     if (diffID === meta.diffID) return meta;
     if ((await this.written(diffID)) === undefined) {
-      this.#options.unsynced.note(diffID, layer.id);
+      this.#options.unsynced.noteName(diffID, layer.id);
       this.#replace(this.#diffFile(diffID), `${layer.id} ${String(epoch)}`);
     }
     return { ...meta, diffID };
@@ -219,4 +217,14 @@ function readIfThere(path: string): string | undefined {
     if (hasCode(error, 'ENOENT')) return undefined;
     throw error;
   }
+}
+
+/** A wrong one could not be told from a right one by the tree: its own digest stands behind it. */
+function withCheck(diffID: DiffID): string {
+  return `${diffID} ${digestOf(diffID)}`;
+}
+
+function checkedDigest(text = ''): DiffID | undefined {
+  const [diffID = ''] = text.split(' ');
+  return isDigest(diffID) && text === withCheck(diffID) ? diffID : undefined;
 }

@@ -6,10 +6,10 @@ import { makeDirectory } from './durable.js';
 import { namesIn } from './names-in.js';
 
 /**
- * Which trees a power cut could still take away: an empty file `unsynced/<sha256 hex of a diffID>-<id>` for each. Files of trees are not fsynced one by one: the filesystem is synced
- * once, before a name is written that needs a tree of this list (syncfs(2), on a thread). The list is on disk, so that
- * a build which finds another's step cached knows that nobody has synced it yet; and it is mostly empty, so that a build
- * that does nothing pays a readdir.
+ * Which trees a power cut could still take away: an empty file `unsynced/<sha256 hex of a diffID>-<id>` for each. Files of
+ * trees are not fsynced one by one: the filesystem is synced once, before a name is written that needs a tree of this list
+ * (syncfs(2), on a thread). The list is on disk, so that a build which finds another's step cached knows that nobody has
+ * synced it yet; and it is mostly empty, so that a build that does nothing pays a readdir.
  */
 export class Unsynced {
   readonly #path: (...parts: string[]) => string;
@@ -29,10 +29,15 @@ export class Unsynced {
     this.#fd ??= openSync(this.#path(), 'r');
   }
 
-  /** A layer's facts are about to be written. */
+  /** The facts of a layer that we made are about to be written. */
   note(diffID: Digest, id: string): void {
-    const name = `${hexOf(diffID)}-${id}`;
     this.#ours.add(id);
+    this.noteName(diffID, id);
+  }
+
+  /** A tree, of whoever made it, is about to get one more name. */
+  noteName(diffID: Digest, id: string): void {
+    const name = `${hexOf(diffID)}-${id}`;
     const path = this.#path('unsynced', name);
     try {
       closeSync(openSync(path, 'a', 0o600));

@@ -90,22 +90,15 @@ export async function startContainer(given: ContainerState, deps: StartDeps): Pr
     const { sockets } = network;
     const place = { dir, lockFd: lock.fd, sockets, onExit, ...monitorSettings(state) };
     const pid = await monitor.create(spec, place);
-    await network.ready.catch((error: unknown) => abandon(state.id, pid, { containers, error }));
-    deps.onCreated?.(containers.path(state.id, 'bundle'), pid);
-    const pidStart = startOf(pid);
-    const who = pidStart === undefined ? { pid } : { pid, pidStart };
-    const { restartCount = 0, pauseMs = 0 } = again ? state : {};
-    const counted = { restartCount, pauseMs };
-    containers.save({
-      ...fresh(state),
-      status: 'running',
-      exitCode: 0,
-      ...who,
-      started,
-      ...counted,
-    });
-    // Before its end can be seen.
-    containers.tell(state, 'start');
+    try {
+      await network.ready;
+      deps.onCreated?.(containers.path(state.id, 'bundle'), pid);
+      containers.save(running(state, { pid, started, again }));
+      // Before its end can be seen.
+      containers.tell(state, 'start');
+    } catch (error) {
+      await abandon(state.id, pid, { containers, error });
+    }
     begun = true;
     await monitor.start(spec.id, dir);
     network.commit();
@@ -121,6 +114,20 @@ export async function startContainer(given: ContainerState, deps: StartDeps): Pr
     throw error;
   }
   await startChecker({ ...state, started }, { dir: containers.path(state.id), probe: deps.prober });
+}
+
+interface Started {
+  readonly pid: number;
+  readonly started: string;
+  readonly again: boolean;
+}
+
+function running(state: ContainerState, { pid, started, again }: Started): ContainerState {
+  const pidStart = startOf(pid);
+  const who = pidStart === undefined ? { pid } : { pid, pidStart };
+  const { restartCount = 0, pauseMs = 0 } = again ? state : {};
+  const counted = { restartCount, pauseMs };
+  return { ...fresh(state), status: 'running', exitCode: 0, ...who, started, ...counted };
 }
 
 function monitorSettings({ hostConfig, openStdin }: ContainerState) {

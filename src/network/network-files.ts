@@ -13,6 +13,8 @@ export interface NetworkFiles {
   readonly list: () => readonly Network[];
   /** By name, id, or start of an id. Throws BuildError `not-found` in docker's words. */
   readonly find: (text: string) => Network;
+  /** By name or whole id; undefined when there is none. */
+  readonly known: (text: string) => Network | undefined;
   readonly write: (network: Network) => void;
   readonly remove: (id: string) => void;
 }
@@ -34,7 +36,8 @@ export function createNetworkFiles(
   };
   return {
     list,
-    find: (text) => find(text, list()),
+    find: (text) => unwritten(text, root) ?? find(text, list()),
+    known: (text) => unwritten(text, root) ?? list().find((network) => isCalled(network, text)),
     write: (network) => {
       replaceDurably(path(network.id), JSON.stringify(network), temporary());
     },
@@ -87,6 +90,15 @@ function predefined(root: string): Network[] {
       bridge: name === 'bridge' ? bridge : '',
     };
   });
+}
+
+/** `host` and `none` are on no disk: who wants one does not depend on the files of others. */
+function unwritten(text: string, root: string): Network | undefined {
+  return predefined(root).find((each) => each.driver !== 'bridge' && isCalled(each, text));
+}
+
+function isCalled({ id, name }: Network, text: string): boolean {
+  return id === text || name === text;
 }
 
 /** docker's; an interface's name has 15 characters at most. */

@@ -133,7 +133,12 @@ function isThere(child: StartedChild): Promise<void> {
 
 function launchOf(waiting: Waiting): Launch {
   const { id, bundle, log, child, there } = waiting;
-  mkdirSync(bundle);
+  try {
+    mkdirSync(bundle);
+  } catch (error) {
+    end(waiting); // Nobody else knows of it by now, and we would not end before it.
+    throw error;
+  }
   return {
     id,
     bundle,

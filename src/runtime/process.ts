@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
-import type { Options } from 'execa';
+import type { Options, ResultPromise } from 'execa';
 import type { OnOutput, Stdio } from '../model/process.js';
+import { spawnedBy } from '../sys/spawned.js';
 import { outputPipes } from './output-pipes.js';
 
 export interface ChildExit {
@@ -64,8 +65,15 @@ export async function startChild(
     env: { ...env },
     ...(cwd === undefined ? {} : { cwd }),
   };
-  const child = execa(file, args, options);
-  pipes?.started();
+  let child: ResultPromise;
+  try {
+    child = spawnedBy(() => execa(file, args, options));
+  } catch (error) {
+    pipes?.close();
+    throw error;
+  } finally {
+    pipes?.started();
+  }
   const stop = (): void => void child.kill('SIGKILL');
   const end = async (): Promise<ChildExit> => {
     const { exitCode, signal, code, originalMessage } = await child;

@@ -17,7 +17,7 @@ import { test } from 'node:test';
 import { openStore, type Store } from '../../src/cache/store.js';
 import { storeRoot } from '../../src/cache/store-root.js';
 import { BuildError } from '../../src/model/error.js';
-import { testStore } from '../helpers/test-store.js';
+import { addLayer, quiet, testStore } from '../helpers/test-store.js';
 
 function temporary(): { dir: string } & Disposable {
   const dir = mkdtempSync(join(tmpdir(), 'stave-store-'));
@@ -163,4 +163,24 @@ test('the lease is one per store, taken at first need, and goes with it', async 
   await store[Symbol.asyncDispose]();
   for (const name of ['leases', 'tmp', 'trash'])
     assert.deepEqual(readdirSync(store.path(name)), []);
+});
+
+test('what a layer is with its times cut is known, and computed anew when what is known of it was damaged', async () => {
+  await using world = testStore();
+  const { store } = world;
+  const layer = await addLayer(store, [], (upper) => {
+    writeFileSync(join(upper, 'file'), 'text');
+  });
+  const { diffID } = await store.clamped(layer, 1, quiet);
+  const file = store.path('trees', layer.id, 'epoch-1');
+  const known = readFileSync(file, 'latin1');
+  for (const [from, to] of [
+    ['sha256:', 'sha256:'],
+    [diffID.slice(0, 20), `${diffID.slice(0, 19)}${diffID.at(19) === '0' ? '1' : '0'}`],
+    [known, diffID],
+    [known, ''],
+  ] as const) {
+    writeFileSync(file, known.replace(from, to));
+    assert.equal((await store.clamped(layer, 1, quiet)).diffID, diffID);
+  }
 });

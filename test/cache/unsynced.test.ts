@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, describe, test } from 'node:test';
+import { after, describe, mock, test } from 'node:test';
 import { Unsynced } from '../../src/cache/unsynced.js';
 import { digestOf } from '../../src/model/digest.js';
+import { sys } from '../../src/sys/sys.js';
 import { addLayer, quiet, testStore } from '../helpers/test-store.js';
 
 describe('trees that a power cut could take away', () => {
@@ -49,5 +50,17 @@ describe('trees that a power cut could take away', () => {
     const { diffID } = await layer.meta(quiet);
     await world.store.unsynced.settle([diffID]);
     assert.deepEqual(readdirSync(world.store.path('unsynced')), []);
+  });
+
+  test('of a disk that fails, what was there before is kept, also under one more name', async () => {
+    const unsynced = new Unsynced(path);
+    unsynced.note(digestOf('ours'), two);
+    unsynced.noteName(digestOf('another name'), one);
+    const failing = mock.method(sys(), 'syncfs', () => Promise.reject(new Error('EIO')));
+    await assert.rejects(unsynced.sync(), /EIO/);
+    failing.mock.restore();
+    const left = [one, two].map((id) => existsSync(path('trees', id, 'meta.json')));
+    assert.deepEqual(left, [true, false]);
+    await unsynced.close();
   });
 });

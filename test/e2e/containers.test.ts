@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { spawn as spawnPty } from '@lydell/node-pty';
 import { busyboxContext } from '../helpers/busybox.js';
+import { processesOf } from '../helpers/processes.js';
 import { type Outcome, staveWorld } from '../helpers/stave.js';
 
 describe('containers in the foreground', () => {
@@ -340,5 +341,24 @@ describe('containers in the foreground', () => {
       /No such container: bb:latest/,
     );
     world.ok('rm', 'seen');
+  });
+
+  test('a start that cannot be told ends, and nothing of it goes on', () => {
+    world.ok('create', '--name', 'untold', 'bb', 'sleep', '1000');
+    const events = join(world.root, 'events');
+    renameSync(events, `${events}-kept`);
+    writeFileSync(events, '');
+    try {
+      const { status, stderr } = world.run('start', '-a', 'untold');
+      assert.notEqual(status, 0);
+      assert.match(stderr, /EEXIST|ENOTDIR|not a directory|file exists/i);
+    } finally {
+      rmSync(events);
+      renameSync(`${events}-kept`, events);
+    }
+    assert.equal(world.ok('inspect', '-f', '{{.State.Running}}', 'untold').stdout, 'false\n');
+    assert.deepEqual(processesOf(world.root), []);
+    assert.equal(world.ok('start', 'untold').status, 0);
+    world.ok('rm', '-f', 'untold');
   });
 });

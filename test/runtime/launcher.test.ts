@@ -24,11 +24,11 @@ describe('a chain of processes that waits to become a runtime', () => {
   const never = new AbortController().signal;
   const silent = { cgroups: 'disabled', onOutput: () => undefined } as const;
 
-  /** Resolves when no process has this test's directory on its command line. */
-  const allGone = async (): Promise<void> => {
+  /** Resolves when no process has this directory on its command line. */
+  const allGone = async (place = dir): Promise<void> => {
     const end = Date.now() + 60_000;
-    while (processesOf(dir).length > 0) {
-      assert.ok(Date.now() < end, `still there: ${processesOf(dir).join(' ')}`);
+    while (processesOf(place).length > 0) {
+      assert.ok(Date.now() < end, `still there: ${processesOf(place).join(' ')}`);
       await delay(5);
     }
   };
@@ -77,5 +77,16 @@ describe('a chain of processes that waits to become a runtime', () => {
     }
     await own.close();
     await allGone();
+  });
+
+  test('a launch that finds no place for its files ends', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'stave-launcher-'));
+    const seccomp = { kind: 'crun', cacheDir: dir, scratch: dir } as const;
+    const own = createLauncher({ kind: 'crun', program: '/bin/echo', seccomp, dir });
+    own.warmUp();
+    rmSync(dir, { recursive: true });
+    await assert.rejects(own.take(), { code: 'ENOENT' });
+    await own.close();
+    await allGone(dir);
   });
 });

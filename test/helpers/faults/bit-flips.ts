@@ -49,7 +49,8 @@ export async function flipOnce(
   const boot = anotherBoot(world.dir, world.env);
   const wrong: string[] = [];
   const first = await use(world, boot.run);
-  if (first !== 'right' && !first.startsWith('ERROR: ')) wrong.push(`used: ${first}`);
+  if (first !== 'right' && !/^(built, and then: )?ERROR: /.test(first))
+    wrong.push(`used: ${first}`);
   const repaired = await boot.run('store', 'check', '--full', '--repair');
   const refused = /^ERROR: the store .* has (an unknown )?version|not a store/.test(
     repaired.stderr,

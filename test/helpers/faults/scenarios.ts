@@ -36,7 +36,7 @@ RUN --mount=type=cache,target=/c echo c > /c/c && ln -s made /app/link
 /** As busybox without its hundreds of links: each call that makes or removes one is like the others. */
 const FEW_LINKS = `FROM scratch
 COPY busybox /bin/busybox
-RUN ["/bin/busybox","sh","-c","cd /bin && for each in sh cat cp ln mkdir; do ./busybox ln -s busybox $each; done"]
+RUN ["/bin/busybox","sh","-c","cd /bin && for each in cat cp ln ls mkdir readlink sh wc; do ./busybox ln -s busybox $each; done"]
 CMD ["sh"]
 `;
 

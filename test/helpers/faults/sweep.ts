@@ -1,7 +1,6 @@
 import { mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { join } from 'node:path';
-import { Random } from '../../fuzz/random.js';
 import { mountsOf } from '../mounts.js';
 import type { Outcome } from '../stave.js';
 import { leftovers } from './leftovers.js';
@@ -19,10 +18,8 @@ export interface SweepOptions {
   readonly fault: Fault;
   /** Every so manieth call; 1 is all. */
   readonly stride: number;
-  /** Which of each stride, and in which order they come. */
+  /** Which of each stride. */
   readonly offset: number;
-  /** What has not been tried by then is left out, and not counted as tried. */
-  readonly seconds: number;
 }
 
 export interface SweepResult {
@@ -94,7 +91,7 @@ export async function sweep(
   scenario: Scenario,
   { all, clean }: Benches,
   tracer: string,
-  { fault, stride, offset, seconds }: SweepOptions,
+  { fault, stride, offset }: SweepOptions,
 ): Promise<SweepResult> {
   const [first] = all;
   if (first === undefined) throw new Error('no bench');
@@ -102,15 +99,10 @@ export async function sweep(
   const calls = await countCalls(scenario, first, tracer, fault);
   const points: number[] = [];
   for (let n = 1 + (offset % stride); n <= calls; n += stride) points.push(n);
-  const random = new Random(offset);
-  const order = new Map(points.map((n) => [n, random.int(1 << 30)]));
-  points.sort((a, b) => (order.get(a) ?? 0) - (order.get(b) ?? 0));
-  const end = performance.now() + seconds * 1000;
   let tried = 0;
   const failures: string[] = [];
   const work = async (bench: Bench): Promise<void> => {
     for (let n = points.shift(); n !== undefined; n = points.shift()) {
-      if (performance.now() > end) return;
       tried++;
       const wrong = await tryPoint({ scenario, bench, tracer, fault, n, clean });
       const told = wrong.map((each) => `${scenario.name}, ${fault} ${each}`);
