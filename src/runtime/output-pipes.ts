@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import type { OnOutput } from '../model/process.js';
-import { createPipe } from '../sys/pipe.js';
+import { createPipe, type Pipe } from '../sys/pipe.js';
 
 /** A child's stdout and stderr, as pipes: it may open them by name, which Node's own sockets do not allow. */
 export interface OutputPipes {
@@ -16,7 +16,8 @@ export interface OutputPipes {
 }
 
 export function outputPipes(): OutputPipes {
-  const [out, err] = [createPipe(), createPipe()];
+  const out = createPipe();
+  const err = pipeBeside(out);
   const streams = {
     stdout: new Socket({ fd: out.readEnd, readable: true, writable: false }),
     stderr: new Socket({ fd: err.readEnd, readable: true, writable: false }),
@@ -47,4 +48,15 @@ export function outputPipes(): OutputPipes {
       streams.stderr.destroy();
     },
   };
+}
+
+/** Where no descriptor is left for a second one the first goes, too. */
+function pipeBeside(other: Pipe): Pipe {
+  try {
+    return createPipe();
+  } catch (error) {
+    closeSync(other.readEnd);
+    closeSync(other.writeEnd);
+    throw error;
+  }
 }
