@@ -9,7 +9,7 @@ test('reboots with stale leases, locks, temporary files, runtime state and pids'
   using world = staveWorld();
   world.ok('build', '-q', '-t', 'bb', busyboxContext(world.dir));
   const results: RebootResult[] = [];
-  for (let round = 0; round < rounds(20); round++) results.push(await reboot(world, round));
+  for (let round = 0; round < rounds(100); round++) results.push(await reboot(world, round));
   const extra = inOrder(results.map(({ first, then }) => first - then));
   // What the machine does besides: the same command twice, with nothing between.
   const noise = inOrder(results.map(({ then, again }) => Math.abs(again - then)));
