@@ -15,6 +15,7 @@ export class Unsynced {
   readonly #path: (...parts: string[]) => string;
   /** Opened before anything is written: errors of writing back since then are told to who syncs by it. */
   #fd: number | undefined;
+  /** Made by us, and not on the disk for all we know. */
   readonly #ours = new Set<string>();
   #running: Promise<void> | undefined;
   #next: Promise<void> | undefined;
@@ -89,19 +90,25 @@ export class Unsynced {
     this.watch();
     // One without facts is not finished: who makes it is about to write them.
     const whole = namesIn(this.#path('unsynced')).filter((name) => {
-      const home = this.#path('trees', idOf(name));
-      return existsSync(`${home}/meta.json`) || !existsSync(home);
+      const id = idOf(name);
+      return this.#hasFacts(id) || !existsSync(this.#path('trees', id));
     });
+    const ours = [...this.#ours].filter((id) => this.#hasFacts(id));
     try {
       await sys().syncfs(this.#fd ?? -1, this.#path());
     } catch (error) {
       this.#failed(error);
       throw error;
     }
+    for (const id of ours) this.#ours.delete(id);
     for (const name of whole) unlinkIfThere(this.#path('unsynced', name));
   }
 
-  /** What could not be written may be gone from memory, too: nothing we made is believed any more. */
+  #hasFacts(id: string): boolean {
+    return existsSync(this.#path('trees', id, 'meta.json'));
+  }
+
+  /** What could not be written may be gone from memory, too: nothing we made since it last could is believed any more. */
   #failed(error: unknown): void {
     this.#failure = { error };
     for (const id of this.#ours) rmSync(this.#path('trees', id, 'meta.json'), { force: true });

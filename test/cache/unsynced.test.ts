@@ -52,15 +52,19 @@ describe('trees that a power cut could take away', () => {
     assert.deepEqual(readdirSync(world.store.path('unsynced')), []);
   });
 
-  test('of a disk that fails, what was there before is kept, also under one more name', async () => {
+  test('of a disk that fails, what was there before is kept, also under one more name, and what was written before', async () => {
     const unsynced = new Unsynced(path);
+    for (const id of [two, three]) mkdirSync(path('trees', id), { recursive: true });
+    const facts = (id: string): string => path('trees', id, 'meta.json');
+    unsynced.note(digestOf('written'), three);
+    writeFileSync(facts(three), '{}');
+    await unsynced.sync();
     unsynced.note(digestOf('ours'), two);
     unsynced.noteName(digestOf('another name'), one);
     const failing = mock.method(sys(), 'syncfs', () => Promise.reject(new Error('EIO')));
     await assert.rejects(unsynced.sync(), /EIO/);
     failing.mock.restore();
-    const left = [one, two].map((id) => existsSync(path('trees', id, 'meta.json')));
-    assert.deepEqual(left, [true, false]);
+    assert.deepEqual([one, two, three].map((id) => existsSync(facts(id))), [true, false, true]); // prettier-ignore
     await unsynced.close();
   });
 });
