@@ -1,11 +1,13 @@
 // Transpiles src/ and test/ into build/ with esbuild (types are checked by `npm run types`, not here)
-// and runs node:test over the given test files, or over all of them; last line: `N passed, N failed`.
+// and runs node:test over the given test files, or over all of them, two at a time where they share nothing (needs-machine.mjs);
+// last line: `N passed, N failed`.
 // Those of test/faults are long: they run only when they are named (npm run test:faults).
 // usage: node scripts/run-tests.mjs [test/solver/solve.test.ts | test/solver ...] [-- node --test flags]
 import { build } from 'esbuild';
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { globSync } from './glob.mjs';
+import { needsMachine } from './needs-machine.mjs';
 
 const cut = process.argv.indexOf('--');
 const names = process.argv.slice(2, cut === -1 ? undefined : cut);
@@ -34,23 +36,38 @@ if (wanted.length === 0) {
   process.stderr.write(`no test file matches ${names.join(' ')}\n`);
   process.exit(1);
 }
-const files = wanted.map((file) => `${outdir}/${file.replace(/\.tsx?$/, '.js')}`);
 const results = `${outdir}/results.tap`;
+rmSync(results, { force: true });
 // A test that hangs fails alone: whole files, which count as tests too, take some minutes on a busy machine.
 const HUNG_MS = 20 * 60_000;
-const node = [process.execPath, '--enable-source-maps', '--test', `--test-timeout=${HUNG_MS}`]
-  .concat(['--test-reporter=spec', '--test-reporter-destination=stdout'])
-  .concat(['--test-reporter=tap', `--test-reporter-destination=${results}`])
-  .concat(flags, files);
-// Tests mount: in a namespace of their own, so that a killed run leaves nothing behind.
-const root = process.getuid() === 0 ? ['unshare', '-m', '--propagation', 'private'] : [];
-const [program, ...args] = [...root, ...node];
-const run = spawnSync(program, args, { stdio: 'inherit' });
-const tap = readFileSync(results, 'utf8');
+const alone = wanted.filter((file) => needsMachine(file));
+const beside = wanted.filter((file) => !alone.includes(file));
+const passes = [
+  { files: beside, concurrency: 2 },
+  { files: alone, concurrency: 1 },
+].filter(({ files }) => files.length > 0);
+const statuses = passes.map(({ files, concurrency }, i) => runPass(files, concurrency, i));
+const tap = passes.map((_, i) => readFileSync(`${results}.${i}`, 'utf8')).join('');
+writeFileSync(results, tap);
 const count = (what) =>
   [...tap.matchAll(new RegExp(`^# ${what} (\\d+)$`, 'gm'))].reduce(
     (sum, m) => sum + Number(m[1]),
     0,
   );
 process.stdout.write(`${count('pass')} passed, ${count('fail') + count('cancelled')} failed\n`);
-process.exit(run.status ?? 1);
+process.exit(statuses.find((status) => status !== 0) ?? 0);
+
+function runPass(files, concurrency, i) {
+  const node = [process.execPath, '--enable-source-maps', '--test', `--test-timeout=${HUNG_MS}`]
+    .concat([`--test-concurrency=${concurrency}`])
+    .concat(['--test-reporter=spec', '--test-reporter-destination=stdout'])
+    .concat(['--test-reporter=tap', `--test-reporter-destination=${results}.${i}`])
+    .concat(
+      flags,
+      files.map((file) => `${outdir}/${file.replace(/\.tsx?$/, '.js')}`),
+    );
+  // Tests mount: in a namespace of their own, so that a killed run leaves nothing behind.
+  const root = process.getuid() === 0 ? ['unshare', '-m', '--propagation', 'private'] : [];
+  const [program, ...args] = [...root, ...node];
+  return spawnSync(program, args, { stdio: 'inherit' }).status ?? 1;
+}

@@ -39,13 +39,7 @@ const built = spawnSync(process.execPath, ['scripts/build.mjs'], { stdio: 'inher
 if (built.status !== 0) process.exit(built.status ?? 1);
 const run = spawnSync(
   process.execPath,
-  [
-    'scripts/run-tests.mjs',
-    ...files,
-    '--',
-    '--test-concurrency=2',
-    `--test-timeout=${2 * 3_600_000}`,
-  ],
+  ['scripts/run-tests.mjs', ...files, '--', `--test-timeout=${2 * 3_600_000}`],
   { stdio: 'inherit', env: { ...process.env, STAVE_FIGURES: figures } },
 );
 const noted = existsSync(figures)
