@@ -5,6 +5,7 @@ import { hasCode } from '../model/has-code.js';
 import { directorySize } from './directory-size.js';
 import { claimedIds, collectorLock } from './lease.js';
 import { lockFile } from './lock-file.js';
+import { leadAgain } from './lead-again.js';
 import { namesIn } from './names-in.js';
 import { removeTree } from './remove-tree.js';
 import type { Store } from './store.js';
@@ -129,12 +130,18 @@ async function takeAside(
   await using _turn = await lockFile(collectorLock(store.path('locks')), signal, () => undefined);
   const claimed = claimedIds(store.path('leases'));
   const needed = roots();
-  return entries.filter(
+  const gone = entries.filter(
     ({ kind, id }) =>
       !claimed.has(id) &&
       !(kind === 'tree' ? needed.trees : needed.blobs).has(id) &&
       move(placeOf(store, { kind, id }), join(aside, id)),
   );
+  leadAgain(
+    store,
+    aside,
+    gone.filter(({ kind }) => kind === 'tree').map(({ id }) => id),
+  );
+  return gone;
 }
 
 function placeOf(store: Store, { kind, id }: Pick<CacheEntry, 'kind' | 'id'>): string {

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, renameSync, statSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasCode } from '../model/has-code.js';
+import { diffIDOf } from './diff-id-of.js';
 import { replaceFile } from './durable.js';
 import { discardUnfinished } from './lease.js';
 import { claimFile } from './lock-file.js';
@@ -94,17 +95,6 @@ function pointTo(claimed: readonly string[], { trees, tmp }: SweepDirectories): 
     const diffID = diffIDOf(join(trees, id, 'meta.json'));
     const pointer = join(trees, 'by-diff', diffID ?? '');
     if (diffID !== undefined && !existsSync(pointer)) replaceFile(pointer, id, tmp);
-  }
-}
-
-/** Without its algorithm; undefined where it cannot be read. */
-function diffIDOf(file: string): string | undefined {
-  try {
-    const { diffID } = JSON.parse(readFileSync(file, 'utf8')) as { readonly diffID?: unknown };
-    return /^sha256:([0-9a-f]{64})$/.exec(String(diffID))?.[1];
-  } catch (error) {
-    if (error instanceof SyntaxError || hasCode(error, 'ENOENT')) return undefined;
-    throw error;
   }
 }
 

@@ -71,6 +71,7 @@ export class TreeStore {
     if (stored === undefined) return undefined;
     if (stored.bootId !== this.#options.bootId && !(await this.#survived(id, stored)))
       return undefined;
+    this.#lead(id, stored.diffID);
     return this.#layer(id, () => Promise.resolve(stored));
   }
 
@@ -203,10 +204,15 @@ export class TreeStore {
     const known = { ...stored, bootId: this.#options.bootId };
     // An image may need it: at a power cut its facts are the old ones or these.
     replaceDurably(this.#options.path('trees', id, 'meta.json'), JSON.stringify(known));
-    const pointer = this.#diffFile(stored.diffID);
-    if (this.#leadsTo(pointer) === 'nowhere')
-      replaceDurably(pointer, id, this.#options.path('tmp'));
     return true;
+  }
+
+  /** Images find their layers by their digests: one that leads nowhere, for another tree of it is gone, leads here. */
+  #lead(id: string, diffID: DiffID): void {
+    const pointer = this.#diffFile(diffID);
+    if (readIfThere(pointer)?.startsWith(id) === true || this.#leadsTo(pointer) !== 'nowhere')
+      return;
+    replaceDurably(pointer, id, this.#options.path('tmp'));
   }
 }
 

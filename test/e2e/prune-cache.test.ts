@@ -264,4 +264,31 @@ describe('the build cache by its last use', () => {
     child.stdin.end();
     assert.equal(await new Promise((resolve) => child.once('close', resolve)), 0);
   });
+
+  test('a layer that was made twice is found when one of its trees is pruned', () => {
+    const at = context('twice', ['FROM scratch', 'COPY Dockerfile /file']);
+    world.ok('build', '-q', '-t', 'twice', at);
+    world.ok('build', '-q', '--no-cache', '-t', 'twice', at);
+    world.ok('rmi', 'twice');
+    world.ok('image', 'prune', '-f');
+    const checked = world.run('store', 'check');
+    assert.equal(checked.status, 0, checked.stdout);
+    assert.match(world.ok('build', '-t', 'twice', at).stderr, /all 1 steps? cached|CACHED/);
+    world.ok('save', '-o', join(world.dir, 'twice.tar'), 'twice');
+    world.ok('rmi', 'twice');
+  });
+
+  test('a digest that leads to a tree that is gone leads to the one that a build finds', () => {
+    const at = context('led', ['FROM scratch', 'COPY Dockerfile /led']);
+    world.ok('build', '-q', '-t', 'led', at);
+    const pointers = join(world.root, 'trees/by-diff');
+    const diffID = world.ok('image', 'inspect', '-f', '{{index .RootFS.Layers 0}}', 'led').stdout;
+    const pointer = join(pointers, diffID.trim().slice('sha256:'.length));
+    world.ok('rmi', 'led');
+    writeFileSync(pointer, '0'.repeat(32));
+    world.ok('build', '-q', '-t', 'led', at);
+    world.ok('save', '-o', join(world.dir, 'led.tar'), 'led');
+    assert.equal(world.run('store', 'check').status, 0);
+    world.ok('rmi', 'led');
+  });
 });

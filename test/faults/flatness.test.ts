@@ -43,7 +43,7 @@ test('many builds in one process: nothing is kept', async () => {
   writeFileSync(join(context, 'Dockerfile'), 'FROM bb\nCOPY file /file\nRUN cat /file > /copy\n');
   writeFileSync(join(world.dir, 'program.mjs'), PROGRAM);
   const count = rounds(2000);
-  const text = await must(process.execPath, [...FLAGS, join(world.dir, 'program.mjs'), context, String(count)], world.env); // prettier-ignore
+  const text = await must(process.execPath, [...FLAGS, join(world.dir, 'program.mjs'), context, String(count)], world.env, count * 2000); // prettier-ignore
   const held = JSON.parse(text) as { fds: number; kb: number; used: number }[];
   // The first half warms up: modules, code, the heap's size.
   const settled = held.slice(Math.ceil(held.length / 2));

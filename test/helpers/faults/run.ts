@@ -8,11 +8,12 @@ export function run(
   program: string,
   args: readonly string[],
   env: NodeJS.ProcessEnv,
+  hungMs = HUNG_MS,
 ): Promise<Outcome> {
   const child = spawn(program, args, {
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: HUNG_MS,
+    timeout: hungMs,
     killSignal: 'SIGKILL',
   });
   let [stdout, stderr] = ['', ''];
@@ -36,8 +37,9 @@ export async function must(
   program: string,
   args: readonly string[],
   env: NodeJS.ProcessEnv,
+  hungMs = HUNG_MS,
 ): Promise<string> {
-  const { status, stdout, stderr } = await run(program, args, env);
+  const { status, stdout, stderr } = await run(program, args, env, hungMs);
   if (status !== 0)
     throw new Error(`${program} ${args.join(' ')}: ${String(status)}\n${stdout}${stderr}`);
   return stdout;
