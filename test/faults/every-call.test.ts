@@ -17,12 +17,13 @@ describe('a fault at every write-class call', () => {
   });
   after(() => place[Symbol.asyncDispose]());
   const only = process.env['ONLY']?.split(',');
+  const faults = process.env['ONLY_FAULTS']?.split(',');
 
   for (const scenario of SCENARIOS.filter(({ name }) => only?.includes(name) !== false)) {
     test(scenario.name, async () => {
       await using benches = await prepare(scenario, place, PARALLEL);
       const failures: string[] = [];
-      for (const fault of FAULTS) {
+      for (const fault of FAULTS.filter((each) => faults?.includes(each) !== false)) {
         const stride = Math.max(1, Math.round((PART[fault] ?? 1) / share()));
         const offset = Math.floor(Date.now() / 86_400_000);
         const found = await sweep(scenario, benches, place.tracer, { fault, stride, offset });
