@@ -66,7 +66,9 @@ if (only.length === 0 || onto) {
 process.exitCode = run.status ?? 1;
 
 function thisRun() {
-  const settings = ['FAULTS', 'ONLY', 'ONLY_FAULTS'].filter((name) => process.env[name] !== undefined);
+  const settings = ['FAULTS', 'ONLY', 'ONLY_FAULTS'].filter(
+    (name) => process.env[name] !== undefined,
+  );
   const named = only.length === 0 ? '' : ` -- --onto ${only.join(' ')}`;
   return [
     new Date(start).toISOString().slice(0, 16).replace('T', ' ') + ' UTC',
