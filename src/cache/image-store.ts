@@ -39,7 +39,8 @@ export interface ImageStore {
   readonly keep: (manifest: Descriptor) => void;
   /** True if the name was there. The image stays as `<none>` only if `keep` was called. */
   readonly untag: (name: Reference) => boolean;
-  readonly forget: (manifest: Digest) => void;
+  /** The opposite of `keep`, true if it was kept: a name that another process gave it since stays. */
+  readonly forget: (manifest: Digest) => boolean;
   readonly refs: () => readonly ImageRef[];
   /** One entry an image, newest first; refs whose manifest or config is gone or damaged are left out. */
   readonly list: () => readonly StoredImage[];
@@ -95,11 +96,7 @@ export function createImageStore(
     tag,
     keep,
     untag: (name) => remove(fileOf(canonicalName(name)), directory),
-    forget: (manifest) => {
-      for (const ref of refs()) {
-        if (ref.manifest.digest === manifest) remove(fileOf(ref.name ?? manifest), directory);
-      }
-    },
+    forget: (manifest) => remove(fileOf(manifest), directory),
     refs,
     list,
     find: (text) => {

@@ -64,6 +64,16 @@ test('an image that loses its last name to another stays as <none>', async () =>
   assert.deepEqual(names(store), [['demo:latest']]);
 });
 
+test('a name that is given while an image is removed stays', async () => {
+  await using world = testStore();
+  const { images } = world.store;
+  const one = await image(world.store, '1', 'demo');
+  images.untag(parseReference('demo'));
+  images.tag(parseReference('later'), one.manifest); // By another process.
+  assert.equal(images.forget(one.manifest.digest), false);
+  assert.deepEqual(names(world.store), [['later:latest']]);
+});
+
 test('tagging the same again changes nothing on disk', async () => {
   await using world = testStore();
   const { store } = world;
