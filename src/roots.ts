@@ -1,9 +1,8 @@
-import { readFileSync } from 'node:fs';
 import type { Roots } from './cache/collect.js';
+import { readIfThere } from './cache/read-if-there.js';
 import type { ContainerState } from './model/container.js';
 import { type DiffID, type Digest, hexOf } from './model/digest.js';
 import { BuildError } from './model/error.js';
-import { hasCode } from './model/has-code.js';
 import {
   type Descriptor,
   type ImageConfig,
@@ -45,7 +44,7 @@ interface Found {
 function addImage(root: Descriptor, found: Found, workshop: Workshop): void {
   const { blobs } = workshop.store;
   found.blobs.add(hexOf(root.digest));
-  const document = readIfThere(root.digest, workshop);
+  const document = documentOf(root.digest, workshop);
   if (document === undefined) return;
   if (isIndexType(root.mediaType)) {
     for (const entry of (document as ImageIndex).manifests)
@@ -55,8 +54,7 @@ function addImage(root: Descriptor, found: Found, workshop: Workshop): void {
   const { config, layers } = document as Manifest;
   found.blobs.add(hexOf(config.digest));
   for (const layer of layers) found.blobs.add(hexOf(layer.digest));
-  const diffIDs = (readIfThere(config.digest, workshop) as ImageConfig | undefined)?.rootfs
-    .diff_ids;
+  const diffIDs = (documentOf(config.digest, workshop) as ImageConfig | undefined)?.rootfs.diff_ids;
   for (const diffID of diffIDs ?? []) {
     const id = treeOf(diffID, workshop);
     if (id !== undefined) found.trees.add(id);
@@ -64,7 +62,7 @@ function addImage(root: Descriptor, found: Found, workshop: Workshop): void {
 }
 
 /** What is damaged keeps what could be read of it. */
-function readIfThere(digest: Digest, { store }: Workshop): unknown {
+function documentOf(digest: Digest, { store }: Workshop): unknown {
   try {
     return store.blobs.hasSync(digest) ? store.blobs.readJson(digest) : undefined;
   } catch (error) {
@@ -75,10 +73,5 @@ function readIfThere(digest: Digest, { store }: Workshop): unknown {
 
 /** `by-diff/<hex>` holds a tree's id, and of a clamped layer its epoch. */
 function treeOf(diffID: DiffID, { store }: Workshop): string | undefined {
-  try {
-    return readFileSync(store.path('trees/by-diff', hexOf(diffID)), 'utf8').split(' ')[0];
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return undefined;
-    throw error;
-  }
+  return readIfThere(store.path('trees/by-diff', hexOf(diffID)))?.split(' ')[0];
 }

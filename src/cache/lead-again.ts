@@ -1,9 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { hasCode } from '../model/has-code.js';
 import { diffIDOf } from './diff-id-of.js';
 import { replaceFile } from './durable.js';
 import { namesIn } from './names-in.js';
+import { readIfThere } from './read-if-there.js';
 import type { Store } from './store.js';
 
 /**
@@ -14,7 +13,9 @@ export function leadAgain(store: Store, aside: string, trees: readonly string[])
   const lost = new Set(
     trees.flatMap((id) => {
       const diffID = diffIDOf(join(aside, id, 'meta.json'));
-      return diffID !== undefined && targetOf(store, diffID) === id ? [diffID] : [];
+      return diffID !== undefined && readIfThere(store.path('trees/by-diff', diffID)) === id
+        ? [diffID]
+        : [];
     }),
   );
   if (lost.size === 0) return;
@@ -22,14 +23,5 @@ export function leadAgain(store: Store, aside: string, trees: readonly string[])
     const diffID = diffIDOf(store.path('trees', id, 'meta.json')) ?? '';
     if (!lost.delete(diffID)) continue;
     replaceFile(store.path('trees/by-diff', diffID), id, store.path('tmp'));
-  }
-}
-
-function targetOf(store: Store, diffID: string): string | undefined {
-  try {
-    return readFileSync(store.path('trees/by-diff', diffID), 'latin1');
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return undefined;
-    throw error;
   }
 }

@@ -9,6 +9,7 @@ import { runDigest } from './digest-runner.js';
 import { replaceDurably, replaceFile } from './durable.js';
 import { madeHere } from './lease.js';
 import type { KnownContents, LayerFacts } from './layer-digest.js';
+import { readIfThere } from './read-if-there.js';
 import type { Unsynced } from './unsynced.js';
 
 /** What is on disk beside a tree. */
@@ -213,15 +214,6 @@ export class TreeStore {
     if (readIfThere(pointer)?.startsWith(id) === true || this.#leadsTo(pointer) !== 'nowhere')
       return;
     replaceDurably(pointer, id, this.#options.path('tmp'));
-  }
-}
-
-function readIfThere(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return undefined;
-    throw error;
   }
 }
 

@@ -17,9 +17,9 @@ describe('a chain of processes that waits to become a runtime', () => {
     rmSync(dir, { recursive: true });
   });
 
-  const launcher = (): Launcher => {
-    const seccomp = { kind: 'crun', cacheDir: dir, scratch: dir } as const;
-    return createLauncher({ kind: 'crun', program: '/bin/echo', seccomp, dir });
+  const launcher = (place = dir): Launcher => {
+    const seccomp = { kind: 'crun', cacheDir: place, scratch: place } as const;
+    return createLauncher({ kind: 'crun', program: '/bin/echo', seccomp, dir: place });
   };
   const never = new AbortController().signal;
   const silent = { cgroups: 'disabled', onOutput: () => undefined } as const;
@@ -80,13 +80,12 @@ describe('a chain of processes that waits to become a runtime', () => {
   });
 
   test('a launch that finds no place for its files ends', async () => {
-    const dir = mkdtempSync(join(tmpdir(), 'stave-launcher-'));
-    const seccomp = { kind: 'crun', cacheDir: dir, scratch: dir } as const;
-    const own = createLauncher({ kind: 'crun', program: '/bin/echo', seccomp, dir });
+    const place = mkdtempSync(join(tmpdir(), 'stave-launcher-'));
+    const own = launcher(place);
     own.warmUp();
-    rmSync(dir, { recursive: true });
+    rmSync(place, { recursive: true });
     await assert.rejects(own.take(), { code: 'ENOENT' });
     await own.close();
-    await allGone(dir);
+    await allGone(place);
   });
 });
