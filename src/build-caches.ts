@@ -10,6 +10,7 @@ import type { BuildPlan } from './model/graph.js';
 import type { Elsewhere, KeyedStep, StepRecord } from './model/op.js';
 import type { Scope } from './model/scope.js';
 import type { Snapshot } from './model/stores.js';
+import { warningOf } from './model/warning-of.js';
 import { adoptSteps, type ImportedOnto } from './remote-cache/adopt.js';
 import { CacheFailure } from './remote-cache/failure.js';
 import { mountBringer } from './remote-mounts.js';
@@ -83,8 +84,8 @@ export async function openCaches(
       if (imports.options(cache).required === true) throw cause;
       imports.drop(cache);
       for (const [key, found] of byContent) if (found.cache === cache) byContent.delete(key);
-      const message = `the cache ${imports.backend(cache).name} broke off, the build goes on without it: ${error.message}`;
-      emit({ type: 'warning', message });
+      const what = `the cache ${imports.backend(cache).name} broke off, the build goes on without it`;
+      emit(warningOf(what, cause));
       return true;
     },
     finish: async (finished, inner) => {

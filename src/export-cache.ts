@@ -10,6 +10,7 @@ import { BuildError } from './model/error.js';
 import type { KeyedStep } from './model/op.js';
 import type { Scope } from './model/scope.js';
 import type { BlobSource, Layer } from './model/stores.js';
+import { warningOf } from './model/warning-of.js';
 import { registrySettings } from './registry-settings.js';
 import { exportMountsTo } from './remote-mounts.js';
 import type { WritableCacheBackend } from './remote-cache/backend.js';
@@ -72,8 +73,8 @@ export async function exportCaches(
       } catch (error) {
         scope.signal.throwIfAborted();
         if (!(error instanceof BuildError) || to.required === true) throw error;
-        const message = `the cache was not exported to ${backend.name}: ${error.message}`;
-        inner.emit({ type: 'warning', vertex: inner.vertex, message });
+        const what = `the cache was not exported to ${backend.name}`;
+        inner.emit({ ...warningOf(what, error), vertex: inner.vertex });
       }
     });
   }

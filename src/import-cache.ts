@@ -6,6 +6,7 @@ import type { BuildPlan } from './model/graph.js';
 import type { Descriptor } from './model/oci.js';
 import type { Scope } from './model/scope.js';
 import type { BlobSource, Layer, Snapshot } from './model/stores.js';
+import { warningOf } from './model/warning-of.js';
 import { registrySettings } from './registry-settings.js';
 import type { CacheBackend } from './remote-cache/backend.js';
 import type { CachedLayer } from './remote-cache/cache-contents.js';
@@ -50,8 +51,7 @@ async function read(
     return await loadCache(cache, scope, say);
   } catch (error) {
     if (!(error instanceof BuildError) || cache.options.required === true) throw error;
-    const message = `the cache ${cache.backend.name} is not used: ${error.message}`;
-    scope.emit({ type: 'warning', vertex, message });
+    scope.emit({ ...warningOf(`the cache ${cache.backend.name} is not used`, error), vertex });
     return undefined;
   }
 }

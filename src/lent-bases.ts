@@ -7,6 +7,7 @@ import { choosePlatform } from './model/platform.js';
 import { canonicalName, familiarName, type Reference } from './model/reference.js';
 import type { Scope } from './model/scope.js';
 import type { BlobSource } from './model/stores.js';
+import { warningOf } from './model/warning-of.js';
 import { cacheSource } from './import-cache.js';
 import {
   type BaseDocuments,
@@ -99,7 +100,7 @@ async function readBases(
     }
   } catch (error) {
     if (!(error instanceof BuildError)) throw error;
-    scope.emit({ type: 'warning', message: `${what} are not used: ${error.message}` });
+    scope.emit(warningOf(`${what} are not used`, error));
   }
   return all;
 }

@@ -6,6 +6,7 @@ import { BuildError } from './model/error.js';
 import type { BuildPlan } from './model/graph.js';
 import type { Descriptor } from './model/oci.js';
 import type { Scope } from './model/scope.js';
+import { warningOf } from './model/warning-of.js';
 import type { LoadedCache } from './remote-cache/imports.js';
 import type { CacheBackend, CacheDocument, WritableCacheBackend } from './remote-cache/backend.js';
 import { exportMounts } from './travel/export-mounts.js';
@@ -106,8 +107,7 @@ export function mountBringer(
       return true;
     } catch (error) {
       if (!(error instanceof BuildError) || source.options.required === true) throw error;
-      const message = `a cache mount of ${source.backend.name} is not used: ${error.message}`;
-      build.emit({ type: 'warning', message });
+      build.emit(warningOf(`a cache mount of ${source.backend.name} is not used`, error));
       return false;
     }
   };

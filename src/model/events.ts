@@ -82,6 +82,8 @@ export interface WarningEvent {
   readonly type: 'warning';
   readonly vertex?: Digest;
   readonly message: string;
+  /** What to do next, one line. */
+  readonly hint?: string;
   readonly detail?: readonly string[];
   /** A page about it. */
   readonly url?: string;

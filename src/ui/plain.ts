@@ -3,7 +3,7 @@ import { unreachable } from '../model/error.js';
 import { type BuildEvent, describeWhy, type WarningEvent } from '../model/events.js';
 import { escapeControls, lastOfRewritten, oneLine } from './escape.js';
 import { LineSplitter } from './line-splitter.js';
-import { warningLines } from './warnings.js';
+import { hintOf, warningLines } from './warnings.js';
 
 interface Step {
   readonly number: number;
@@ -106,7 +106,9 @@ export class PlainPrinter {
   #warning(event: WarningEvent): void {
     this.#warnings.push(event);
     const step = event.vertex === undefined ? undefined : this.#steps.get(event.vertex);
-    if (step !== undefined) this.#line(step, `WARN: ${oneLine(event.message)}`);
+    if (step === undefined) return;
+    for (const line of [`WARN: ${event.message}`, ...hintOf(event)])
+      this.#line(step, oneLine(line));
   }
 
   #line(step: Step, text: string | undefined): void {

@@ -1,6 +1,7 @@
 import { unreachable } from '../model/error.js';
 import { type BuildEvent, describeWhy } from '../model/events.js';
 import type { Digest } from '../model/digest.js';
+import { hintOf } from './warnings.js';
 
 interface Known {
   readonly name: string;
@@ -83,7 +84,10 @@ function logLine({ vertex, stream, data, time }: Of<'log'>): object {
   return { logs: [{ vertex, stream: number, data: text, timestamp: iso(time) }] };
 }
 
-function warningLine({ vertex, message, detail, url, range, source }: Of<'warning'>): object {
+function warningLine(event: Of<'warning'>): object {
+  const { vertex, message, url, range, source } = event;
+  // SolveStatus has no place of its own for a hint.
+  const detail = [...(event.detail ?? []), ...hintOf(event)].map(base64);
   const lines =
     range === undefined
       ? {}
@@ -92,7 +96,7 @@ function warningLine({ vertex, message, detail, url, range, source }: Of<'warnin
     range === undefined || source === undefined
       ? {}
       : { sourceInfo: { filename: range.file, data: base64(source), language: 'Dockerfile' } };
-  const about = { short: base64(message), detail: detail?.map(base64), url };
+  const about = { short: base64(message), detail: detail.length === 0 ? undefined : detail, url };
   return { warnings: [{ vertex, level: 1, ...about, ...info, ...lines }] };
 }
 

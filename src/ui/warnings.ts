@@ -15,13 +15,21 @@ export function warningLines(warnings: readonly WarningEvent[], width = Infinity
     '',
     ...wrapped(` ${count} found${hint}:`, width, '   '),
     ...warnings.flatMap((warning, i) => {
-      const item = wrapped(` - ${plain(warning.message)}`, width, '   ');
+      const item = [
+        ...wrapped(` - ${plain(warning.message)}`, width, '   '),
+        ...hintOf(warning).flatMap((line) => wrapped(`   ${plain(line)}`, width, '   ')),
+      ];
       // Of several about the same lines, the last shows them.
       const shows = withSource && !samePlace(warning, warnings[i + 1]);
       return shows ? [...item, ...sourceLines(warning).map((line) => cut(line, width))] : item;
     }),
     '',
   ];
+}
+
+/** In the form that an error's has. */
+export function hintOf({ hint }: WarningEvent): readonly string[] {
+  return hint === undefined ? [] : [`hint: ${hint}`];
 }
 
 function samePlace(a: WarningEvent, b: WarningEvent | undefined): boolean {

@@ -19,6 +19,9 @@ describe('a cache that fails is no failure', () => {
     const warned = buildApp(world, dir, '--cache-from', dead, '--cache-to', dead);
     assert.match(warned.stderr, /the cache registry 127.0.0.1:1\/x:latest is not used: /);
     assert.match(warned.stderr, /the cache was not exported to registry 127.0.0.1:1\/x:latest: /);
+    // What to do next, under its step and among the warnings at the end.
+    assert.equal(warned.stderr.match(/^#\d+ hint: is it running\?$/gm)?.length, 2);
+    assert.equal(warned.stderr.match(/^ {3}hint: is it running\?$/gm)?.length, 2);
     for (const flag of ['--cache-from', '--cache-to'])
       for (const must of ['required', 'ignore-error=false']) {
         const failed = world.run('build', flag, `${dead},${must}`, dir);

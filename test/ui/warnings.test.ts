@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { WarningEvent } from '../../src/model/events.js';
 import { PlainPrinter } from '../../src/ui/plain.js';
+import { RawJson } from '../../src/ui/rawjson.js';
 import { columnsOf } from '../../src/ui/columns.js';
 import { warningLines } from '../../src/ui/warnings.js';
 import { at, vertexOf } from '../helpers/build-events.js';
@@ -63,6 +64,36 @@ test('on a narrow terminal words are wrapped, source is cut, long words are brok
       .replace(/[^x]/g, '').length,
     91,
   );
+});
+
+test('what to do next stands under what went wrong, at any width', () => {
+  const event: WarningEvent = {
+    type: 'warning',
+    vertex: vertexOf('a'),
+    message: 'the cache was not exported',
+    hint: 'push them to a registry: then the cache need not carry them\x1b[2J',
+  };
+  assert.deepEqual(warningLines([event]), [
+    '',
+    ' 1 warning found:',
+    ' - the cache was not exported',
+    '   hint: push them to a registry: then the cache need not carry them\\x1b[2J',
+    '',
+  ]);
+  const narrow = warningLines([event], 40);
+  for (const line of narrow) assert.ok(columnsOf(line) <= 40, line);
+  assert.deepEqual(narrow.slice(3, 5), [
+    '   hint: push them to a registry: then',
+    '   the cache need not carry them\\x1b[2J',
+  ]);
+  const printed: string[] = [];
+  const plain = new PlainPrinter((text) => printed.push(text));
+  for (const each of [at.queued('a', 'exporting cache'), at.started('a', 0), event])
+    plain.print(each);
+  assert.match(printed.join(''), /^#1 WARN: the cache was not exported\n#1 hint: push them /m);
+  const json = JSON.parse(new RawJson().line(event)) as { warnings: { detail: string[] }[] };
+  const details = json.warnings.map(({ detail }) => detail.map((line) => atob(line)));
+  assert.deepEqual(details, [[`hint: ${String(event.hint)}`]]);
 });
 
 test('colours and controls of a Dockerfile do not reach the terminal', () => {
