@@ -138,7 +138,11 @@ describe('store check', () => {
       ],
       [
         'what a step said',
-        () => files('builds').find((file) => file.endsWith('log'))!,
+        // Which builds are still known depends on what was mended before: one more, whose steps speak.
+        () => {
+          world.ok('build', '-q', '--no-cache', '-t', 'app', app);
+          return files('builds').find((file) => file.endsWith('log') && statSync(file).size > 1)!;
+        },
         1,
         /^history of build [a-z0-9]{20}: its log is not what the steps wrote/m,
       ],
