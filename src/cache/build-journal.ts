@@ -1,10 +1,11 @@
-import { closeSync, readFileSync, readSync, writeFileSync } from 'node:fs';
+import { closeSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BuildEnd, BuildFacts, Material } from '../model/build-record.js';
 import { digestOf, hexOf } from '../model/digest.js';
 import type { StoredEvent } from '../model/stored-event.js';
 import { hasCode } from '../model/has-code.js';
 import { makeDeep } from '../sys/make-deep.js';
+import { readAtLeast } from '../sys/read-at-least.js';
 import { sys } from '../sys/sys.js';
 import { openNew, writeAll } from './durable.js';
 
@@ -134,11 +135,5 @@ function lineAt(bytes: Buffer, at: number): JournalLine | undefined {
 /** Reads all of a count of bytes, or as many as there are. */
 export function readAt(fd: number, at: number, bytes: number): Buffer {
   const buffer = Buffer.allocUnsafe(bytes);
-  let got = 0;
-  while (got < bytes) {
-    const more = readSync(fd, buffer, got, bytes - got, at + got);
-    if (more === 0) break;
-    got += more;
-  }
-  return buffer.subarray(0, got);
+  return buffer.subarray(0, readAtLeast(fd, buffer, bytes, at));
 }

@@ -2,7 +2,9 @@ import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   constants,
+  fstatSync,
   fsyncSync,
+  ftruncateSync,
   mkdirSync,
   openSync,
   renameSync,
@@ -22,6 +24,17 @@ export function openNew(path: string): number {
 
 export function writeAll(fd: number, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at);
+}
+
+/** At the end of a file that nobody else writes to: all of it, or nothing. */
+export function appendAll(fd: number, text: string): void {
+  const before = fstatSync(fd).size;
+  try {
+    writeAll(fd, Buffer.from(text));
+  } catch (error) {
+    ftruncateSync(fd, before); // What is appended next must not go on with half a line.
+    throw error;
+  }
 }
 
 /** Makes names in a directory survive a power cut. */

@@ -1,5 +1,6 @@
 import { createHash, hash as hashOnce } from 'node:crypto';
-import { closeSync, constants, openSync, readSync } from 'node:fs';
+import { closeSync, constants, openSync } from 'node:fs';
+import { readAtLeast } from '../sys/read-at-least.js';
 import { sys } from '../sys/sys.js';
 
 const buffer = Buffer.allocUnsafe(1 << 20);
@@ -37,9 +38,8 @@ function openRegular(path: string | Buffer): number {
   return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
 }
 
-/** A read that does not fill the buffer was the last: what is read is a regular file. */
 function readAll(fd: number, keep: number): Omit<ReadFile, 'hasXattrs'> {
-  const first = readSync(fd, buffer);
+  const first = readAtLeast(fd, buffer, buffer.length);
   if (first < buffer.length) {
     const bytes = buffer.subarray(0, first);
     const hash = hashOnce('sha256', bytes, 'hex');
@@ -47,7 +47,7 @@ function readAll(fd: number, keep: number): Omit<ReadFile, 'hasXattrs'> {
   }
   const hash = createHash('sha256').update(buffer);
   for (let read = buffer.length; read === buffer.length;) {
-    read = readSync(fd, buffer);
+    read = readAtLeast(fd, buffer, buffer.length);
     hash.update(buffer.subarray(0, read));
   }
   return { hash: hash.digest('hex') };

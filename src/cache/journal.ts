@@ -1,9 +1,10 @@
-import { closeSync, fstatSync, openSync, readSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EngineEvent } from '../model/engine-event.js';
 import { hasCode } from '../model/has-code.js';
 import { makeDeep } from '../sys/make-deep.js';
 import { sys } from '../sys/sys.js';
+import { appendAll } from './durable.js';
 import { isNamed } from './lock-file.js';
 
 /*
@@ -40,7 +41,7 @@ export function createJournal(directory: string, mostBytes = MOST_BYTES): Journa
         using _lock = locked(directory, 'exclusive');
         const fd = openSync(current, 'a', 0o600);
         try {
-          writeSync(fd, text);
+          appendAll(fd, text);
           if (fstatSync(fd).size > mostBytes) renameSync(current, previous);
         } finally {
           closeSync(fd);

@@ -7,11 +7,11 @@ import {
   readFileSync,
   renameSync,
   unlinkSync,
-  writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { hasCode } from '../model/has-code.js';
 import { sys } from '../sys/sys.js';
+import { appendAll } from './durable.js';
 import { isNamed } from './lock-file.js';
 import { namesIn } from './names-in.js';
 import { removeTree } from './remove-tree.js';
@@ -50,7 +50,7 @@ export function takeLease(directories: LeaseDirectories): Lease {
     claim: (ids) => {
       const fresh = ids.filter((each) => !claimed.has(each));
       if (fresh.length === 0 || !open) return;
-      writeSync(fd, fresh.map((each) => `${each}\n`).join(''));
+      appendAll(fd, fresh.map((each) => `${each}\n`).join(''));
       awaitCollector(locks);
       for (const each of fresh) claimed.add(each);
     },

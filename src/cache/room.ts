@@ -1,5 +1,6 @@
-import { closeSync, openSync, readSync, statfsSync, statSync } from 'node:fs';
+import { closeSync, openSync, statfsSync, statSync } from 'node:fs';
 import { BuildError } from '../model/error.js';
+import { readAtLeast } from '../sys/read-at-least.js';
 
 /** Throws BuildError `no-space`, before anything is written, where a filesystem has not so many bytes free. */
 export function checkRoom(directory: string, needed: number, what: string): void {
@@ -20,8 +21,8 @@ export function unpackedBytes(file: string, size: number): number {
   const fd = openSync(file, 'r');
   try {
     const [head, tail] = [Buffer.alloc(2), Buffer.alloc(4)];
-    readSync(fd, head, 0, 2, 0);
-    readSync(fd, tail, 0, 4, stat.size - 4);
+    readAtLeast(fd, head, 2, 0);
+    readAtLeast(fd, tail, 4, stat.size - 4);
     // Of several members it is the last one's; of more than 4 GiB the rest of a division by that.
     return head.readUInt16BE() === 0x1f8b ? Math.max(size, tail.readUInt32LE()) : size;
   } finally {

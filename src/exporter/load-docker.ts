@@ -1,8 +1,9 @@
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import type { DiskBlobStore } from '../cache/blob-store.js';
 import { BuildError } from '../model/error.js';
 import { type Descriptor, type Manifest, MediaType } from '../model/oci.js';
 import type { Scope } from '../model/scope.js';
+import { readAtLeast } from '../sys/read-at-least.js';
 import { bad, list, readConfig, record } from './image-document.js';
 import type { FoundImage, LoadContext } from './load-context.js';
 import { tagsOf } from './load-oci.js';
@@ -59,7 +60,7 @@ function layerOf(file: Descriptor, blobs: DiskBlobStore): Descriptor {
   const head = Buffer.alloc(2);
   const fd = openSync(blobs.path(file.digest), 'r');
   try {
-    readSync(fd, head);
+    readAtLeast(fd, head, head.length);
   } finally {
     closeSync(fd);
   }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -60,3 +61,26 @@ test('half a line is nothing, and takes nothing with it', (t) => {
     ['2'],
   );
 });
+
+test('what does not fit on the disk is left out whole', (t) => {
+  const journal = journalOf(t);
+  mkdirSync(journal.directory);
+  using _mounted = mounted(journal.directory, 'size=8k');
+  const large: EngineEvent = { ...event(2), attributes: { name: 'x'.repeat(9000) } };
+  for (const each of [event(1), large, event(3)]) journal.append([each]);
+  using reader = journal.open();
+  assert.deepEqual(
+    reader.next().map((each) => each.id),
+    ['1', '3'],
+  );
+});
+
+function mounted(directory: string, options: string): Disposable {
+  const { status, stderr } = spawnSync('mount', ['-t', 'tmpfs', '-o', options, 'tiny', directory]);
+  assert.equal(status, 0, stderr.toString());
+  return {
+    [Symbol.dispose]: () => {
+      spawnSync('umount', ['-l', directory]);
+    },
+  };
+}
