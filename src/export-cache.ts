@@ -109,14 +109,18 @@ async function write(
   };
   const more =
     mounts && ((inner: Scope) => exportMountsTo(backend, { ids: mounts, plans }, workshop, inner));
-  const input = { steps, reasons, bases, imports, store, fetchBase, more };
+  const say = (line: string): void => {
+    const data = Buffer.from(`${line}\n`);
+    scope.emit({ type: 'log', vertex: scope.vertex, stream: 'stderr', data, time: Date.now() });
+  };
+  const input = { steps, reasons, bases, imports, store, fetchBase, say, more };
   const budget = { what: `exporting the cache`, ms: to.timeoutMs ?? TIMEOUT_MS };
   const done = await withinBudget(budget, scope, (inner) =>
     exportCache(input, { backend, settings: to }, inner),
   );
-  const line = `${count(done.steps, 'step')}, ${count(done.layers, 'layer')}; ${String(done.uploaded)} of them uploaded (${String(done.bytes)} bytes)\n`;
-  const data = Buffer.from(line);
-  scope.emit({ type: 'log', vertex: scope.vertex, stream: 'stderr', data, time: Date.now() });
+  say(
+    `${count(done.steps, 'step')}, ${count(done.layers, 'layer')}; ${String(done.uploaded)} of them uploaded (${String(done.bytes)} bytes)`,
+  );
 }
 
 function count(number: number, what: string): string {

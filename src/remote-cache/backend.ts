@@ -27,6 +27,8 @@ export interface CacheBackend {
 
 /** A backend that is written to. `write` comes last, and makes the document visible whole or not at all. */
 export interface WritableCacheBackend extends CacheBackend {
+  /** What the document names, where that is known without its config. */
+  readonly named?: (scope: Scope) => Promise<readonly Descriptor[]>;
   readonly has: (blob: Descriptor, scope: Scope) => Promise<boolean>;
   /** Only called for what `has` denied; `bytes` may be called again for another try. */
   readonly put: (blob: Descriptor, bytes: () => Bytes, scope: Scope) => Promise<void>;

@@ -2,7 +2,7 @@ import type { Store } from '../cache/store.js';
 import { verified } from '../cache/receive.js';
 import { type ExportedLayer, exportedLayer, knownCompressed } from '../exporter/layer-source.js';
 import type { CacheExportSettings } from '../model/cache-options.js';
-import type { Digest, DiffID } from '../model/digest.js';
+import type { DiffID } from '../model/digest.js';
 import { type Descriptor, MediaType } from '../model/oci.js';
 import type { Scope } from '../model/scope.js';
 import type { BlobSource, Bytes } from '../model/stores.js';
@@ -11,6 +11,7 @@ import type { CachedLayer } from './cache-contents.js';
 import { type BaseDocuments, packBases } from './carried-bases.js';
 import type { CollectedStep, StepLayer } from './collect.js';
 import type { CacheImports } from './imports.js';
+import { keptBases } from './kept-bases.js';
 import { type ExplainedStep, packReasons } from './reasons.js';
 import { cacheConfig } from './write-config.js';
 
@@ -23,6 +24,8 @@ export interface ExportedSteps {
   readonly store: Store;
   /** Where a base image's layer comes from that is not in the store. */
   readonly fetchBase: BlobSource;
+  /** Of what the export does, one line. */
+  readonly say: (line: string) => void;
   /** Brings what else is in the cache; gives what its document is to name of that. */
   readonly more?: ((scope: Scope) => Promise<readonly Descriptor[]>) | undefined;
 }
@@ -60,15 +63,17 @@ export async function exportCache(
     }),
   }));
   const config = Buffer.from(JSON.stringify(cacheConfig(steps)));
-  const bases = input.bases.map((base) => {
+  const ownBases = input.bases.map((base) => {
     const layers = base.layers.map((layer) => blobs.get(layer.diffID) ?? layer.blob);
     return { ...base, layers };
   });
+  const { say } = input;
+  const { bases, blobs: others } = await keptBases(ownBases, { backend, say }, scope);
   const notes = [packReasons(input.reasons), ...(bases.length === 0 ? [] : [packBases(bases)])];
   for (const { blob, bytes } of notes)
     if (!(await backend.has(blob, scope))) await backend.put(blob, () => once(bytes), scope);
   const more = (await input.more?.(scope)) ?? [];
-  const held = new Map<Digest, Descriptor>();
+  const held = new Map(others.map((blob) => [blob.digest, blob]));
   for (const { diffID, created } of [...input.steps, ...input.bases].flatMap(
     ({ layers }) => layers,
   )) {
@@ -77,7 +82,7 @@ export async function exportCache(
   }
   const own = notes.map(({ blob }) => blob);
   await backend.write({ config, blobs: [...held.values(), ...own, ...more] }, scope);
-  return { ...outgoing.summary(), steps: steps.length, layers: held.size };
+  return { ...outgoing.summary(), steps: steps.length, layers: blobs.size };
 }
 
 // eslint-disable-next-line @typescript-eslint/require-await -- pulled like every other source of bytes

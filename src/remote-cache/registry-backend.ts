@@ -27,6 +27,7 @@ export function registryBackend(
     name: `registry ${familiarName(reference)}`,
     repository: reference,
     read: (scope) => read({ reference, repository }, scope),
+    named: (scope) => named({ reference, repository }, scope),
     blob: (blob, scope) => repository.blob(blob, scope),
     has: ({ digest }, scope) => upload.has(digest, scope),
     put: (blob, bytes, scope) => upload.putBlob(blob, bytes, scope),
@@ -60,6 +61,16 @@ async function* once(bytes: Uint8Array): Bytes {
 interface Place {
   readonly reference: Reference;
   readonly repository: Repository;
+}
+
+async function named(
+  { reference, repository }: Place,
+  scope: Scope,
+): Promise<readonly Descriptor[]> {
+  const found = await repository.manifest(reference.tag ?? 'latest', scope);
+  if (found === undefined) return [];
+  const what = `the cache ${familiarName(reference)}`;
+  return cacheParts({ ...found.descriptor, document: found.document }, what)?.blobs ?? [];
 }
 
 async function read(place: Place, scope: Scope): Promise<CacheDocument | undefined> {

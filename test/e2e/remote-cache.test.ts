@@ -194,6 +194,21 @@ WORKDIR /work
     assert.match(fresh.ok('run', '--rm', 'app', 'cat', '/more').stdout, /^busybox$/m);
   });
 
+  test("another machine's export keeps the bases that a cache has", () => {
+    const base = `${cache.registry.host}/kept:1`;
+    const dir = context('kept', `FROM ${base}\nRUN ls /bin > /list\n`);
+    world.ok('load', '-q', '-i', baseArchive(5, base));
+    const to = ['--cache-to', `${at('kept:cache')},mode=max`];
+    buildApp(world, dir, ...to);
+    using other = staveWorld();
+    // Of none of its own, twice: the second time there is nothing new.
+    const without = context('kept-none', 'FROM scratch\nCOPY file /file\n');
+    for (let i = 0; i < 2; i++) buildApp(other, without, ...to);
+    using fresh = staveWorld();
+    buildApp(fresh, dir, '--cache-from', at('kept:cache'));
+    assert.match(fresh.ok('run', '--rm', 'app', 'cat', '/list').stdout, /^busybox$/m);
+  });
+
   test('mode=min has no layer that its image has not: who needs more is told', () => {
     const [base, other] = [3, 4].map((epoch) => {
       const name = `${cache.registry.host}/only-here:${String(epoch)}`;
