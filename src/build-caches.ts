@@ -11,7 +11,7 @@ import type { Elsewhere, KeyedStep, StepRecord } from './model/op.js';
 import type { Scope } from './model/scope.js';
 import type { Snapshot } from './model/stores.js';
 import { warningOf } from './model/warning-of.js';
-import { adoptSteps, type ImportedOnto } from './remote-cache/adopt.js';
+import { adoptSteps, type UnsavedStep } from './remote-cache/adopt.js';
 import { CacheFailure } from './remote-cache/failure.js';
 import { mountBringer } from './remote-mounts.js';
 import { isInline } from './wants-caches.js';
@@ -30,7 +30,8 @@ export interface BuildCaches {
     plans: readonly BuildPlan[],
     inputs?: readonly Snapshot[],
   ) => Promise<Snapshot | undefined>;
-  readonly noteImported: (step: KeyedStep, record: StepRecord, inputs: readonly Snapshot[]) => void;
+  /** A result whose layers are not all here: it is recorded at the end, if they are then. */
+  readonly noteUnsaved: (step: KeyedStep, record: StepRecord, result: Snapshot) => void;
   /** What an image carries of its own cache; undefined when it is not to. `epoch` in seconds. */
   readonly inline:
     ((image: Finished, epoch: number | undefined, scope: Scope) => Promise<string>) | undefined;
@@ -51,7 +52,7 @@ export async function openCaches(
   const destinations = openExports(options.cacheTo ?? [], workshop);
   const imports = await openImports(options.cacheFrom ?? [], workshop, scope);
   let steps: readonly KeyedStep[] = [];
-  const byContent = new Map<CacheKey, ImportedOnto>();
+  const unsaved = new Map<CacheKey, UnsavedStep>();
   const lent = imports && lentBases(imports.loaded, workshop);
   const baseSource = lent?.source ?? ((name: string) => blobSource(name, workshop));
   return {
@@ -63,10 +64,9 @@ export async function openCaches(
     load: async (stored, plans, inputs) =>
       imports &&
       loadImported(stored, { imports, bases: baseLayers(plans), baseSource, inputs }, workshop),
-    noteImported: ({ key }, { result }, [below]) => {
-      const found = imports?.open(result);
-      if (found === undefined) throw new Error('a record of no cache');
-      byContent.set(key, { ...found, below: (below?.layers ?? []).map(({ id }) => id) });
+    noteUnsaved: ({ key, opDigest: op }, record, { layers }) => {
+      const from = record.result.startsWith('{') ? imports?.open(record.result) : undefined;
+      unsaved.set(key, { op, record, layers, from });
     },
     inline: isInline(options)
       ? (image, epoch, inner) =>
@@ -83,13 +83,13 @@ export async function openCaches(
       const { cache, cause } = error;
       if (imports.options(cache).required === true) throw cause;
       imports.drop(cache);
-      for (const [key, found] of byContent) if (found.cache === cache) byContent.delete(key);
+      unsaved.clear(); // It is noted again.
       const what = `the cache ${imports.backend(cache).name} broke off, the build goes on without it`;
       emit(warningOf(what, cause));
       return true;
     },
     finish: async (finished, inner) => {
-      if (imports !== undefined) await adoptSteps(steps, { imports, byContent }, workshop.store);
+      if (imports !== undefined) await adoptSteps(steps, { imports, unsaved }, workshop.store);
       await exportCaches(destinations, { steps, finished, imports, lent }, workshop, inner);
     },
   };

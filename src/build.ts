@@ -332,12 +332,15 @@ function solvePlans(
       sameFiles,
       ...(caches?.elsewhere === undefined ? {} : { elsewhere: caches.elsewhere }),
       onKeyed: (steps) => caches?.noteSteps(steps),
-      save: (snapshot) => JSON.stringify(snapshot.layers.map((layer) => layer.id)),
+      save: ({ layers }) =>
+        layers.every(({ isHere }) => isHere)
+          ? JSON.stringify(layers.map(({ id }) => id))
+          : undefined,
       load: async (stored, inputs) =>
         stored.startsWith('{')
           ? caches?.load(stored, plans, inputs)
           : loadSnapshot(stored, workshop, inputs),
-      onImported: (step, record, inputs) => caches?.noteImported(step, record, inputs),
+      onUnsaved: (step, record, result) => caches?.noteUnsaved(step, record, result),
       parallel: PARALLEL,
       now: workshop.now,
       idle: () => new Promise((resolve) => setImmediate(resolve)),

@@ -5,7 +5,7 @@ import { BuildError } from './model/error.js';
 import type { BuildPlan } from './model/graph.js';
 import type { Descriptor } from './model/oci.js';
 import type { Scope } from './model/scope.js';
-import type { BlobSource, Layer, Snapshot } from './model/stores.js';
+import type { BlobSource, Layer, LayerMeta, Snapshot } from './model/stores.js';
 import { warningOf } from './model/warning-of.js';
 import { registrySettings } from './registry-settings.js';
 import type { CacheBackend } from './remote-cache/backend.js';
@@ -84,7 +84,10 @@ interface Importing {
   readonly inputs?: readonly Snapshot[] | undefined;
 }
 
-/** A step of another machine: its layers are downloaded and unpacked when something reads them. */
+/**
+ * A step of another machine: its layers are downloaded and unpacked when something reads them. Steps above it are looked
+ * for by what the cache says that they hold.
+ */
 export async function loadImported(
   stored: string,
   { imports, bases, baseSource, inputs: [below] = [] }: Importing,
@@ -95,18 +98,22 @@ export async function loadImported(
   const { cache } = found;
   const { snapshots } = workshop.store;
   const source = cacheSource(imports.backend(cache), workshop);
+  const open = async (layer: CachedLayer): Promise<Layer | undefined> => {
+    const { blob, diffID, held, created } = layer;
+    const base = bases.get(diffID);
+    if (base !== undefined)
+      return snapshots.fromBlob(base.blob, diffID, baseSource(base.reference));
+    if (!held) return storedLayer(layer, workshop);
+    const lazy = await snapshots.fromBlob(blob, diffID, source, created || undefined);
+    return failingAs(lazy, cache);
+  };
   const layers = await Promise.all(
     found.layers.map(async (layer, i): Promise<Layer | undefined> => {
       // It holds the same, and is here: the other machine's may be layers of a base that nobody else has.
       const own = below?.layers[i];
       if (own !== undefined) return own;
-      const { blob, diffID, held, created } = layer;
-      const base = bases.get(diffID);
-      if (base !== undefined)
-        return snapshots.fromBlob(base.blob, diffID, baseSource(base.reference));
-      if (!held) return storedLayer(layer, workshop);
-      const lazy = await snapshots.fromBlob(blob, diffID, source, created || undefined);
-      return failingAs(lazy, cache);
+      const opened = await open(layer);
+      return opened && promised(opened, layer, cache);
     }),
   );
   const there = layers.filter((layer) => layer !== undefined);
@@ -136,14 +143,48 @@ function failingAs(layer: Layer, cache: number): Layer {
     const ours = error instanceof BuildError && error.code !== 'no-space' && error.code !== 'store';
     throw ours ? new CacheFailure(cache, error) : error;
   };
+  return around(layer, {
+    ensure: (scope) => layer.ensure(scope).catch(told),
+    meta: (scope) => layer.meta(scope).catch(told),
+    content: (scope) => layer.content(scope).catch(told),
+  });
+}
+
+/** What a cache says that a layer holds is believed until the layer is here; one that holds something else breaks it. */
+function promised(layer: Layer, { content, diffID }: CachedLayer, cache: number): Layer {
+  if (content === undefined || layer.isHere) return layer;
+  let believed = false;
+  const meta = async (scope: Scope): Promise<LayerMeta> => {
+    const found = await layer.meta(scope);
+    if (!believed || found.content === content) return found;
+    const message = `layer ${diffID} does not hold what the cache says: ${found.content}, expected ${content}`;
+    throw new CacheFailure(cache, new BuildError('integrity', message));
+  };
+  return around(layer, {
+    ensure: async (scope) => {
+      await meta(scope);
+    },
+    meta,
+    content: async (scope) => {
+      if (layer.isHere) return (await meta(scope)).content;
+      believed = true;
+      return content;
+    },
+  });
+}
+
+/** The same layer, asked in another way. */
+function around(layer: Layer, asked: Pick<Layer, 'ensure' | 'meta' | 'content'>): Layer {
   return {
+    get isHere() {
+      return layer.isHere;
+    },
     get id() {
       return layer.id;
     },
     get path() {
       return layer.path;
     },
-    ensure: (scope) => layer.ensure(scope).catch(told),
-    meta: (scope) => layer.meta(scope).catch(told),
+    ...asked,
   };
 }

@@ -85,7 +85,14 @@ function lazyLayer(
     if (layer === undefined) throw new Error(`layer ${blob.diffID} is not unpacked`);
     return layer;
   };
+  const meta = async (scope: Scope): Promise<LayerMeta> => {
+    layer ??= await unpackOnce(blob, scope);
+    return layer.meta(scope);
+  };
   return {
+    get isHere() {
+      return layer !== undefined;
+    },
     get id() {
       return need().id;
     },
@@ -95,10 +102,8 @@ function lazyLayer(
     ensure: async (scope) => {
       layer ??= await unpackOnce(blob, scope);
     },
-    meta: async (scope): Promise<LayerMeta> => {
-      layer ??= await unpackOnce(blob, scope);
-      return layer.meta(scope);
-    },
+    meta,
+    content: async (scope) => (await meta(scope)).content,
   };
 }
 
@@ -152,10 +157,11 @@ async function* aborting<T>(source: AsyncIterable<T>, signal: AbortSignal): Asyn
 }
 
 async function treeDigest(layers: readonly Layer[], scope: Scope): Promise<TreeDigest> {
-  const metas = await Promise.all(layers.map((layer) => layer.meta(scope)));
-  let digest: TreeDigest = canonicalDigest([]);
-  for (const meta of metas) digest = canonicalDigest([digest, meta.content]);
-  return digest;
+  const contents = await Promise.all(layers.map((layer) => layer.content(scope)));
+  return contents.reduce<TreeDigest>(
+    (digest, content) => canonicalDigest([digest, content]),
+    canonicalDigest([]),
+  );
 }
 
 interface Workplace {

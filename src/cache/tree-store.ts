@@ -141,7 +141,8 @@ export class TreeStore {
   }
 
   #layer(id: string, meta: () => Promise<LayerMeta>): Layer {
-    return { id, path: this.path(id), ensure: () => Promise.resolve(), meta };
+    const content: Layer['content'] = async () => (await meta()).content;
+    return { isHere: true, id, path: this.path(id), ensure: () => Promise.resolve(), meta, content };
   }
 
   #moveIn(directory: string, id: string): void {

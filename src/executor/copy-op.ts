@@ -53,7 +53,7 @@ export function copyOp(spec: CopySpec, deps: ExecutorDeps): Op<Snapshot> {
       return [...definitionParts(spec), ...parts];
     },
     content: async (inputs, scope) => {
-      const parts = [{ name: 'base', digest: await need(inputs[0]).digest(scope) }];
+      const parts = [{ name: 'input 0', digest: await need(inputs[0]).digest(scope) }];
       for (const group of groups)
         if (group.origin !== 0) parts.push(await files(group, inputs, scope));
       return parts;

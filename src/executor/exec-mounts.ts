@@ -214,12 +214,9 @@ function openCachePath(root: string, spec: CacheMountSpec): number {
 }
 
 function plainLayer(path: string): Layer {
-  return {
-    id: '',
-    path,
-    ensure: () => Promise.resolve(),
-    meta: () => Promise.reject(new Error('a copy of the context is no layer of an image')),
-  };
+  const none = (): Promise<never> =>
+    Promise.reject(new Error('a copy of the context is no layer of an image'));
+  return { isHere: true, id: '', path, ensure: () => Promise.resolve(), meta: none, content: none };
 }
 
 async function discard(directory: string): Promise<void> {

@@ -63,6 +63,8 @@ export interface StepRecord {
   readonly name?: string;
   /** Its content key, where it is known. */
   readonly content?: CacheKey;
+  /** The same from all that its inputs hold, where it does not read all of them. */
+  readonly whole?: CacheKey;
 }
 
 /** The last run at a place: parts by name, lists held apart. */

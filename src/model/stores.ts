@@ -52,7 +52,9 @@ export interface LayerMeta {
  * directories carry the xattr trusted.overlay.opaque=y, or user.overlay.opaque=y in a user namespace).
  */
 export interface Layer {
-  /** Name of the tree in the store; a pulled layer's is known before it is unpacked. */
+  /** Whether its tree is present: then it has `id` and `path`. */
+  readonly isHere: boolean;
+  /** Name of the tree in the store; valid after `ensure`. */
   readonly id: string;
   /** Absolute path of its directory; valid after `ensure`. */
   readonly path: string;
@@ -60,6 +62,8 @@ export interface Layer {
   ensure(scope: Scope): Promise<void>;
   /** Waits for the hashing pass if it still runs. */
   meta(scope: Scope): Promise<LayerMeta>;
+  /** `content` of `meta`; of a layer that is not here, as a cache tells it: nothing is downloaded to know it. */
+  content(scope: Scope): Promise<TreeDigest>;
 }
 
 /** A committed filesystem: layers bottom first. `digest` folds the layers' `content`. */

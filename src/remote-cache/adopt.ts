@@ -1,34 +1,57 @@
 import type { Store } from '../cache/store.js';
 import { rememberCompressed } from '../exporter/layer-source.js';
-import type { CacheKey } from '../model/digest.js';
-import type { KeyedStep } from '../model/op.js';
+import type { CacheKey, Digest, DiffID } from '../model/digest.js';
+import type { Descriptor } from '../model/oci.js';
+import type { KeyedStep, StepRecord } from '../model/op.js';
+import type { Layer } from '../model/stores.js';
 import type { CacheImports, ImportedStep } from './imports.js';
 
-/** A step found by what its inputs hold: the lowest of its layers are those of its first input, trees that are here. */
-export interface ImportedOnto extends ImportedStep {
-  readonly below: readonly string[];
+/** A step whose result was not all here when it was known. */
+export interface UnsavedStep {
+  readonly op: Digest;
+  readonly record: Omit<StepRecord, 'result'>;
+  readonly layers: readonly Layer[];
+  /** Where it was found, if in a cache. */
+  readonly from: ImportedStep | undefined;
 }
 
 export interface Imported {
   readonly imports: CacheImports;
   /** By the key that a step has here. */
-  readonly byContent: ReadonlyMap<CacheKey, ImportedOnto>;
+  readonly unsaved: ReadonlyMap<CacheKey, UnsavedStep>;
 }
 
 /**
- * Records the steps of other machines whose layers this build brought here: the next build has them without a network.
- * Their blobs are remembered, so that nothing is compressed that came compressed.
+ * Records the steps of other machines whose layers this build brought here, and those on top of them: the next build has
+ * them without a network. Their blobs are remembered, so that nothing is compressed that came compressed.
  */
 export async function adoptSteps(
   steps: readonly KeyedStep[],
-  { imports, byContent }: Imported,
+  { imports, unsaved }: Imported,
   store: Store,
 ): Promise<void> {
+  const came = new Map<DiffID, Descriptor>();
   for (const { key } of steps) {
-    const found = byContent.get(key) ?? imports.find(key);
-    if (found === undefined || (await isKnown(key, store))) continue;
-    await adopt(key, { below: [], ...found }, store);
+    const from = unsaved.get(key) ?? imports.find(key);
+    if (from === undefined || (await isKnown(key, store))) continue;
+    const found = 'record' in from ? from : await imported(from, store);
+    if (!found?.layers.every(({ isHere }) => isHere)) continue;
+    await adopt(key, found, store);
+    for (const { blob, diffID, held } of found.from?.layers ?? []) if (held) came.set(diffID, blob);
   }
+  for (const [diffID, blob] of came)
+    if ((await store.treeOf(diffID)) !== undefined) await rememberCompressed(blob, diffID, store);
+}
+
+/** One that was found by its definition. */
+async function imported(from: ImportedStep, store: Store): Promise<UnsavedStep | undefined> {
+  const trees = await Promise.all(from.layers.map(({ diffID }) => store.treeOf(diffID)));
+  const layers = trees.flatMap((tree) =>
+    tree === undefined || tree.epoch !== undefined ? [] : [tree.layer],
+  );
+  if (layers.length < from.layers.length) return undefined;
+  const { op, tree: digest, key: _key, layers: _layers, ...facts } = from.step;
+  return { op, record: { ...facts, digest }, layers, from };
 }
 
 async function isKnown(key: KeyedStep['key'], { records, snapshots }: Store): Promise<boolean> {
@@ -41,23 +64,11 @@ async function isKnown(key: KeyedStep['key'], { records, snapshots }: Store): Pr
 
 async function adopt(
   key: CacheKey,
-  { step, layers, below }: ImportedOnto,
+  { op, record: facts, layers }: UnsavedStep,
   store: Store,
 ): Promise<void> {
-  const own = layers.slice(below.length);
-  const trees = await Promise.all(own.map(({ diffID }) => store.treeOf(diffID)));
-  const above = trees.flatMap((tree) =>
-    tree === undefined || tree.epoch !== undefined ? [] : [tree.layer.id],
-  );
-  if (above.length < own.length) return;
-  const ids = [...below, ...above];
-  const { op, content, tree: digest, created, name } = step;
-  const record = {
-    ...{ result: JSON.stringify(ids), digest, created },
-    ...(name === undefined ? {} : { name }),
-    ...(content === undefined ? {} : { content }),
-  };
+  const record = { ...facts, result: JSON.stringify(layers.map(({ id }) => id)) };
   await store.records.putDefinition(key, record);
-  if (content !== undefined) await store.records.putContent(op, content, record);
-  for (const { blob, diffID, held } of own) if (held) await rememberCompressed(blob, diffID, store);
+  for (const each of [record.content, record.whole])
+    if (each !== undefined) await store.records.putContent(op, each, record);
 }

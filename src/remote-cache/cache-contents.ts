@@ -14,6 +14,8 @@ export interface CachedLayer {
   readonly held: boolean;
   /** RFC 3339. */
   readonly created: string;
+  /** Of its tree, where the cache says it: a promise, held against the tree when it is unpacked. */
+  readonly content?: TreeDigest;
 }
 
 /** What a cache says of a step besides its layers. */
@@ -21,6 +23,7 @@ export interface StepFacts {
   readonly key: CacheKey;
   readonly op: Digest;
   readonly content?: CacheKey;
+  readonly whole?: CacheKey;
   readonly tree: TreeDigest;
   readonly created: string;
   readonly name?: string;
@@ -75,7 +78,7 @@ function readLayer(
   if (typeof blob !== 'string' || !isDigest(blob)) throw bad(what, 'has a layer without a digest');
   if (!Number.isSafeInteger(parent)) throw bad(what, 'has a layer whose parent is no index');
   const more = record(annotations ?? {}, `annotations of a layer of ${what}`);
-  const { diffID, createdAt, mediaType, size } = more;
+  const { diffID, createdAt, mediaType, size, content } = more;
   const at = Number(parent);
   if (typeof diffID !== 'string' || !isDigest(diffID)) return { parent: at };
   const own = held.get(blob);
@@ -85,6 +88,7 @@ function readLayer(
     blob: own ?? descriptor({ digest: blob, mediaType, size }, `a layer of ${what}`),
     held: own !== undefined,
     created: dateOf(createdAt),
+    ...(typeof content === 'string' && isDigest(content) ? { content } : {}),
   };
 }
 
@@ -146,17 +150,21 @@ function readStep(
   chain: (top: Top) => readonly CachedLayer[],
   what: string,
 ): CachedStep {
-  const { op, content, tree, layers: count, created, name } = record(stave, `a record of ${what}`);
-  const digests = [key, op, tree, ...(content === undefined ? [] : [content])];
-  if (!digests.every((each): each is Digest => typeof each === 'string' && isDigest(each)))
+  const note = record(stave, `a record of ${what}`);
+  const { layers: count, created, name } = note;
+  const digest = (value: unknown): Digest => {
+    if (typeof value === 'string' && isDigest(value)) return value;
     throw bad(what, 'has a record with a malformed key');
-  const [own = '' as Digest, of = own, result = own, byContent] = digests;
+  };
+  const byInputs = (['content', 'whole'] as const)
+    .filter((each) => note[each] !== undefined)
+    .map((each) => [each, digest(note[each])] as const);
   const tops = topsOf(layers, chains, what);
   return {
-    key: own,
-    op: of,
-    tree: result,
-    ...(byContent === undefined ? {} : { content: byContent }),
+    key: digest(key),
+    op: digest(note['op']),
+    tree: digest(note['tree']),
+    ...Object.fromEntries(byInputs),
     created: dateOf(created),
     ...(typeof name === 'string' ? { name: name.slice(0, MAX_NAME) } : {}),
     layers: () => {

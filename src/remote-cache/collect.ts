@@ -135,29 +135,20 @@ async function local(
     if (found === undefined) return undefined;
     layers.push(found);
   }
-  const { content, created, digest, name } = record;
-  return {
-    ...{ keyed, key: keyed.key, op: keyed.opDigest, tree: digest, created, layers },
-    ...(content === undefined ? {} : { content }),
-    ...(name === undefined ? {} : { name }),
-  };
+  const { result: _result, digest: tree, ...facts } = record;
+  return { ...facts, keyed, key: keyed.key, op: keyed.opDigest, tree, layers };
 }
 
 function imported(keyed: KeyedStep, { imports, bases }: Known): CollectedStep | undefined {
   const found = imports?.find(keyed.key);
   if (found === undefined) return undefined;
-  const { op, content, tree, created, name } = found.step;
   const layers = found.layers.map((layer): StepLayer => {
-    const { diffID, created: made } = layer;
+    const { diffID, created, content } = layer;
+    const known = { created, ...(content === undefined ? {} : { content }) };
     const base = bases.get(diffID);
     if (layer.held && base?.travels !== false)
-      return { diffID, created: made, blob: layer.blob, at: found.cache };
-    const known = base ?? { blob: layer.blob, travels: false };
-    return { created: made, ...ofBase(diffID, known) };
+      return { ...known, diffID, blob: layer.blob, at: found.cache };
+    return { ...known, ...ofBase(diffID, base ?? { blob: layer.blob, travels: false }) };
   });
-  return {
-    ...{ keyed, key: keyed.key, op, tree, created, layers },
-    ...(content === undefined ? {} : { content }),
-    ...(name === undefined ? {} : { name }),
-  };
+  return { ...found.step, keyed, key: keyed.key, layers };
 }

@@ -18,6 +18,8 @@ export interface ConfigLayer {
     readonly size: number;
     /** RFC 3339. */
     readonly createdAt: string;
+    /** What its tree holds, where whoever wrote the cache knew: a step above it is looked for without it. */
+    readonly content?: TreeDigest;
   };
 }
 
@@ -35,6 +37,7 @@ export interface ConfigRecord {
 export interface StaveNote {
   readonly op: Digest;
   readonly content?: CacheKey;
+  readonly whole?: CacheKey;
   readonly tree: TreeDigest;
   /** Layers of the result: without any there is nothing else to say so. */
   readonly layers: number;

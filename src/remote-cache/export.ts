@@ -57,9 +57,10 @@ export async function exportCache(
   const steps = input.steps.map((step) => ({
     ...step,
     layers: step.layers.map((layer): CachedLayer => {
-      const { diffID, created } = layer;
+      const { diffID, created, content } = layer;
       const blob = blobs.get(diffID) ?? layer.blob;
-      return { diffID, created, blob, held: layer.at !== 'base' };
+      const known = content === undefined ? {} : { content };
+      return { diffID, created, blob, held: layer.at !== 'base', ...known };
     }),
   }));
   const config = Buffer.from(JSON.stringify(cacheConfig(steps)));

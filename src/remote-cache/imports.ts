@@ -158,24 +158,20 @@ interface Pointer {
 function recordOf(found: ImportedStep | undefined): StepRecord | undefined {
   if (found === undefined) return undefined;
   const { cache, step } = found;
-  const { key, tree, created, name, content } = step;
+  const { key, tree: digest, op: _op, layers: _layers, ...facts } = step;
   const pointer: Pointer = { cache, key };
-  return {
-    result: JSON.stringify(pointer),
-    digest: tree,
-    created,
-    ...(name === undefined ? {} : { name }),
-    ...(content === undefined ? {} : { content }),
-  };
+  return { ...facts, result: JSON.stringify(pointer), digest };
 }
 
 function indexed(cache: LoadedCache): Indexed {
   const byKey = new Map(cache.steps.map((step) => [step.key, step]));
   const byOp = new Map<Digest, Map<CacheKey, CachedStep>>();
   for (const step of cache.steps) {
-    if (step.content === undefined) continue;
-    const of = byOp.get(step.op) ?? new Map<CacheKey, CachedStep>();
-    byOp.set(step.op, of.set(step.content, step));
+    for (const key of [step.content, step.whole]) {
+      if (key === undefined) continue;
+      const of = byOp.get(step.op) ?? new Map<CacheKey, CachedStep>();
+      byOp.set(step.op, of.set(key, step));
+    }
   }
   return { ...cache, byKey, byOp };
 }

@@ -19,15 +19,16 @@ type ImageStep = Omit<OutgoingStep, 'layers'> & { readonly layers: readonly Laye
 /** The config of a cache: equal steps give equal bytes. Layers that several results share stand in it once. */
 export function cacheConfig(steps: readonly OutgoingStep[]): CacheConfig {
   const layers: ConfigLayer[] = [];
-  const known = new Map<string, number>();
+  const places = new Map<string, number>();
   const place = (layer: CachedLayer, parent: number): number => {
-    const { blob, diffID, created } = layer;
+    const { blob, diffID, created, content } = layer;
     const key = `${blob.digest} ${String(parent)}`;
-    const there = known.get(key);
+    const there = places.get(key);
     if (there !== undefined) return there;
-    known.set(key, layers.length);
+    places.set(key, layers.length);
     const { mediaType, size } = blob;
-    const annotations = { mediaType, diffID, size, createdAt: created };
+    const known = content === undefined ? {} : { content };
+    const annotations = { mediaType, diffID, size, createdAt: created, ...known };
     return layers.push({ blob: blob.digest, parent, annotations }) - 1;
   };
   const records = steps.map((step): ConfigRecord => {
@@ -76,10 +77,11 @@ export function positions(
   );
 }
 
-function noteOf({ op, content, tree, layers, created, name }: ImageStep): StaveNote {
+function noteOf({ op, content, whole, tree, layers, created, name }: ImageStep): StaveNote {
   return {
     op,
     ...(content === undefined ? {} : { content }),
+    ...(whole === undefined ? {} : { whole }),
     tree,
     layers: layers.length,
     created,

@@ -1,17 +1,10 @@
 import type { CacheKey, Digest } from '../model/digest.js';
 import { BuildError } from '../model/error.js';
 import type { OpSpec, Vertex } from '../model/graph.js';
-import type {
-  Elsewhere,
-  KeyedStep,
-  KeyPart,
-  Op,
-  Records,
-  Result,
-  StepRecord,
-} from '../model/op.js';
+import type { Elsewhere, KeyedStep, Op, Records, Result, StepRecord } from '../model/op.js';
 import type { Scope } from '../model/scope.js';
-import { contentKey, definitionKey, opDigest, placeKeys, runKey } from './keys.js';
+import { inputKeys } from './input-keys.js';
+import { definitionKey, opDigest, placeKeys, runKey } from './keys.js';
 import { createLimit, type Limit } from './limit.js';
 import { explain } from './why.js';
 
@@ -22,15 +15,15 @@ export interface SolveOptions<R extends Result> {
   readonly elsewhere?: Elsewhere;
   /** Told of all vertices before anything runs. */
   readonly onKeyed?: (steps: readonly KeyedStep[]) => void;
-  /** A result as text, for its record. */
-  readonly save: (result: R) => string;
+  /** A result as text, for its record; undefined of one that is not here yet. */
+  readonly save: (result: R) => string | undefined;
   /**
    * The result a record means; undefined when it is gone. `inputs` hold what those of the recorded run held: what it took
    * over from them may be taken from these.
    */
   readonly load: (stored: string, inputs?: readonly R[]) => Promise<R | undefined>;
-  /** Told of a record of `elsewhere` that was a hit by content: it lies there under another key. */
-  readonly onImported?: (step: KeyedStep, record: StepRecord, inputs: readonly R[]) => void;
+  /** Told of a result that is to be recorded under the step's key when it is here. */
+  readonly onUnsaved?: (step: KeyedStep, record: StepRecord, result: R) => void;
   /** Steps that may run at once. */
   readonly parallel: number;
   readonly now: () => number;
@@ -215,46 +208,45 @@ class Solver<R extends Result> {
     if (keyed.forced !== undefined) return undefined;
     const own = await records.hasContent(keyed.opDigest);
     if (!own && (await elsewhere?.hasContent(keyed.opDigest)) !== true) return undefined;
-    const key = await this.#contentKey(keyed, inputs);
+    // Inputs that hold the same are not looked into: what is elsewhere need not come for it.
+    const keys = inputKeys(keyed, inputs, this.#scope);
+    const whole = await keys.whole();
+    const hit = await this.#withKey(keyed, whole, inputs);
+    if (hit !== undefined || keyed.op.content === undefined) return hit;
+    const key = await keys.content();
+    return key === whole ? undefined : this.#withKey(keyed, key, inputs);
+  }
+
+  async #withKey(keyed: Keyed<R>, key: CacheKey, inputs: readonly R[]): Promise<R | undefined> {
+    const { records, elsewhere, onUnsaved } = this.#options;
     const record = await records.byContent(keyed.opDigest, key);
     const mine = await this.#load(record, inputs);
-    const result = mine ?? (await this.#importedByContent(keyed, key, inputs));
+    const theirs = mine === undefined ? await elsewhere?.byContent(keyed.opDigest, key) : undefined;
+    const result = mine ?? (await this.#load(theirs, inputs));
     if (result === undefined) return undefined;
     this.#reportCached(keyed.vertex, 'content');
+    if (theirs !== undefined) onUnsaved?.(keyed, theirs, result);
     this.#inBackground(async () => {
-      // What came from elsewhere is recorded when its layers are here.
-      if (mine !== undefined && record !== undefined)
-        await records.putDefinition(keyed.key, { ...record, result: this.#options.save(mine) });
+      if (mine !== undefined && record !== undefined) await this.#putResult(keyed, record, mine);
       await this.#putPlace(keyed);
     });
     return result;
   }
 
-  async #importedByContent(
+  /** The record as it was written; undefined where that has to wait. */
+  async #putResult(
     keyed: Keyed<R>,
-    key: CacheKey,
-    inputs: readonly R[],
-  ): Promise<R | undefined> {
-    const { elsewhere, onImported } = this.#options;
-    const record = await elsewhere?.byContent(keyed.opDigest, key);
-    const result = await this.#load(record, inputs);
-    if (record !== undefined && result !== undefined) onImported?.(keyed, record, inputs);
-    return result;
-  }
-
-  async #contentKey(keyed: Keyed<R>, inputs: readonly R[]): Promise<CacheKey> {
-    const read = keyed.op.content?.(inputs, this.#scope);
-    const parts = (await read) ?? (await this.#inputDigests(inputs));
-    return contentKey(keyed.opDigest, parts);
-  }
-
-  #inputDigests(inputs: readonly R[]): Promise<KeyPart[]> {
-    return Promise.all(
-      inputs.map(async (input, i) => ({
-        name: `input ${String(i)}`,
-        digest: await input.digest(this.#scope),
-      })),
-    );
+    record: Omit<StepRecord, 'result'>,
+    made: R,
+  ): Promise<StepRecord | undefined> {
+    const result = this.#options.save(made);
+    if (result === undefined) {
+      this.#options.onUnsaved?.(keyed, { ...record, result: '' }, made);
+      return undefined;
+    }
+    const saved = { ...record, result };
+    await this.#options.records.putDefinition(keyed.key, saved);
+    return saved;
   }
 
   /** Across processes: whoever has the key's lock runs, the others wait and find its record. */
@@ -324,16 +316,18 @@ class Solver<R extends Result> {
   }
 
   async #record(keyed: Keyed<R>, inputs: readonly R[], result: R): Promise<void> {
-    const { records, save, now } = this.#options;
+    const { records, now } = this.#options;
     await this.#options.idle?.();
     const digest = await result.digest(this.#scope);
     const created = new Date(now()).toISOString();
     const { name } = keyed.vertex;
-    const content = await this.#contentKey(keyed, inputs);
-    const record: StepRecord = { result: save(result), digest, created, name, content };
-    await records.putDefinition(keyed.key, record);
+    const read = inputKeys(keyed, inputs, this.#scope);
+    const [content, whole] = [await read.content(), await read.whole()];
+    const keys = whole === content ? { content } : { content, whole };
+    const saved = await this.#putResult(keyed, { digest, created, name, ...keys }, result);
     await this.#putPlace(keyed);
-    await records.putContent(keyed.opDigest, content, record);
+    if (saved === undefined) return;
+    for (const key of Object.values(keys)) await records.putContent(keyed.opDigest, key, saved);
   }
 
   async #putPlace({ vertex, parts, key, inputs }: Keyed<R>): Promise<void> {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { buildApp, cacheWorld, startProxy } from '../helpers/cache-world.js';
+import { buildApp, CACHE_DOCKERFILE, cacheWorld, startProxy } from '../helpers/cache-world.js';
 import { digestOf } from '../../src/model/digest.js';
 import { staveWorld } from '../helpers/stave.js';
 
@@ -35,20 +35,28 @@ describe('a cache that fails is no failure', () => {
     const directory = join(world.dir, 'liar-cache');
     buildApp(world, dir, '--cache-to', `type=local,dest=${directory},mode=max`);
     // Each layer is said to be what another is: their bytes are right, what they unpack to is not.
-    rewriteConfig(directory, (text) => {
-      const ids = [
-        ...new Set([...text.matchAll(/"diffID":"(sha256:[0-9a-f]{64})"/g)].map((m) => m[1])),
-      ];
-      return text.replace(/"diffID":"(sha256:[0-9a-f]{64})"/g, (_all, id: string) => {
-        const next = ids[(ids.indexOf(id) + 1) % ids.length];
-        return `"diffID":"${String(next)}"`;
-      });
-    });
+    rewriteConfig(directory, rotate('diffID'));
     using fresh = staveWorld();
     const outcome = buildApp(fresh, dir, '--cache-from', `type=local,src=${directory}`);
     assert.match(outcome.stderr, /broke off, .* does not hold what its image says/);
     assert.equal(fresh.ok('run', '--rm', 'app', 'cat', '/two').stdout, 'two\n');
     assert.equal(fresh.ok('run', '--rm', 'app', 'cat', '/one').stdout, 'one\n');
+  });
+
+  test('a layer that holds something else than the cache says breaks it', () => {
+    const text = (one: string): string =>
+      `${CACHE_DOCKERFILE}RUN ${one} > /last\nRUN cat /two > /x\n`;
+    const dir = context('promises', text('echo last'));
+    const directory = join(world.dir, 'promises-cache');
+    buildApp(world, dir, '--cache-to', `type=local,dest=${directory},mode=max`);
+    // Digests of trees move on by one: each is that of another layer.
+    rewriteConfig(directory, rotate('content'));
+    using fresh = staveWorld();
+    writeFileSync(join(dir, 'Dockerfile'), text('echo  last').replace('echo one', 'echo  one'));
+    const outcome = buildApp(fresh, dir, '--cache-from', `type=local,src=${directory}`);
+    assert.match(outcome.stderr, /broke off, .* does not hold what the cache says/);
+    const output = fresh.ok('run', '--rm', 'app', 'cat', '/one', '/x', '/last');
+    assert.equal(output.stdout, 'one\ntwo\nlast\n');
   });
 
   test('a registry that takes no end costs the time that it may take', async () => {
@@ -73,6 +81,17 @@ describe('a cache that fails is no failure', () => {
     assert.match(read.stderr, /not used: .* took longer than 300ms/);
   });
 });
+
+/** Of a field that names digests each value becomes the next. */
+function rotate(field: string): (config: string) => string {
+  const values = new RegExp(`"${field}":"(sha256:[0-9a-f]{64})"`, 'g');
+  return (config) => {
+    const ids = [...new Set([...config.matchAll(values)].map(([, id]) => id))];
+    return config.replace(values, (_all, id: string) => {
+      return `"${field}":"${String(ids[(ids.indexOf(id) + 1) % ids.length])}"`;
+    });
+  };
+}
 
 /** Rewrites the config of a cache in a directory, with all digests right. */
 function rewriteConfig(directory: string, change: (config: string) => string): void {

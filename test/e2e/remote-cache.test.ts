@@ -85,6 +85,36 @@ describe('caches of other machines', () => {
     assert.equal(fresh.ok('run', '--rm', 'app', 'cat', '/three').stdout, 'two\n');
   });
 
+  test('what a stage made is looked for by what it holds, and stays where it is', async () => {
+    const [base = ''] = CACHE_DOCKERFILE.split('FROM base AS');
+    const text = [
+      base + 'FROM base AS work',
+      'RUN echo one > /one',
+      'RUN cp /one /two',
+      'RUN cp /two /three',
+      'FROM base',
+      'COPY --from=work /three /from-work',
+      'RUN --mount=from=work,target=/work cp /work/two /from-mount',
+      '',
+    ].join('\n');
+    const dir = context('stays', text);
+    const first = buildApp(world, dir, '--cache-to', `${at('stays:cache')},mode=max`);
+    using fresh = staveWorld();
+    writeFileSync(join(dir, 'Dockerfile'), text.replace('echo one >', 'echo  one  >'));
+    await cache.registry.requests();
+    const outcome = buildApp(fresh, dir, '--cache-from', at('stays:cache'));
+    assert.deepEqual(ran(outcome), ['[work 1/3] RUN echo  one  > /one']);
+    assert.equal(outcome.stderr.match(/CACHED \(same result\)/g)?.length, 4);
+    assert.notEqual(imageId(outcome), undefined);
+    assert.equal(imageId(outcome), imageId(first));
+    // The config, the reasons, and the four layers of the image: nothing of what the stage made.
+    assert.equal(layersAsked(await cache.registry.requests()).length, 2 + 4);
+    // Known from now on as far as it is here: the step that ran, and the image.
+    assert.deepEqual(ran(buildApp(fresh, dir)), []);
+    const output = fresh.ok('run', '--rm', 'app', 'cat', '/from-work', '/from-mount');
+    assert.equal(output.stdout, 'one\none\n');
+  });
+
   test("mode=min has the image's steps and no others", () => {
     const dir = context('min');
     const outcome = buildApp(world, dir, '--cache-to', at('min:cache'));

@@ -20,10 +20,12 @@ function layer(name: string, created: string): Layer {
     created,
   };
   return {
+    isHere: true,
     id: name,
     path: '/',
     ensure: () => Promise.resolve(),
     meta: () => Promise.resolve(meta),
+    content: () => Promise.resolve(meta.content),
   };
 }
 

@@ -190,7 +190,7 @@ export interface SolveMore {
   readonly elsewhere?: Elsewhere;
   /** Told of each record that is loaded, and what its inputs are where it was found by them. */
   readonly onLoad?: (stored: string, inputs: readonly number[] | undefined) => void;
-  readonly onImported?: (name: string, inputs: readonly number[]) => void;
+  readonly onUnsaved?: (name: string, result: number) => void;
   readonly sameFiles?: () => Promise<readonly string[]>;
   readonly onEvent?: (event: BuildEvent) => void;
   readonly events?: BuildEvent[];
@@ -222,11 +222,7 @@ export async function solveStep(
         const isGone = more.gone?.has(Number(stored)) === true;
         return Promise.resolve(isGone ? undefined : numberOf(Number(stored)));
       },
-      onImported: ({ vertex }, _record, inputs) =>
-        more.onImported?.(
-          vertex.name,
-          inputs.map(({ value }) => value),
-        ),
+      onUnsaved: ({ vertex }, _record, { value }) => more.onUnsaved?.(vertex.name, value),
       parallel: more.parallel ?? 8,
       now: () => 0,
     },
