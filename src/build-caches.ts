@@ -1,7 +1,8 @@
 import type { Finished } from './export-build.js';
 import { exportCaches, inlineCache, openExports } from './export-cache.js';
 import { blobSource } from './image-source.js';
-import { baseLayers, loadImported, openImports } from './import-cache.js';
+import { baseLayers } from './base-layers.js';
+import { loadImported, openImports } from './import-cache.js';
 import { type LentBases, lentBases } from './lent-bases.js';
 import type { BuildOptions } from './model/build-options.js';
 import type { CacheMountRequest } from './cache/cache-mounts.js';
@@ -14,6 +15,7 @@ import { warningOf } from './model/warning-of.js';
 import { adoptSteps, type UnsavedStep } from './remote-cache/adopt.js';
 import { CacheFailure } from './remote-cache/failure.js';
 import { mountBringer } from './remote-mounts.js';
+import { snapshotRecords } from './snapshot-records.js';
 import { isInline } from './wants-caches.js';
 import type { Workshop } from './workshop.js';
 
@@ -55,18 +57,18 @@ export async function openCaches(
   const unsaved = new Map<CacheKey, UnsavedStep>();
   const lent = imports && lentBases(imports.loaded, workshop);
   const baseSource = lent?.source ?? ((name: string) => blobSource(name, workshop));
+  const load: BuildCaches['load'] = async (stored, plans, inputs) =>
+    imports &&
+    loadImported(stored, { imports, bases: baseLayers(plans), baseSource, inputs }, workshop);
   return {
     elsewhere: imports,
     lent,
     noteSteps: (keyed) => {
       steps = keyed;
     },
-    load: async (stored, plans, inputs) =>
-      imports &&
-      loadImported(stored, { imports, bases: baseLayers(plans), baseSource, inputs }, workshop),
-    noteUnsaved: ({ key, opDigest: op }, record, { layers }) => {
-      const from = record.result.startsWith('{') ? imports?.open(record.result) : undefined;
-      unsaved.set(key, { op, record, layers, from });
+    load,
+    noteUnsaved: ({ key }, record, snapshot) => {
+      unsaved.set(key, { record, snapshot });
     },
     inline: isInline(options)
       ? (image, epoch, inner) =>
@@ -89,7 +91,14 @@ export async function openCaches(
       return true;
     },
     finish: async (finished, inner) => {
-      if (imports !== undefined) await adoptSteps(steps, { imports, unsaved }, workshop.store);
+      const plans = finished.map(({ plan }) => plan);
+      const own = snapshotRecords(plans, workshop, baseSource);
+      if (imports !== undefined)
+        await adoptSteps(
+          steps,
+          { imports, unsaved, own, load: (stored) => load(stored, plans) },
+          workshop.store,
+        );
       await exportCaches(destinations, { steps, finished, imports, lent }, workshop, inner);
     },
   };

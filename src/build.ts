@@ -25,6 +25,7 @@ import type { Snapshot } from './model/stores.js';
 import { imageMaterials } from './materials.js';
 import { lower } from './parser/lower.js';
 import { type BuildRecorder, recordBuild } from './record-build.js';
+import { snapshotRecords } from './snapshot-records.js';
 import { stepsToRebuild } from './steps-to-rebuild.js';
 import { solveAll } from './solver/solve.js';
 import { privileges } from './sys/privileges.js';
@@ -320,6 +321,7 @@ function solvePlans(
     later: store.chores.add,
     now: workshop.now,
   };
+  const { save, load } = snapshotRecords(plans, workshop, caches?.lent?.source);
   const vertices = plans.flatMap((plan) => plan.vertices);
   const distinct = [...new Map(vertices.map((vertex) => [vertex.digest, vertex])).values()];
   return solveAll<Snapshot>(
@@ -332,14 +334,9 @@ function solvePlans(
       sameFiles,
       ...(caches?.elsewhere === undefined ? {} : { elsewhere: caches.elsewhere }),
       onKeyed: (steps) => caches?.noteSteps(steps),
-      save: ({ layers }) =>
-        layers.every(({ isHere }) => isHere)
-          ? JSON.stringify(layers.map(({ id }) => id))
-          : undefined,
+      save,
       load: async (stored, inputs) =>
-        stored.startsWith('{')
-          ? caches?.load(stored, plans, inputs)
-          : loadSnapshot(stored, workshop, inputs),
+        stored.startsWith('{') ? caches?.load(stored, plans, inputs) : load(stored, inputs),
       onUnsaved: (step, record, result) => caches?.noteUnsaved(step, record, result),
       parallel: PARALLEL,
       now: workshop.now,
@@ -355,19 +352,4 @@ function anySignal(signals: AbortSignal[]): AbortSignal {
   const signal = AbortSignal.any(signals);
   setMaxListeners(0, signal);
   return signal;
-}
-
-/** A record's layers, if all are still there. Every step keeps the layers of its first input, so those may stand in. */
-async function loadSnapshot(
-  stored: string,
-  { store }: Workshop,
-  [below]: readonly Snapshot[] = [],
-): Promise<Snapshot | undefined> {
-  const ids = JSON.parse(stored) as string[];
-  store.claims.claim(ids);
-  const layers = await Promise.all(
-    ids.map(async (id, i) => (await store.snapshots.open(id)) ?? below?.layers[i]),
-  );
-  const found = layers.filter((layer) => layer !== undefined);
-  return found.length === ids.length ? store.snapshots.snapshot(found) : undefined;
 }

@@ -2,7 +2,7 @@ import { type KnownBases, knownBases } from './bases-to-carry.js';
 import type { Finished } from './export-build.js';
 import { blobSource } from './image-source.js';
 import type { LentBases } from './lent-bases.js';
-import { baseLayers } from './import-cache.js';
+import { baseLayers } from './base-layers.js';
 import { internalVertex } from './internal-vertex.js';
 import type { CacheTo } from './model/cache-options.js';
 import type { DiffID, Digest } from './model/digest.js';

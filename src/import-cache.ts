@@ -1,9 +1,8 @@
+import type { BaseLayer } from './base-layers.js';
 import { internalVertex } from './internal-vertex.js';
 import type { CacheFrom } from './model/cache-options.js';
 import type { Digest, DiffID } from './model/digest.js';
 import { BuildError } from './model/error.js';
-import type { BuildPlan } from './model/graph.js';
-import type { Descriptor } from './model/oci.js';
 import type { Scope } from './model/scope.js';
 import type { BlobSource, Layer, LayerMeta, Snapshot } from './model/stores.js';
 import { warningOf } from './model/warning-of.js';
@@ -54,25 +53,6 @@ async function read(
     scope.emit({ ...warningOf(`the cache ${cache.backend.name} is not used`, error), vertex });
     return undefined;
   }
-}
-
-/** A layer of an image the build is on: how it is named there, and which image that is. */
-export interface BaseLayer {
-  readonly blob: Descriptor;
-  readonly reference: string;
-}
-
-/** Of all images of the plans, by diffID. */
-export function baseLayers(plans: readonly BuildPlan[]): ReadonlyMap<DiffID, BaseLayer> {
-  const found = new Map<DiffID, BaseLayer>();
-  for (const { op } of plans.flatMap(({ vertices }) => vertices)) {
-    if (op.kind !== 'image') continue;
-    for (const [i, blob] of op.layers.entries()) {
-      const diffID = op.diffIDs[i];
-      if (diffID !== undefined) found.set(diffID, { blob, reference: op.reference });
-    }
-  }
-  return found;
 }
 
 interface Importing {
@@ -179,6 +159,7 @@ function around(layer: Layer, asked: Pick<Layer, 'ensure' | 'meta' | 'content'>)
     get isHere() {
       return layer.isHere;
     },
+    diffID: layer.diffID,
     get id() {
       return layer.id;
     },

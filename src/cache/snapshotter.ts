@@ -93,6 +93,7 @@ function lazyLayer(
     get isHere() {
       return layer !== undefined;
     },
+    diffID: blob.diffID,
     get id() {
       return need().id;
     },

@@ -142,7 +142,14 @@ export class TreeStore {
 
   #layer(id: string, meta: () => Promise<LayerMeta>): Layer {
     const content: Layer['content'] = async () => (await meta()).content;
-    return { isHere: true, id, path: this.path(id), ensure: () => Promise.resolve(), meta, content };
+    return {
+      isHere: true,
+      id,
+      path: this.path(id),
+      ensure: () => Promise.resolve(),
+      meta,
+      content,
+    };
   }
 
   #moveIn(directory: string, id: string): void {

@@ -54,6 +54,8 @@ export interface LayerMeta {
 export interface Layer {
   /** Whether its tree is present: then it has `id` and `path`. */
   readonly isHere: boolean;
+  /** Of a layer that came as a blob: what its image says of it. */
+  readonly diffID?: DiffID | undefined;
   /** Name of the tree in the store; valid after `ensure`. */
   readonly id: string;
   /** Absolute path of its directory; valid after `ensure`. */

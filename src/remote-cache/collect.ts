@@ -1,6 +1,6 @@
 import type { Store } from '../cache/store.js';
 import { ociLayer } from '../exporter/oci-layer.js';
-import type { DiffID, TreeDigest } from '../model/digest.js';
+import { type DiffID, isDigest, type TreeDigest } from '../model/digest.js';
 import type { Descriptor } from '../model/oci.js';
 import type { KeyedStep } from '../model/op.js';
 import type { Scope } from '../model/scope.js';
@@ -57,10 +57,13 @@ export async function collectSteps(
   return all.filter((step) => step !== undefined);
 }
 
-type StoredLayer = (id: string) => Promise<StepLayer | undefined>;
+type StoredLayer = (name: string, told?: () => LayerNote) => Promise<StepLayer | undefined>;
+
+/** What is said of a base's layer that is not here; nobody says more than that it is as old as the step on it. */
+type LayerNote = Pick<StepLayer, 'created' | 'content'>;
 
 /**
- * Each tree is looked at once. Records of steps that were run again, and those of steps that were cut off early, may name
+ * By a tree, or the diffID of a base that nothing looked into. Each is looked at once. Records of steps that were run again, and those of steps that were cut off early, may name
  * different layers that hold the same: the first stands for all.
  */
 function storedLayers(
@@ -69,7 +72,13 @@ function storedLayers(
   scope: Scope,
 ): StoredLayer {
   const known = new Map<string, Promise<StepLayer | undefined>>();
-  const read = async (id: string): Promise<StepLayer | undefined> => {
+  const read = async (id: string, told: () => LayerNote): Promise<StepLayer | undefined> => {
+    if (isDigest(id)) {
+      const base = bases.get(id);
+      if (base === undefined) return undefined;
+      const { created, content } = told();
+      return { created, ...(content === undefined ? {} : { content }), ...ofBase(id, base) };
+    }
     const layer = await store.snapshots.open(id);
     const meta = await layer?.meta(scope);
     if (meta === undefined) return undefined;
@@ -83,8 +92,8 @@ function storedLayers(
     byContent.set(content, found);
     return found;
   };
-  return (id) => {
-    const found = known.get(id) ?? read(id);
+  return (id, told = () => ({ created: '' })) => {
+    const found = known.get(id) ?? read(id, told);
     known.set(id, found);
     return found;
   };
@@ -123,15 +132,17 @@ const PLAIN = 'application/vnd.oci.image.layer.v1.tar';
 
 async function local(
   keyed: KeyedStep,
-  { store }: Known,
+  { store, imports }: Known,
   layer: StoredLayer,
 ): Promise<CollectedStep | undefined> {
   const record = await store.records.byDefinition(keyed.key);
   if (record === undefined) return undefined;
-  const ids = JSON.parse(record.result) as readonly string[]; // Records of steps are lists of trees.
+  const theirs = (id: string): LayerNote | undefined =>
+    imports?.find(keyed.key)?.layers.find(({ diffID }) => diffID === id);
+  const ids = JSON.parse(record.result) as readonly string[]; // `snapshotRecords` wrote it.
   const layers: StepLayer[] = [];
   for (const id of ids) {
-    const found = await layer(id);
+    const found = await layer(id, () => theirs(id) ?? { created: record.created });
     if (found === undefined) return undefined;
     layers.push(found);
   }

@@ -22,7 +22,7 @@ export interface CacheImports extends Elsewhere {
   readonly backend: (cache: number) => CacheBackend;
   readonly options: (cache: number) => CacheFrom;
   readonly loaded: readonly LoadedCache[];
-  /** What a record of these means. */
+  /** What a record of these means; undefined of any other. */
   readonly open: (stored: string) => ImportedStep | undefined;
   readonly find: (key: CacheKey) => ImportedStep | undefined;
   /** A cache that has a blob. */
@@ -118,6 +118,7 @@ export function cacheImports(loaded: readonly LoadedCache[]): CacheImports {
     find,
     holder: (blob) => caches.find((each) => each?.blobs.has(blob) === true)?.backend,
     open: (stored) => {
+      if (!stored.startsWith('{')) return undefined;
       const { cache, key } = JSON.parse(stored) as Pointer; // `recordOf` wrote it.
       const step = caches[cache]?.byKey.get(key);
       const layers = step && layersOf(step);

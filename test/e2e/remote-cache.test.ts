@@ -147,6 +147,12 @@ describe('caches of other machines', () => {
       line.includes('/on-base/'),
     );
     assert.ok(config !== undefined && layer !== undefined && more.length === 0);
+    // What came is the machine's own from now on, though nothing looked into the base.
+    assert.deepEqual(ran(buildApp(fresh, dir)), []);
+    const flags = ['--cache-from', at('on-base:cache'), '--cache-to', at('on-base:cache')];
+    await cache.registry.requests();
+    assert.match(buildApp(fresh, dir, ...flags).stderr, /1 step, 1 layer; 0 of them uploaded/);
+    assert.deepEqual(written(await cache.registry.requests()), []);
     assert.equal(fresh.ok('run', '--rm', 'app', 'cat', '/built').stdout, 'built\n');
   });
 

@@ -97,6 +97,22 @@ describe('the same image on every rung', () => {
     });
   }
 
+  test("rung 3, an ordinary user with one id: what a cache of root's says its layers hold is so", () => {
+    const [context, cache] = [join(dir, 'told'), join(dir, 'cache')];
+    makeContext(context, WITH_RUN);
+    root.ok('build', '--cache-to', `type=local,dest=${cache},mode=max`, context);
+    spawnSync('chmod', ['-R', 'a+rX', cache]);
+    writeFileSync(join(context, 'Dockerfile'), WITH_RUN.replace('touch /f &&', 'touch  /f &&'));
+    using fresh = ordinaryWorld({ subordinateIds: 0 });
+    fresh.env['SOURCE_DATE_EPOCH'] = '1700000000';
+    fresh.ok('build', '-q', '-t', 'bb', busyboxContext(fresh.dir));
+    const { stderr } = fresh.ok('build', '--cache-from', `type=local,src=${cache}`, context);
+    // The last step is given the context, the Dockerfile with it.
+    assert.equal(stderr.match(/why: /g)?.length, 2, stderr);
+    assert.equal(stderr.match(/CACHED \(same result\)/g)?.length, 3, stderr);
+    assert.doesNotMatch(stderr, /broke off|warning/i);
+  });
+
   for (const [who, make] of Object.entries(WITHOUT_OVERLAY))
     test(`rung 3, no overlay: ${who}`, () => {
       using world = make();

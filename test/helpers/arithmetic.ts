@@ -190,6 +190,8 @@ export interface SolveMore {
   readonly elsewhere?: Elsewhere;
   /** Told of each record that is loaded, and what its inputs are where it was found by them. */
   readonly onLoad?: (stored: string, inputs: readonly number[] | undefined) => void;
+  /** Values whose results cannot be recorded yet. */
+  readonly notHere?: ReadonlySet<number>;
   readonly onUnsaved?: (name: string, result: number) => void;
   readonly sameFiles?: () => Promise<readonly string[]>;
   readonly onEvent?: (event: BuildEvent) => void;
@@ -213,7 +215,7 @@ export async function solveStep(
       records,
       ...(more.elsewhere === undefined ? {} : { elsewhere: more.elsewhere }),
       ...(more.sameFiles === undefined ? {} : { sameFiles: more.sameFiles }),
-      save: ({ value }) => String(value),
+      save: ({ value }) => (more.notHere?.has(value) === true ? undefined : String(value)),
       load: (stored, inputs) => {
         more.onLoad?.(
           stored,

@@ -61,6 +61,16 @@ test('what holds the same is a hit by content, and is not recorded as ours befor
   assert.equal(ours.log.filter((line) => line === 'definition').length, 2);
 });
 
+test('a result that is not here yet is told, not recorded', async () => {
+  const ours = memoryRecords();
+  const told: [string, number][] = [];
+  const onUnsaved = (...each: [string, number]) => told.push(each);
+  const target = sum('target', constant('one', 1), five);
+  await solveStep(target, ours, { notHere: new Set([6]), onUnsaved });
+  assert.deepEqual(told, [['target', 6]]);
+  assert.deepEqual((await solveStep(target, ours)).ran, ['target']);
+});
+
 test('a miss is explained by what the other machine knows of the place', async () => {
   const theirs = memoryRecords();
   const step = (value: string) => ({ ...constant('step', 1), settings: { 'ARG V': value } });

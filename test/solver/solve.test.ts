@@ -105,6 +105,24 @@ test('a step that says what it reads is cached while that is the same', async ()
   assert.deepEqual((await solveStep(graph(52), records)).ran, ['n', 'tens']);
 });
 
+test('inputs that hold what they held are not looked into', async () => {
+  const records = memoryRecords();
+  let looks = 0;
+  const graph = (text: string): Step => ({
+    name: 'tens',
+    inputs: [{ ...constant('n', 41), text }],
+    compute: ([n = 0]) => Math.floor(n / 10),
+    reads: ([n = 0]) => {
+      looks++;
+      return String(Math.floor(n / 10));
+    },
+  });
+  await solveStep(graph('41'), records);
+  looks = 0;
+  assert.deepEqual((await solveStep(graph('40 + 1'), records)).ran, ['n']);
+  assert.equal(looks, 0);
+});
+
 test('sources always run, are shown as cached and leave no record', async () => {
   const records = memoryRecords();
   const source: Step = { name: 'image', source: true, compute: () => 7 };
