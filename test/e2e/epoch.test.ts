@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { busyboxContext } from '../helpers/busybox.js';
 import { ORDINARY_UID, ordinaryWorld, type OrdinaryWorld } from '../helpers/ordinary-user.js';
+import { outcomeOf } from '../helpers/outcome-of.js';
 import { runProgram } from '../helpers/run-program.js';
 import { staveWorld, type StaveWorld } from '../helpers/stave.js';
 
@@ -49,8 +50,9 @@ describe('SOURCE_DATE_EPOCH gives the same image anywhere, for root and without 
     const folders = readdirSync(join('fixtures', kind), { withFileTypes: true });
     for (const { name } of folders.filter((entry) => entry.isDirectory())) {
       if (NOT_DETERMINISTIC.has(name) || MAKES_DEVICES.has(name)) continue;
-      test(`${kind}/${name}`, () => {
-        const [first, second] = worlds.map((world) => digests(world, join('fixtures', kind), name));
+      test(`${kind}/${name}`, async () => {
+        const made = worlds.map((world) => digests(world, join('fixtures', kind), name));
+        const [first, second] = await Promise.all(made);
         assert.deepEqual(second, first);
       });
     }
@@ -58,7 +60,11 @@ describe('SOURCE_DATE_EPOCH gives the same image anywhere, for root and without 
 });
 
 /** The manifest in the store and the one in an OCI archive; how it fails, for one that does. */
-function digests(world: StaveWorld | OrdinaryWorld, folder: string, name: string): unknown {
+async function digests(
+  world: StaveWorld | OrdinaryWorld,
+  folder: string,
+  name: string,
+): Promise<unknown> {
   // A copy has times of its own, and the same path in both worlds but for their directory.
   const dir = join(world.dir, `${basename(folder)}-${name}`);
   mkdirSync(dir);
@@ -77,12 +83,10 @@ function digests(world: StaveWorld | OrdinaryWorld, folder: string, name: string
   if ('command' in world) runProgram('chown', '-R', String(ORDINARY_UID), dir);
   const [program, argv] =
     'command' in world ? world.command(args) : [join(process.cwd(), 'bin/stave'), args];
-  const outcome = spawnSync(program, argv, {
-    cwd: dir,
-    env: { ...world.env, ...fixture.env },
-    input: fixture.stdin ?? '',
-    encoding: 'utf8',
-  });
+  const child = spawn(program, argv, { cwd: dir, env: { ...world.env, ...fixture.env } });
+  child.stdin.on('error', () => undefined); // It may end without having read it.
+  child.stdin.end(fixture.stdin ?? '');
+  const outcome = await outcomeOf(child);
   const golden = join(folder, name, 'expect.txt');
   if (!/^(fails:|exit )/.test(feature ? readFileSync(golden, 'utf8') : ''))
     assert.equal(outcome.status, 0, outcome.stderr);
@@ -90,7 +94,7 @@ function digests(world: StaveWorld | OrdinaryWorld, folder: string, name: string
     return { status: outcome.status, stderr: outcome.stderr.replaceAll(world.dir, 'DIR') };
   }
   const found = { local: localDigest(metadata), archive: archiveDigest(archive) };
-  for (const each of [archive, metadata]) spawnSync('rm', [each]);
+  for (const each of [archive, metadata]) rmSync(each, { force: true });
   return found;
 }
 

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { busyboxContext } from '../helpers/busybox.js';
 import { configText, differenceText, treeText, type ImageText } from '../helpers/fixture-text.js';
+import { outcomeOf } from '../helpers/outcome-of.js';
 import { staveWorld, type Outcome } from '../helpers/stave.js';
 import { untar } from '../helpers/tree.js';
 
@@ -104,19 +105,6 @@ describe('features of the language', { concurrency: 2 }, () => {
     return outcomeOf(child);
   }
 });
-
-function outcomeOf(child: ReturnType<typeof spawn>): Promise<Outcome> {
-  const chunks = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
-  child.stdout?.on('data', (data: Buffer) => chunks.stdout.push(data));
-  child.stderr?.on('data', (data: Buffer) => chunks.stderr.push(data));
-  return new Promise((done, fail) => {
-    child.on('error', fail);
-    child.on('close', (status) => {
-      const text = (from: Buffer[]): string => Buffer.concat(from).toString();
-      done({ status, stdout: text(chunks.stdout), stderr: text(chunks.stderr) });
-    });
-  });
-}
 
 function readFixture(dir: string): Fixture {
   const file = join(dir, 'fixture.json');
