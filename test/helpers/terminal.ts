@@ -50,6 +50,7 @@ export function openTerminal(
         const late = setTimeout(() => {
           reject(new Error(`${args.join(' ')} never showed ${String(pattern)}, but:\n${text}`));
         }, HUNG_MS);
+        late.unref(); // The terminal keeps us here as long as it lives; after that nobody waits for more of it.
         changed = () => {
           if (!pattern.test(text.slice(from))) return;
           clearTimeout(late);
