@@ -1,8 +1,9 @@
 import { lstatSync, readdirSync } from 'node:fs';
+import type { TreeDigest } from '../model/digest.js';
 import { hasCode } from '../model/has-code.js';
 import { bytesUnder } from './layer-walk.js';
-import { digestLayer, type KnownContents, type LayerFacts } from './layer-digest.js';
-import { layerFacts, SMALL_LAYER, startLayerThread } from './layer-thread.js';
+import { digestContent, digestLayer, type KnownContents, type LayerFacts } from './layer-digest.js';
+import { SMALL_LAYER, startLayerThread, threadResult } from './layer-thread.js';
 
 /** Runs `digestLayer`, in a worker thread when the layer is large, so that what comes next need not wait. */
 export async function runDigest(
@@ -11,9 +12,18 @@ export async function runDigest(
   epoch?: number,
 ): Promise<LayerFacts> {
   if (isSmall(root)) return digestLayer(root, known, epoch);
-  const facts = await layerFacts(startLayerThread({ root, known, epoch }));
-  if (facts === undefined) throw new Error(`no digest of ${root}`);
-  return facts;
+  return inThread<LayerFacts>({ root, known, epoch });
+}
+
+/** The same with `digestContent`. */
+export async function runContentDigest(root: string): Promise<TreeDigest> {
+  return isSmall(root) ? digestContent(root) : inThread<TreeDigest>({ contentOf: root });
+}
+
+async function inThread<T>(work: unknown): Promise<T> {
+  const found = await threadResult<T>(startLayerThread(work));
+  if (found === undefined) throw new Error('a digest of nothing');
+  return found;
 }
 
 function isSmall(root: string): boolean {

@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import { closeSync, constants, openSync, readSync } from 'node:fs';
-import { type Digest, digestFromHex } from '../model/digest.js';
+import { type Digest, digestFromHex, type TreeDigest } from '../model/digest.js';
 import type { Bytes, LayerMeta } from '../model/stores.js';
 import { type LayerEntry, walkLayer } from './layer-walk.js';
 import { encodeHeader, padding, tarEnd, type TarHeader } from './tar.js';
@@ -26,6 +26,20 @@ export function digestLayer(root: string, known: KnownContents, epoch?: number):
     digest.add(entry.header, fileChunks(entry, buffer), hex);
   }
   return digest.finish();
+}
+
+/** `content` alone, in half the time: no tar is made. */
+export function digestContent(root: string): TreeDigest {
+  const content = new ContentHash();
+  const buffer = Buffer.allocUnsafe(CHUNK);
+  for (const entry of walkLayer(root)) {
+    // A whiteout is no file.
+    const isFile = entry.header.type === 'file' && entry.file !== undefined;
+    const hash = isFile ? createHash('sha256') : undefined;
+    for (const bytes of fileChunks(entry, buffer)) hash?.update(bytes);
+    content.add(entry.header, hash?.digest('hex'));
+  }
+  return content.digest();
 }
 
 /** The facts of a layer from its entries, in the order of its tar. */

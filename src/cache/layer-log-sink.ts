@@ -2,7 +2,7 @@ import type { Worker } from 'node:worker_threads';
 import type { WrittenEntry } from '../model/stores.js';
 import type { LayerFacts } from './layer-digest.js';
 import type { LoggedBatch, LoggedEntry } from './layer-stream.js';
-import { layerFacts, SMALL_LAYER, startLayerThread } from './layer-thread.js';
+import { threadResult, SMALL_LAYER, startLayerThread } from './layer-thread.js';
 import type { TarHeader } from './tar.js';
 
 /** Where a layer log's entries go. */
@@ -51,7 +51,7 @@ export function createLogSink(small = SMALL_LAYER): LogSink {
       send();
       if (worker === undefined) return Promise.resolve(undefined);
       worker.postMessage('end');
-      return layerFacts(worker);
+      return threadResult<LayerFacts>(worker);
     },
     close: () => {
       void worker?.terminate();

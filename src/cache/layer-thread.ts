@@ -3,7 +3,6 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { BuildError } from '../model/error.js';
-import type { LayerFacts } from './layer-digest.js';
 
 /** A thread costs 20 ms to start: layers below these are hashed in place. */
 export const SMALL_LAYER = { entries: 1000, bytes: 16 << 20 };
@@ -13,10 +12,10 @@ export function startLayerThread(workerData: unknown): Worker {
 }
 
 /** What a thread says at its end: undefined when it could not follow what it was told. */
-export function layerFacts(thread: Worker): Promise<LayerFacts | undefined> {
+export function threadResult<T>(thread: Worker): Promise<T | undefined> {
   return new Promise((resolve, reject) => {
-    thread.once('message', (facts: LayerFacts | undefined) => {
-      resolve(facts);
+    thread.once('message', (result: T | undefined) => {
+      resolve(result);
     });
     thread.once('error', (error) => {
       reject(revived(error));

@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { digestLayer, type KnownContents } from './layer-digest.js';
+import { digestContent, digestLayer, type KnownContents } from './layer-digest.js';
 import { receiveLayer } from './layer-stream.js';
 
 /** Thread entry: hashes one layer, a finished directory or one that is told of while it is written. */
@@ -8,8 +8,10 @@ interface Directory {
   readonly known: KnownContents;
   readonly epoch?: number;
 }
-const data = workerData as Directory | { readonly done: Float64Array };
+type Work = Directory | { readonly contentOf: string } | { readonly done: Float64Array };
+const data = workerData as Work;
 if (parentPort !== null) {
-  if ('done' in data) receiveLayer(parentPort, data.done);
+  if ('contentOf' in data) parentPort.postMessage(digestContent(data.contentOf));
+  else if ('done' in data) receiveLayer(parentPort, data.done);
   else parentPort.postMessage(digestLayer(data.root, data.known, data.epoch));
 }

@@ -5,7 +5,7 @@ import { type DiffID, digestOf, hexOf, isDigest } from '../model/digest.js';
 import type { Scope } from '../model/scope.js';
 import type { Layer, LayerMeta } from '../model/stores.js';
 import { hasCode } from '../model/has-code.js';
-import { runDigest } from './digest-runner.js';
+import { runContentDigest, runDigest } from './digest-runner.js';
 import { replaceDurably, replaceFile } from './durable.js';
 import { madeHere } from './lease.js';
 import type { KnownContents, LayerFacts } from './layer-digest.js';
@@ -205,8 +205,7 @@ export class TreeStore {
 
   /** Power may have cut writes short: a tree of another boot counts only if it still is what it was. */
   async #survived(id: string, stored: StoredMeta): Promise<boolean> {
-    const facts = await runDigest(this.path(id), new Map());
-    if (facts.content !== stored.content) {
+    if ((await runContentDigest(this.path(id))) !== stored.content) {
       rmSync(this.#options.path('trees', id), { recursive: true, force: true });
       return false;
     }
