@@ -21,6 +21,7 @@ import type { Platform } from './model/oci.js';
 import { parseReference } from './model/reference.js';
 import type { RunSettings } from './model/run-settings.js';
 import type { Scope } from './model/scope.js';
+import { holdTime, steadyTime } from './model/steady-time.js';
 import type { Snapshot } from './model/stores.js';
 import { imageMaterials } from './materials.js';
 import { lower } from './parser/lower.js';
@@ -47,6 +48,7 @@ export interface RunningBuild extends Build {
  * namespace of its own if a step has to run (bin/stave sees to it).
  */
 export function startBuild(options: BuildOptions, workshop: Workshop): RunningBuild {
+  const time = holdTime();
   const queue = createEventQueue();
   const controller = new AbortController();
   const signals = options.signal ? [controller.signal, options.signal] : [controller.signal];
@@ -60,7 +62,10 @@ export function startBuild(options: BuildOptions, workshop: Workshop): RunningBu
   const scope: Scope = { signal: AbortSignal.any(signals), emit };
   const result = recorded(recorder, scope.signal, runBuild(options, workshop, scope, recorder))
     .then((built) => ({ ...built, warnings }))
-    .finally(queue.end);
+    .finally(() => {
+      queue.end();
+      time[Symbol.dispose]();
+    });
   // Whoever only reads the events must not crash the process over a rejection it asks for later.
   result.catch(() => undefined);
   return {
@@ -105,7 +110,7 @@ async function runBuild(
   scope: Scope,
   recorder: BuildRecorder,
 ): Promise<Omit<BuildResult, 'warnings'>> {
-  const started = workshop.now();
+  const started = steadyTime();
   const tags = (options.tags ?? []).map(parseReference);
   warnOfLimits(options, scope);
   return withCaches({ options, workshop }, scope, async (opening) => {
@@ -319,7 +324,7 @@ function solvePlans(
     remote: definition.remote,
     temporary: async () => (await store.lease()).dir,
     later: store.chores.add,
-    now: workshop.now,
+    now: steadyTime,
   };
   const { save, load } = snapshotRecords(plans, workshop, caches?.lent?.source);
   const vertices = plans.flatMap((plan) => plan.vertices);
@@ -339,7 +344,7 @@ function solvePlans(
         stored.startsWith('{') ? caches?.load(stored, plans, inputs) : load(stored, inputs),
       onUnsaved: (step, record, result) => caches?.noteUnsaved(step, record, result),
       parallel: PARALLEL,
-      now: workshop.now,
+      now: steadyTime,
       idle: () => new Promise((resolve) => setImmediate(resolve)),
       anySignal,
     },

@@ -22,6 +22,7 @@ import { withinBudget } from './remote-cache/time-budget.js';
 import { inlineRecords, type LayerIdentity, positions } from './remote-cache/write-config.js';
 import { placeKeys, travellingPlaceKeys } from './solver/keys.js';
 import type { Workshop } from './workshop.js';
+import { steadyTime } from './model/steady-time.js';
 
 /** A build as its caches see it. */
 export interface CachedBuild {
@@ -111,7 +112,7 @@ async function write(
     mounts && ((inner: Scope) => exportMountsTo(backend, { ids: mounts, plans }, workshop, inner));
   const say = (line: string): void => {
     const data = Buffer.from(`${line}\n`);
-    scope.emit({ type: 'log', vertex: scope.vertex, stream: 'stderr', data, time: Date.now() });
+    scope.emit({ type: 'log', vertex: scope.vertex, stream: 'stderr', data, time: steadyTime() });
   };
   const input = { steps, reasons, bases, imports, store, fetchBase, say, more };
   const budget = { what: `exporting the cache`, ms: to.timeoutMs ?? TIMEOUT_MS };

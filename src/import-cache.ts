@@ -13,6 +13,7 @@ import { CacheFailure } from './remote-cache/failure.js';
 import { type CacheImports, cacheImports, loadCache } from './remote-cache/imports.js';
 import { openCacheFrom } from './remote-cache/open-backend.js';
 import type { Workshop } from './workshop.js';
+import { steadyTime } from './model/steady-time.js';
 
 /**
  * Asks the caches of `--cache-from` what they have, side by side; no layer is touched. One that cannot be read is a
@@ -44,7 +45,7 @@ async function read(
   const { vertex } = scope;
   const say = (line: string): void => {
     const data = Buffer.from(`${line}\n`);
-    scope.emit({ type: 'log', vertex, stream: 'stderr', data, time: Date.now() });
+    scope.emit({ type: 'log', vertex, stream: 'stderr', data, time: steadyTime() });
   };
   try {
     return await loadCache(cache, scope, say);

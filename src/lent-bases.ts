@@ -18,6 +18,7 @@ import {
 import type { LoadedCache } from './remote-cache/imports.js';
 import { smallBlob } from './remote-cache/small-blob.js';
 import type { Workshop } from './workshop.js';
+import { steadyTime } from './model/steady-time.js';
 
 /** Base images that neither the store nor a registry has, as the caches of a build carry them. */
 export interface LentBases {
@@ -109,5 +110,5 @@ function say(line: string, scope: Scope & { readonly vertex?: Digest }): void {
   const { vertex } = scope;
   if (vertex === undefined) return;
   const data = Buffer.from(`${line}\n`);
-  scope.emit({ type: 'log', vertex, stream: 'stderr', data, time: Date.now() });
+  scope.emit({ type: 'log', vertex, stream: 'stderr', data, time: steadyTime() });
 }

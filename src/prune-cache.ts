@@ -7,6 +7,7 @@ import { pruneRecords } from './cache/prune-records.js';
 import { pruned } from './model/engine-event.js';
 import { type CacheFacts, cacheFilter } from './model/cache-filter.js';
 import { type CacheBudget, keepBytes } from './model/keep-bytes.js';
+import { since } from './model/since.js';
 import type { Pruned } from './prune.js';
 import { rootsOf } from './roots.js';
 import type { Workshop } from './workshop.js';
@@ -40,19 +41,25 @@ const never = new AbortController().signal;
 export async function pruneCache(options: CachePruneOptions, workshop: Workshop): Promise<Pruned> {
   const { dryRun, all, roots = () => rootsOf(workshop) } = options;
   const { store } = workshop;
-  const goes = cacheFilter(options.filters, workshop.now());
+  const now = workshop.now();
+  const goes = cacheFilter(options.filters, now);
   await using _turn = await lockFile(store.path('locks/prune'), never, () => undefined);
   const without = new Set(options.without);
   const history = all ? buildItems(workshop) : [];
   const items = [...itemsOf(roots(), workshop), ...history]
     .filter(({ id }) => !without.has(id))
+    .map((item) => ({ ...item, used: now - since(item.used, now) }))
     .sort((a, b) => a.used - b.used);
   const going = beyond(items, options.budget, store.root).filter(
     (item) => !item.inUse && goes(item),
   );
-  const oldest = all ? Infinity : workshop.now() - MEMORY_MS;
-  const forgets = (used: number): boolean =>
-    used <= oldest && goes({ id: '', type: 'internal', description: '', used, inUse: false });
+  const oldest = all ? Infinity : now - MEMORY_MS;
+  const forgets = (last: number): boolean => {
+    const used = now - since(last, now);
+    return (
+      used <= oldest && goes({ id: '', type: 'internal', description: '', used, inUse: false })
+    );
+  };
   if (dryRun) {
     const pretend = new Set([...without, ...going.map(({ id }) => id)]);
     return summary(going, await pruneRecords(store, { forgets, pretend }));

@@ -6,6 +6,7 @@ import { type BuildStep, BuildSteps, countSteps } from './model/build-steps.js';
 import { BuildError } from './model/error.js';
 import type { BuildEvent } from './model/events.js';
 import { redactUrls } from './model/redact-urls.js';
+import { steadyTime } from './model/steady-time.js';
 import { EventEncoder, follows, type StoredEvent } from './model/stored-event.js';
 import type { Workshop } from './workshop.js';
 
@@ -164,7 +165,11 @@ class Recorder implements BuildRecorder {
     if (build === undefined || this.#over) return;
     this.#safely(() => {
       const { store, now } = this.#workshop;
-      const end = { time: now(), ...this.#clean(how), steps: countSteps(this.#steps.list()) };
+      const end = {
+        time: steadyTime(),
+        ...this.#clean(how),
+        steps: countSteps(this.#steps.list()),
+      };
       if (this.#journal === undefined && this.#logBytes === 0)
         store.builds.put(build.id, { build, events: this.#events, ...this.#newMaterials(), end });
       else this.#flush({ end });

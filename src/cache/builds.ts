@@ -5,6 +5,7 @@ import { BuildSteps, countSteps } from '../model/build-steps.js';
 import type { BuildEvent } from '../model/events.js';
 import { EventDecoder } from '../model/stored-event.js';
 import { hasCode } from '../model/has-code.js';
+import { since } from '../model/since.js';
 import { sys } from '../sys/sys.js';
 import {
   beginJournal,
@@ -46,7 +47,7 @@ export interface Builds {
   readonly prune: (now: number, limits?: BuildLimits) => void;
   /** The same, when there are many too many. */
   readonly pruneSome: (now: number) => void;
-  /** What each has on the disk, and when it was last written; the newest first. */
+  /** What each has on the disk, and when it was last written. */
   readonly sizes: () => readonly BuildSize[];
 }
 
@@ -67,14 +68,13 @@ export function createBuilds(path: (...parts: string[]) => string): Builds {
     return true;
   };
   const sizes = (): readonly BuildSize[] =>
-    ids()
-      .map((id) => ({ id, bytes: diskBytes(at(id)), used: writtenAt(at(id)) }))
-      .sort((a, b) => b.used - a.used);
+    ids().map((id) => ({ id, bytes: diskBytes(at(id)), used: writtenAt(at(id)) }));
   const prune = (now: number, limits = BUILD_LIMITS): void => {
     let kept = 0;
-    for (const [i, { id, bytes, used }] of sizes().entries()) {
+    const builds = sizes().map((build) => ({ ...build, age: since(build.used, now) }));
+    for (const [i, { id, bytes, age }] of builds.sort((a, b) => a.age - b.age).entries()) {
       kept += bytes;
-      const beyond = i >= limits.count || now - used > limits.ageMs || kept > limits.bytes;
+      const beyond = i >= limits.count || age > limits.ageMs || kept > limits.bytes;
       if (i > 0 && beyond && remove(id)) kept -= bytes;
     }
   };
@@ -86,7 +86,7 @@ export function createBuilds(path: (...parts: string[]) => string): Builds {
     list: () =>
       ids()
         .flatMap((id) => summaryOf(at(id)) ?? [])
-        .sort((a, b) => b.facts.started - a.facts.started),
+        .sort(newestFirst(Date.now())),
     find: (id) => recordOf(at(id)),
     isRunning,
     remove,
@@ -96,6 +96,15 @@ export function createBuilds(path: (...parts: string[]) => string): Builds {
     },
     sizes,
   };
+}
+
+/** For the clock to be a little behind that of who wrote it. */
+const AHEAD_MS = 60_000;
+
+/** What began at a time that is yet to come began before the clock was set back, so before what began since then. */
+function newestFirst(now: number): (a: BuildSummary, b: BuildSummary) => number {
+  const isAhead = ({ facts }: BuildSummary): number => Number(facts.started - now > AHEAD_MS);
+  return (a, b) => isAhead(a) - isAhead(b) || b.facts.started - a.facts.started;
 }
 
 function isLocked(file: string): boolean {

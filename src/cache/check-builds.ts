@@ -1,6 +1,7 @@
 import { closeSync, existsSync, lstatSync, openSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import { since } from '../model/since.js';
 import type { Checked, StoreProblem } from '../model/store-problem.js';
 import { type JournalLine, readAt, readJournal } from './build-journal.js';
 import { namesIn } from './names-in.js';
@@ -29,8 +30,10 @@ export function checkBuilds(store: Store, full: boolean): Checked {
 function wrong(directory: string, full: boolean): string | undefined {
   const events = join(directory, 'events');
   if (!existsSync(events)) {
-    const made = lstatSync(directory, { throwIfNoEntry: false })?.mtimeMs ?? Infinity;
-    return Date.now() - made < MAKING_MS ? undefined : 'it has no events';
+    const made = lstatSync(directory, { throwIfNoEntry: false })?.mtimeMs;
+    return made === undefined || since(made, Date.now()) < MAKING_MS
+      ? undefined
+      : 'it has no events';
   }
   const journal = readJournal(directory);
   const lines = [...(journal?.lines() ?? [])];

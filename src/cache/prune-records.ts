@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type Digest, hexOf, isDigest } from '../model/digest.js';
 import type { PlaceRecord } from '../model/op.js';
 import { hasCode } from '../model/has-code.js';
+import { since } from '../model/since.js';
 import { namesIn } from './names-in.js';
 import { fannedPath, readRecord } from './record-file.js';
 import type { Store } from './store.js';
@@ -52,7 +53,7 @@ export async function pruneRecords(
   // One that a build has just written may have no place yet.
   const now = Date.now();
   for (const file of filesIn(records, 'lists'))
-    if (!lists.has(file) && now - usedAt(file) > HOUR_MS) drop(file);
+    if (!lists.has(file) && since(usedAt(file), now) > HOUR_MS) drop(file);
   for (const file of filesIn(records, 'uses')) if (!keysOfUse(file).some(has)) drop(file);
   for (const file of filesIn(records, 'sources')) if (forgets(usedAt(file))) drop(file);
   for (const name of namesIn(store.path('contexts')))
@@ -105,7 +106,7 @@ async function dropPointers(store: Store, drop: (file: string) => void): Promise
 
 /** A file of another process, before it gets its name. */
 function isInTheMaking(file: string): boolean {
-  return file.endsWith('.tmp') && Date.now() - usedAt(file) < HOUR_MS;
+  return file.endsWith('.tmp') && since(usedAt(file), Date.now()) < HOUR_MS;
 }
 
 /** Of those that would go. */
@@ -136,7 +137,7 @@ function filesIn(records: string, kind: string): readonly string[] {
 }
 
 function usedAt(file: string): number {
-  return lstatSync(file, { throwIfNoEntry: false })?.mtimeMs ?? Infinity;
+  return lstatSync(file, { throwIfNoEntry: false })?.mtimeMs ?? Date.now(); // It went meanwhile.
 }
 
 function sizeOf(file: string): number {

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, renameSync, statSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasCode } from '../model/has-code.js';
+import { since } from '../model/since.js';
 import { diffIDOf } from './diff-id-of.js';
 import { replaceFile } from './durable.js';
 import { discardUnfinished } from './lease.js';
@@ -119,13 +120,13 @@ function isTemporary(name: string): boolean {
 
 /** Nobody went on with the download. */
 function isForgotten({ used, inUse }: PartialBlob): boolean {
-  return !inUse && Date.now() - used > DAY_MS;
+  return !inUse && since(used, Date.now()) > DAY_MS;
 }
 
 /** Its writer holds no lock; one that takes an hour from creating to renaming does not exist. */
 function removeStale(path: string): void {
   const stat = statSync(path, { throwIfNoEntry: false });
-  if (stat === undefined || Date.now() - stat.mtimeMs < HOUR_MS) return;
+  if (stat === undefined || since(stat.mtimeMs, Date.now()) < HOUR_MS) return;
   ignoreMissing(() => {
     unlinkSync(path);
   });

@@ -5,13 +5,13 @@ const TURN = 20;
 
 /** Runs work that yields now and then to its end; others get their turn between, and it can be stopped. */
 export async function takeTurns<T>(work: Generator<void, T>, signal: AbortSignal): Promise<T> {
-  let since = Date.now();
+  let since = performance.now();
   for (;;) {
     const { done, value } = work.next();
     if (done === true) return value;
-    if (Date.now() - since < TURN) continue;
+    if (performance.now() - since < TURN) continue;
     await setImmediate();
     signal.throwIfAborted();
-    since = Date.now();
+    since = performance.now();
   }
 }

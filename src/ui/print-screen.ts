@@ -1,6 +1,7 @@
 import type { BuildEvent } from '../model/events.js';
 import { initialState, reduce, type ScreenState } from './state.js';
 import { summaryLines } from './summary.js';
+import { steadyTime } from '../model/steady-time.js';
 
 /** Loading ink takes 170 ms: a build that is over before this never needs it. */
 const GRACE_MS = 120;
@@ -28,7 +29,7 @@ export async function printScreen(
   events: AsyncIterable<BuildEvent>,
   { stream, env, summary = true }: ScreenOptions,
 ): Promise<void> {
-  let state = initialState(Date.now());
+  let state = initialState(steadyTime());
   let screen: Screen | undefined;
   let ended = false;
   const timer = setTimeout(() => {
@@ -45,7 +46,7 @@ export async function printScreen(
   screen?.stop();
   if (!summary) return;
   const width = stream.columns;
-  for (const line of summaryLines(state, width > 0 ? width : 80, Date.now()))
+  for (const line of summaryLines(state, width > 0 ? width : 80, steadyTime()))
     stream.write(`${line}\n`);
 }
 

@@ -125,4 +125,25 @@ describe('records of builds', () => {
     builds.prune(now, { ...much, bytes: 1 });
     assert.deepEqual(kept(), [ids[7]]);
   });
+
+  test('the clock was set back: what is made now is the newest, and what was made before goes first', () => {
+    const now = Date.now();
+    const year = 365 * 86_400_000;
+    for (const [id, started] of [
+      ['before', now - 9000],
+      ['ahead', now + year],
+      ['further', now + year + 5000],
+      ['since', now],
+    ] as const) {
+      put(id, started);
+      utimesSync(join(root, 'builds', id, 'events'), started / 1000, started / 1000);
+    }
+    const kept = (): string[] => builds.list().map(({ facts }) => facts.id);
+    assert.deepEqual(kept(), ['since', 'before', 'further', 'ahead']);
+    const limits = { count: 3, ageMs: 2 * year, bytes: 1e9 };
+    builds.prune(now, limits);
+    assert.deepEqual(kept(), ['since', 'before', 'ahead']);
+    builds.prune(now, { ...limits, ageMs: 10_000 });
+    assert.deepEqual(kept(), ['since', 'before']);
+  });
 });

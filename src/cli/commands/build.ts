@@ -3,6 +3,7 @@ import type { BuildOptions, BuildResult } from '../../model/build-options.js';
 import { BuildError, CancelledError } from '../../model/error.js';
 import type { NetworkMode } from '../../model/graph.js';
 import { nearest } from '../../model/nearest.js';
+import { holdTime, steadyTime } from '../../model/steady-time.js';
 import { type Closing, closingFacts } from '../../ui/closing-facts.js';
 import { closingJson } from '../../ui/closing-json.js';
 import { closingLines } from '../../ui/closing.js';
@@ -114,19 +115,20 @@ async function run(context: CommandContext): Promise<number> {
   }
   prepareReports(context);
   await using workshop = openWorkshop(undefined, env);
-  const started = workshop.now();
+  using _time = holdTime();
+  const started = steadyTime();
   await using build = startBuild(options, workshop);
   await printEvents(build.events, { mode, stream: stderr, env });
   const close = async (status: Closing['status']): Promise<void> => {
     const columns = mode !== 'plain' && stderr.isTTY ? stderr.columns : 0;
     const width = columns > 0 ? columns : Infinity;
     const steps = build.steps();
-    const facts = closingFacts(steps, { status, started, ended: workshop.now() });
+    const facts = closingFacts(steps, { status, started, ended: steadyTime() });
     if (mode === 'rawjson') say(stderr, closingJson(facts));
     else if (mode !== 'quiet') say(stderr, `${closingLines(facts, width).join('\n')}\n`);
     await writeTrace(context, steps, {
       started,
-      ended: workshop.now(),
+      ended: steadyTime(),
       status,
       facts: build.facts(),
     });

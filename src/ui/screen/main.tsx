@@ -3,6 +3,7 @@ import { cut } from '../columns.js';
 import type { Screen } from '../print-screen.js';
 import type { ScreenState, StepState } from '../state.js';
 import { stepLines, titleLine } from '../summary.js';
+import { steadyTime } from '../../model/steady-time.js';
 
 interface BuildViewProps {
   readonly state: ScreenState;
@@ -88,7 +89,7 @@ export function startScreen(
   const view = () => (
     <BuildView
       state={state}
-      now={Date.now()}
+      now={steadyTime()}
       columns={stream.columns}
       rows={stream.rows}
       tailLines={tailLines}
