@@ -4,8 +4,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 const ASKS = /STAVE_NETWORK'\] = ''/;
-/** What they count is the machine's, or they run podman: its first after a boot frees locks that another just took. */
-const NAMED = /\/(rootless-networks|exporter\/(export-image|load)|e2e\/archives)\.test\.ts$/;
+/** They run podman: its first after a boot frees locks that another just took. */
+const NAMED = /\/(exporter\/(export-image|load)|e2e\/archives)\.test\.ts$/;
 
 export function needsMachine(file, seen = new Set()) {
   if (seen.has(file)) return false;

@@ -24,7 +24,7 @@ const OF_THE_MACHINE: readonly (readonly [
   ],
   [
     'the bridges, addresses and rules of the host',
-    /'(?:ip|nft|ip6?tables(?:-save)?)'|\/sys\/class\/net\b|\bbr-\$/,
+    /'(?:ip|nft|ip6?tables(?:-save)?)'|'\/sys\/class\/net\b|\bbr-\$/,
   ],
   [
     'podman, whose locks are those of all podmans of a user',

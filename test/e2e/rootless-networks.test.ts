@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { createServer, type Server } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { after, before, describe, test } from 'node:test';
 import { busyboxContext } from '../helpers/busybox.js';
 import { ordinaryWorld } from '../helpers/ordinary-user.js';
+import { processesOf } from '../helpers/processes.js';
 
 /** Distributions leave the device to everybody; where it is root's, a node of ours lies over it. */
 const TUN = [
@@ -45,11 +45,8 @@ describe('networks of an ordinary user', { timeout: 300_000 }, () => {
   const SERVER = ['sh', '-c', 'while :; do echo served | nc -l -p 80; done'];
   const portOf = (name: string): number =>
     Number(/:(\d+)$/m.exec(world.ok('port', name, '80').stdout)?.[1]);
-  /** Of the user's, by the network namespace path they were given. */
-  const helpers = (): string[] =>
-    spawnSync('pgrep', ['-u', '4242', '-x', 'slirp4netns'], { encoding: 'utf8' })
-      .stdout.split('\n')
-      .filter(Boolean);
+  /** The slirp4netns of a container, whose socket has its name. */
+  const helpersOf = (id: string): number[] => processesOf(`/${id.slice(0, 12)}\0`);
 
   test('the container is alone in it, and reaches the world', async () => {
     const { address } = Object.values(networkInterfaces())
@@ -98,14 +95,12 @@ describe('networks of an ordinary user', { timeout: 300_000 }, () => {
   });
 
   test('its process ends with the container, whatever is killed', async () => {
-    while (helpers().length > 0) await new Promise((resolve) => setImmediate(resolve));
-    world.ok('run', '-d', '-p', '80', '--name', 'killed', 'bb', ...SERVER);
-    const [pid = ''] = helpers();
-    assert.notEqual(pid, '');
+    const id = world.ok('run', '-d', '-p', '80', '--name', 'killed', 'bb', ...SERVER).stdout.trim();
+    assert.equal(helpersOf(id).length, 1);
     const port = portOf('killed');
     world.ok('kill', 'killed');
     world.ok('wait', 'killed');
-    while (helpers().includes(pid)) await new Promise((resolve) => setImmediate(resolve));
+    while (helpersOf(id).length > 0) await new Promise((resolve) => setImmediate(resolve));
     assert.equal(await answer(port), '');
     world.ok('start', 'killed');
     while ((await answer(portOf('killed'))) !== 'served\n');

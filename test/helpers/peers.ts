@@ -59,8 +59,9 @@ export async function dockerPeer(
   );
   const docker = existsSync('/usr/bin/docker') ? '/usr/bin/docker' : 'docker';
   const env = { ...process.env, DOCKER_HOST: `unix://${socket}`, DOCKER_BUILDKIT: '1' };
-  for (let tries = 0; spawnSync(docker, ['version'], { env }).status !== 0; tries++) {
-    if (tries > 150) throw new Error(`dockerd does not answer, see ${join(at, 'log')}`);
+  while (spawnSync(docker, ['version'], { env }).status !== 0) {
+    if (daemon.exitCode !== null)
+      throw new Error(`dockerd: ${readFileSync(join(at, 'log'), 'utf8')}`);
     await delay(100);
   }
   return {

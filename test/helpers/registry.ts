@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -17,29 +17,26 @@ export async function startRegistry(dir: string): Promise<TestRegistry> {
   const at = join(dir, 'registry');
   const data = join(at, 'data');
   mkdirSync(data, { recursive: true });
-  const port = await freePort();
-  const host = `127.0.0.1:${String(port)}`;
   const config = [
     'version: 0.1',
-    'log: {level: error}',
+    'log: {level: info}',
     `storage: {filesystem: {rootdirectory: ${data}}, delete: {enabled: true}}`,
-    `http: {addr: "${host}"}`,
+    // The kernel chooses a port that is free: one found before would be anybody's until then.
+    'http: {addr: "127.0.0.1:0"}',
     '',
   ].join('\n');
   writeFileSync(join(at, 'config.yml'), config);
-  const logFile = join(at, 'access.log');
-  const log = openSync(logFile, 'a');
-  const stdio = ['ignore', log, 'ignore'] as const;
-  const child = spawn('docker-registry', ['serve', join(at, 'config.yml')], { stdio: [...stdio] });
-  closeSync(log);
-  for (let tries = 0; !(await answers(host)); tries++) {
-    if (tries > 200 || child.exitCode !== null) throw new Error('docker-registry does not answer');
-    await delay(25);
-  }
+  const [accesses, said] = [join(at, 'access.log'), join(at, 'log')];
+  const logs = [accesses, said].map((file) => openSync(file, 'w'));
+  const child = spawn('docker-registry', ['serve', join(at, 'config.yml')], {
+    stdio: ['ignore', ...logs],
+  });
+  for (const log of logs) closeSync(log);
+  const host = await addressOf(child, said);
   return {
     host,
     data,
-    requests: accessLog(host, logFile),
+    requests: accessLog(host, accesses),
     [Symbol.asyncDispose]: async () => {
       const gone = new Promise((resolve) => child.once('exit', resolve));
       child.kill('SIGTERM');
@@ -70,11 +67,14 @@ function accessLog(host: string, file: string): () => Promise<string[]> {
   };
 }
 
-async function answers(host: string): Promise<boolean> {
-  try {
-    return (await fetch(`http://${host}/v2/`)).ok;
-  } catch {
-    return false;
+/** It listens when it says where. */
+async function addressOf(child: ChildProcess, log: string): Promise<string> {
+  for (;;) {
+    const text = readFileSync(log, 'utf8');
+    const address = /listening on (127\.0\.0\.1:\d+)/.exec(text)?.[1];
+    if (address !== undefined) return address;
+    if (child.exitCode !== null) throw new Error(`docker-registry: ${text}`);
+    await delay(25);
   }
 }
 
