@@ -1,5 +1,6 @@
 import type { Finished } from './export-build.js';
-import { exportCaches, inlineCache, openExports } from './export-cache.js';
+import { exportCaches, openExports } from './export-cache.js';
+import { inlineCaches } from './inline-cache.js';
 import { blobSource } from './image-source.js';
 import { baseLayers } from './base-layers.js';
 import { loadImported, openImports } from './import-cache.js';
@@ -9,6 +10,7 @@ import type { CacheMountRequest } from './cache/cache-mounts.js';
 import type { CacheKey } from './model/digest.js';
 import type { BuildPlan } from './model/graph.js';
 import type { Elsewhere, KeyedStep, StepRecord } from './model/op.js';
+import type { InlineCache } from './model/oci.js';
 import type { Scope } from './model/scope.js';
 import type { Snapshot } from './model/stores.js';
 import { warningOf } from './model/warning-of.js';
@@ -36,7 +38,8 @@ export interface BuildCaches {
   readonly noteUnsaved: (step: KeyedStep, record: StepRecord, result: Snapshot) => void;
   /** What an image carries of its own cache; undefined when it is not to. `epoch` in seconds. */
   readonly inline:
-    ((image: Finished, epoch: number | undefined, scope: Scope) => Promise<string>) | undefined;
+    | ((image: Finished, epoch: number | undefined, scope: Scope) => Promise<InlineCache>)
+    | undefined;
   /** Brings a cache mount that a step is about to use and this machine lacks. */
   readonly bringMount: ((request: CacheMountRequest) => Promise<void>) | undefined;
   /** True when the build is to be done again without the cache that broke. Throws where that was required. */
@@ -71,13 +74,7 @@ export async function openCaches(
       unsaved.set(key, { record, snapshot });
     },
     inline: isInline(options)
-      ? (image, epoch, inner) =>
-          inlineCache(
-            { steps, finished: [image], imports, lent },
-            { image, epoch },
-            workshop,
-            inner,
-          )
+      ? inlineCaches((image) => ({ steps, finished: [image], imports, lent }), workshop)
       : undefined,
     bringMount: imports && mountBringer(imports.loaded, workshop, scope),
     survives: (error, { emit }) => {

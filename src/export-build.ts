@@ -5,7 +5,7 @@ import { blobSource } from './image-source.js';
 import type { BuildOptions, BuildResult, OutputSpec } from './model/build-options.js';
 import { BuildError } from './model/error.js';
 import type { BuildPlan, Vertex } from './model/graph.js';
-import { type Descriptor, MediaType, type Platform } from './model/oci.js';
+import { type Descriptor, type InlineCache, MediaType, type Platform } from './model/oci.js';
 import { choosePlatform } from './model/platform.js';
 import { canonicalName, familiarName, parseReference, type Reference } from './model/reference.js';
 import type { Scope } from './model/scope.js';
@@ -27,7 +27,8 @@ export interface ExportInput {
   readonly index: boolean;
   /** What an image carries of its own cache. */
   readonly inline?:
-    ((image: Finished, epoch: number | undefined, scope: Scope) => Promise<string>) | undefined;
+    | ((image: Finished, epoch: number | undefined, scope: Scope) => Promise<InlineCache>)
+    | undefined;
   /** Where layers of an image come from, if not from the store and its registry alone. */
   readonly baseSource?: ((reference: string) => BlobSource) | undefined;
 }

@@ -19,7 +19,7 @@ import { exportCache, type OutgoingBase } from './remote-cache/export.js';
 import type { CacheImports } from './remote-cache/imports.js';
 import { openCacheTo } from './remote-cache/open-backend.js';
 import { withinBudget } from './remote-cache/time-budget.js';
-import { inlineRecords, type LayerIdentity, positions } from './remote-cache/write-config.js';
+import { type LayerIdentity, positions } from './remote-cache/write-config.js';
 import { placeKeys, travellingPlaceKeys } from './solver/keys.js';
 import type { Workshop } from './workshop.js';
 import { steadyTime } from './model/steady-time.js';
@@ -59,7 +59,7 @@ export async function exportCaches(
   if (destinations.length === 0) return;
   const plans = build.finished.map(({ plan }) => plan);
   const bases = knownBases(plans, build.lent, workshop);
-  const all = await collected(build, bases, workshop, scope);
+  const all = await collectedSteps(build, bases, workshop, scope);
   for (const { to, backend } of destinations) {
     await internalVertex(`exporting cache to ${backend.name}`, scope, async (inner) => {
       try {
@@ -128,7 +128,8 @@ function count(number: number, what: string): string {
   return `${String(number)} ${what}${number === 1 ? '' : 's'}`;
 }
 
-async function collected(
+/** The steps of a build whose results are known. */
+export async function collectedSteps(
   { steps, finished, imports }: CachedBuild,
   bases: KnownBases,
   { store }: Workshop,
@@ -155,27 +156,16 @@ async function ofImage(
   finished: readonly Finished[],
   scope: Scope,
 ): Promise<readonly CollectedStep[]> {
-  const own = (await Promise.all(finished.map((each) => layersOf(each, scope)))).flat();
+  const own = (await Promise.all(finished.map((each) => imageLayers(each, scope)))).flat();
   return all.filter(({ layers }) => !positions(layers, own).includes(-1));
 }
 
 /** The image's layers as its steps made them, whatever an epoch makes of their times. */
-async function layersOf(image: Finished, scope: Scope): Promise<readonly LayerIdentity[]> {
+export async function imageLayers(
+  image: Finished,
+  scope: Scope,
+): Promise<readonly LayerIdentity[]> {
   const below = baseDiffIDs(image).map((diffID) => ({ diffID }));
   const own = ownLayers(image).map((layer) => layer.meta(scope));
   return [...below, ...(await Promise.all(own))];
-}
-
-/** What an image carries of its own cache: records as BuildKit writes them into its config. */
-export async function inlineCache(
-  build: CachedBuild,
-  { image, epoch }: { readonly image: Finished; readonly epoch: number | undefined },
-  workshop: Workshop,
-  scope: Scope,
-): Promise<string> {
-  const bases = knownBases([image.plan], build.lent, workshop);
-  const steps = await collected(build, bases, workshop, scope);
-  const created = epoch === undefined ? undefined : new Date(epoch * 1000).toISOString();
-  const records = inlineRecords(steps, await layersOf(image, scope), created);
-  return Buffer.from(JSON.stringify(records)).toString('base64');
 }

@@ -93,6 +93,7 @@ async function readBases(
   const what = `the base images in the cache of ${backend.name}`;
   const all: LentBase[] = [];
   try {
+    if (document.bases !== undefined) all.push(...unpackBases(document.bases, what));
     for (const blob of document.blobs.filter(isCarriedBases)) {
       const bytes = backend.blob(blob, scope);
       all.push(

@@ -7,6 +7,7 @@ import {
   type ImageConfig,
   type Manifest,
   MediaType,
+  type InlineCache,
 } from '../model/oci.js';
 import type { Scope } from '../model/scope.js';
 import type { LayerMeta, Snapshot } from '../model/stores.js';
@@ -24,8 +25,7 @@ export interface AssembleInput {
   readonly clamp?: boolean | undefined;
   /** Of the manifest. */
   readonly annotations?: Readonly<Record<string, string>> | undefined;
-  /** base64, for the config's `moby.buildkit.cache.v0`. */
-  readonly inlineCache?: string | undefined;
+  readonly inlineCache?: InlineCache | undefined;
 }
 
 /** An image in the store. */
@@ -95,7 +95,7 @@ function configOf(
     ...(version === undefined ? {} : { 'os.version': version }),
     rootfs: { type: 'layers', diff_ids: diffIDs },
     ...(variant === undefined ? {} : { variant }),
-    ...(inlineCache === undefined ? {} : { 'moby.buildkit.cache.v0': inlineCache }),
+    ...inlineCache,
   };
 }
 

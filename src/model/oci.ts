@@ -101,7 +101,12 @@ export interface ImageConfig {
   readonly history?: readonly HistoryEntry[];
   /** Cache records that the image carries (`--cache-to type=inline`), base64. */
   readonly 'moby.buildkit.cache.v0'?: string;
+  /** With them: base images that no registry has, and whose layers are the image's; base64. Only stave reads it. */
+  readonly 'stave.cache.bases.v0'?: string;
 }
+
+/** What an image carries of its own cache. */
+export type InlineCache = Pick<ImageConfig, 'moby.buildkit.cache.v0' | 'stave.cache.bases.v0'>;
 
 /** What a manifest names: its config, then its layers, bottom first. */
 export function successors(manifest: Manifest): readonly Descriptor[] {

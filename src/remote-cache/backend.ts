@@ -9,6 +9,8 @@ export interface CacheDocument {
   readonly config: Uint8Array;
   /** What the config and stave's notes in it name, and the cache holds. */
   readonly blobs: readonly Descriptor[];
+  /** A note of base images that is no blob: an image carries it in its config. */
+  readonly bases?: Uint8Array;
 }
 
 /**

@@ -294,6 +294,36 @@ WORKDIR /work
     });
   }
 
+  test('an image carries its base, too, if no registry has that; of another stage it cannot', () => {
+    const [base, tool] = ['inline-base', 'inline-tool'].map((name) => {
+      const full = `${cache.registry.host}/${name}:1`;
+      world.ok('load', '-q', '-i', baseArchive(8, full));
+      return full;
+    }) as [string, string];
+    const dir = context('inline-on', `FROM ${base}\nRUN echo one > /one\nCOPY file /file\n`);
+    const archive = join(world.dir, 'inline-on.tar');
+    const inline = ['--cache-to', 'type=inline', '-o', `type=oci,dest=${archive}`];
+    const first = buildApp(world, dir, ...inline);
+    assert.doesNotMatch(first.stderr, /warning/);
+    skopeo(`oci-archive:${archive}`, `docker://${cache.registry.host}/inline-on:v1`);
+    using fresh = staveWorld();
+    const from = ['--cache-from', `${cache.registry.host}/inline-on:v1`];
+    const again = buildApp(fresh, dir, '--cache-to', 'type=inline', ...from);
+    assert.deepEqual(ran(again), []);
+    assert.equal(imageId(again), imageId(first));
+    // Its layers are there for a step that was never run.
+    writeFileSync(join(dir, 'Dockerfile'), `FROM ${base}\nRUN ls /bin > /list\n`);
+    buildApp(fresh, dir, ...from);
+    assert.match(fresh.ok('run', '--rm', 'app', 'cat', '/list').stdout, /^busybox$/m);
+    world.ok('load', '-q', '-i', baseArchive(9, tool));
+    const other = `FROM ${tool} AS tool\nRUN echo > /tool\nFROM ${base}\nCOPY --from=tool /tool /\n`;
+    const { stderr } = buildApp(world, context('inline-two', other), ...inline);
+    const lacking = /WARN: the cache in the image does not carry base image \S+inline-tool:1,/g;
+    assert.equal(stderr.match(lacking)?.length, 1);
+    assert.match(stderr, /^#\d+ hint: push \S+inline-tool:1, or use --cache-to type=registry/m);
+    assert.doesNotMatch(stderr, /not carry base image \S+inline-base/);
+  });
+
   test('the same input gives the same image, its cache included', () => {
     const dir = context('epoch');
     const flags = ['--cache-to', 'type=inline', '--build-arg', 'SOURCE_DATE_EPOCH=1700000000'];

@@ -4,6 +4,7 @@ import { digestOf } from '../../src/model/digest.js';
 import { BuildError } from '../../src/model/error.js';
 import { type Descriptor, MediaType } from '../../src/model/oci.js';
 import { type CachedLayer, readContents } from '../../src/remote-cache/cache-contents.js';
+import { unpackBases } from '../../src/remote-cache/carried-bases.js';
 import { inlineDocument } from '../../src/remote-cache/inline.js';
 import { cacheParts, manifestOf } from '../../src/remote-cache/oci-document.js';
 import {
@@ -122,6 +123,31 @@ test('an image carries the steps whose layers it has, by position, whatever thei
 test('an image without records carries no cache', () => {
   const config = bytes({ rootfs: { diff_ids: [] } });
   assert.equal(inlineDocument([{ manifest: { layers: [] }, config }], 'x'), undefined);
+});
+
+test('documents of a base that an image carries: what fits not together is refused', () => {
+  const rootfs = { diff_ids: [a.diffID] };
+  const inlined = (images: unknown): ReturnType<typeof inlineDocument> => {
+    const note = { 'stave.cache.bases.v0': bytes({ images }).toString('base64') };
+    const config = bytes({ rootfs, ...note });
+    return inlineDocument([{ manifest: { layers: [a.blob] }, config }], 'x');
+  };
+  const [os, architecture] = ['linux', 'amd64'];
+  const config = JSON.stringify({ os, architecture, rootfs: { type: 'layers', ...rootfs } });
+  const layers = [{ ...a.blob, digest: digestOf('in another form') }];
+  const described = {
+    mediaType: MediaType.ociConfig,
+    digest: digestOf(config),
+    size: config.length,
+  };
+  const manifest = JSON.stringify({ schemaVersion: 2, config: described, layers });
+  const good = { name: 'docker.io/library/base:1', manifest, config };
+  const [found] = unpackBases(inlined([good])?.bases ?? Buffer.from(''), 'x');
+  // In the form that the image has it in.
+  assert.equal(found?.image.layers[0]?.digest, a.blob.digest);
+  for (const bad of [{ ...good, config: '{}' }, { ...good, name: 7 }, { name: 'x' }, null])
+    assert.throws(() => inlined([bad]), BuildError);
+  for (const bad of ['x', { 0: good }]) assert.throws(() => inlined(bad), BuildError);
 });
 
 test("records of BuildKit's are counted, and give no step", () => {
