@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
-import { type Digest, digestOfHash } from './digest.js';
+import { createHash, type Hash } from 'node:crypto';
+import { type Digest, digestOf, digestOfHash } from './digest.js';
 
 export type Canonical =
   | string
@@ -16,17 +16,32 @@ export type Canonical =
  * object keys are sorted, `undefined` members are as absent. Numbers must be safe integers or finite.
  */
 export function canonicalDigest(value: Canonical): Digest {
-  const hash = createHash('sha256');
+  let hash: Hash | undefined;
   // One call for many short texts: most of a call is its price.
   let text = '';
   encode(value, (part) => {
     if (typeof part === 'string') text += part;
     else {
-      hash.update(text).update(part);
+      hash = (hash ?? createHash('sha256')).update(text).update(part);
       text = '';
     }
   });
-  return digestOfHash(hash.update(text));
+  if (hash !== undefined) return digestOfHash(hash.update(text));
+  return text.length > MAX_REMEMBERED ? digestOf(text) : remembered(text);
+}
+
+/** Steps of one build have most of their parts in common: users, directories, variables. */
+const known = new Map<string, Digest>();
+const MAX_REMEMBERED = 256;
+const MAX_KNOWN = 2000;
+
+function remembered(text: string): Digest {
+  const before = known.get(text);
+  if (before !== undefined) return before;
+  if (known.size >= MAX_KNOWN) known.clear();
+  const digest = digestOf(text);
+  known.set(text, digest);
+  return digest;
 }
 
 function encode(value: Canonical, put: (part: string | Uint8Array) => void): void {
