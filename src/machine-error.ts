@@ -1,11 +1,13 @@
 import { BuildError } from './model/error.js';
 import { hasCode } from './model/has-code.js';
+import { toldOf } from './model/told-of.js';
 
 /**
  * What the machine refuses, wherever it shows: a disk that is full, read-only or broken, too many open files. Each is the
  * user's to mend, and none is a defect of ours. Any other error comes back as it is.
  */
-export function machineError(error: unknown): unknown {
+export function machineError(thrown: unknown): unknown {
+  const error = toldOf(thrown);
   if (!(error instanceof Error) || error instanceof BuildError) return error;
   const where = 'path' in error && typeof error.path === 'string' ? error.path : undefined;
   const at = where === undefined ? '' : ` on ${where}`;

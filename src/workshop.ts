@@ -91,10 +91,12 @@ export function openWorkshop(root: string | undefined, env: NodeJS.ProcessEnv): 
     cacheDir,
     now,
     async [Symbol.asyncDispose]() {
-      if (rooms.touchedContainers()) await rooms.networks().sweep();
-      await (await runtime)?.[Symbol.asyncDispose]();
-      await (await monitor)?.[Symbol.asyncDispose]();
-      await opened?.[Symbol.asyncDispose]();
+      try {
+        if (rooms.touchedContainers()) await rooms.networks().sweep();
+        for (const each of [runtime, monitor]) await (await each)?.[Symbol.asyncDispose]();
+      } finally {
+        await opened?.[Symbol.asyncDispose](); // Whatever resisted: what is ours in the store goes.
+      }
     },
   };
 }

@@ -1,18 +1,18 @@
 import { randomBytes } from 'node:crypto';
 import {
   closeSync,
+  constants,
   existsSync,
   mkdirSync,
   openSync,
   readFileSync,
   renameSync,
-  unlinkSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { hasCode } from '../model/has-code.js';
 import { sys } from '../sys/sys.js';
 import { appendAll } from './durable.js';
-import { isNamed } from './lock-file.js';
+import { isNamed, unlinkNamed } from './lock-file.js';
 import { namesIn } from './names-in.js';
 import { removeTree } from './remove-tree.js';
 
@@ -39,9 +39,10 @@ export function takeLease(directories: LeaseDirectories): Lease {
   const { leases, tmp, locks } = directories;
   const id = randomBytes(10).toString('hex');
   const file = join(leases, id);
-  const fd = openLocked(file);
+  let fd = openLocked(file);
   const dir = join(tmp, id);
   mkdirSync(dir, { mode: 0o700 });
+  const place = lockDirectory(dir);
   const claimed = new Set<string>();
   let open = true;
   return {
@@ -50,6 +51,7 @@ export function takeLease(directories: LeaseDirectories): Lease {
     claim: (ids) => {
       const fresh = ids.filter((each) => !claimed.has(each));
       if (fresh.length === 0 || !open) return;
+      if (!isNamed(fd, file)) fd = writtenAnew(fd, file, claimed);
       appendAll(fd, fresh.map((each) => `${each}\n`).join(''));
       awaitCollector(locks);
       for (const each of fresh) claimed.add(each);
@@ -59,12 +61,43 @@ export function takeLease(directories: LeaseDirectories): Lease {
         open = false;
         for (const gone of discardUnfinished(claimed, directories)) removeTree(gone, () => false);
         // What resists stays with its lease file, unlocked: the next start sweeps it.
-        if (removeTree(dir, () => false)) unlinkSync(file);
+        if (removeTree(dir, () => false)) unlinkNamed(fd, file);
         closeSync(fd);
+        closeSync(place);
       }
       return Promise.resolve();
     },
   };
+}
+
+/** Says also who has no lease file any more that they live: who sweeps asks for the lock of a directory without one. */
+function lockDirectory(dir: string): number {
+  const fd = openSync(dir, 'r');
+  sys().flock(fd, 'exclusive', false);
+  return fd;
+}
+
+/** Whether the process that made a directory of tmp/ is gone. */
+export function isLeft(dir: string): boolean {
+  let fd: number;
+  try {
+    fd = openSync(dir, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  } catch {
+    return true; // No directory of a lease.
+  }
+  try {
+    return sys().flock(fd, 'exclusive', false);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Somebody removed the lease file: what it said is said again. */
+function writtenAnew(gone: number, file: string, claimed: ReadonlySet<string>): number {
+  const fd = openLocked(file);
+  appendAll(fd, [...claimed].map((each) => `${each}\n`).join(''));
+  closeSync(gone);
+  return fd;
 }
 
 const MADE = 'made-';

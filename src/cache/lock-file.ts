@@ -7,7 +7,8 @@ import { sys } from '../sys/sys.js';
 /*
  * A lock is flock(2) on a file made for it: it lives exactly as long as its holder, killed or not. The file may be
  * removed only by who holds its lock while it has its name; who gets the lock of a file that lost its name meanwhile
- * holds nothing, and takes the file that is there now. So files never pile up and two never hold one name.
+ * holds nothing, and takes the file that is there now. So files never pile up and two never hold one name. When somebody
+ * else removed it, who held it lets the next one's be.
  */
 
 /** Exclusive across processes until disposed. `onWait` is called once if another holds it. */
@@ -41,7 +42,7 @@ export function lockIfFree(path: string): Disposable | undefined {
   if (sys().flock(fd, 'exclusive', false) && isNamed(fd, path)) {
     return {
       [Symbol.dispose]: () => {
-        unlinkSync(path);
+        unlinkNamed(fd, path);
         closeSync(fd);
       },
     };
@@ -63,7 +64,7 @@ export function claimFile(path: string, work: () => void): boolean {
     if (!sys().flock(fd, 'exclusive', false)) return false;
     if (!isNamed(fd, path)) return true;
     work();
-    unlinkSync(path);
+    unlinkNamed(fd, path);
     return true;
   } finally {
     closeSync(fd);
@@ -91,13 +92,18 @@ export function isNamed(fd: number, path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.ino === fstatSync(fd).ino;
 }
 
+/** Takes the name off a locked file; another one under that name stays. */
+export function unlinkNamed(fd: number, path: string): void {
+  if (isNamed(fd, path)) unlinkSync(path);
+}
+
 function held(fd: number, path: string): AsyncDisposable {
   let open = true;
   return {
     [Symbol.asyncDispose]: () => {
       if (open) {
         open = false;
-        unlinkSync(path);
+        unlinkNamed(fd, path);
         closeSync(fd);
       }
       return Promise.resolve();

@@ -25,6 +25,7 @@ import { emptyTrash, needsSweep, sweep, type SweepDirectories } from './sweep.js
 import { takeTurn } from './turn.js';
 import { TreeStore, type WrittenLayer } from './tree-store.js';
 import { Unsynced } from './unsynced.js';
+import { leaseOf } from './lease-of.js';
 
 export interface Store extends AsyncDisposable {
   readonly root: string;
@@ -88,7 +89,7 @@ export function openStore({ root, now, onDead }: StoreOptions): Store {
   const take = (): Lease => {
     if (held !== undefined) return held;
     unsynced.watch();
-    held = takeLease(directories);
+    held = leaseOf(root, takeLease(directories));
     claims.settle(held);
     return held;
   };
@@ -132,8 +133,7 @@ export function openStore({ root, now, onDead }: StoreOptions): Store {
     async [Symbol.asyncDispose]() {
       const mine = held;
       held = undefined;
-      await unsynced.close();
-      await mine?.[Symbol.asyncDispose]();
+      await unsynced.close().finally(() => mine?.[Symbol.asyncDispose]());
     },
   };
 }

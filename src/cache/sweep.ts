@@ -4,7 +4,7 @@ import { hasCode } from '../model/has-code.js';
 import { since } from '../model/since.js';
 import { diffIDOf } from './diff-id-of.js';
 import { replaceFile } from './durable.js';
-import { discardUnfinished } from './lease.js';
+import { discardUnfinished, isLeft } from './lease.js';
 import { claimFile } from './lock-file.js';
 import { type PartialBlob, partialBlobs, removePartial } from './partial-blobs.js';
 import { removeTree } from './remove-tree.js';
@@ -79,11 +79,11 @@ function discardDead(directories: SweepDirectories): void {
       discard(id);
     });
   }
-  // A directory without a lease file: its process died between the two removals of an orderly end. A lease file comes
-  // before its directory, so the directories are listed first.
+  // A directory without a lease file: its process died between the two removals of an orderly end, or somebody removed
+  // the file. A lease file comes before its directory, so the directories are listed first.
   const directoriesThere = readdirSync(tmp);
   const live = new Set(readdirSync(leases));
-  for (const id of directoriesThere) if (!live.has(id)) discard(id);
+  for (const id of directoriesThere) if (!live.has(id) && isLeft(join(tmp, id))) discard(id);
   for (const key of readdirSync(locks)) claimFile(join(locks, key), () => undefined);
   for (const name of readdirSync(refs)) if (isTemporary(name)) removeStale(join(refs, name));
   for (const part of partialBlobs(directories).filter(isForgotten))

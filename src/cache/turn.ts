@@ -1,4 +1,5 @@
 import { statSync, utimesSync } from 'node:fs';
+import { hasCode } from '../model/has-code.js';
 import { lockFile } from './lock-file.js';
 
 /** One process' turn at what each would do alike. */
@@ -54,6 +55,10 @@ function touching(path: string): () => void {
     if (performance.now() - last < LOOK_MS) return;
     last = performance.now();
     const now = new Date();
-    utimesSync(path, now, now);
+    try {
+      utimesSync(path, now, now);
+    } catch (error) {
+      if (!hasCode(error, 'ENOENT')) throw error; // Somebody removed it: nobody can wait for it.
+    }
   };
 }

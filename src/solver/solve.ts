@@ -3,6 +3,7 @@ import { BuildError } from '../model/error.js';
 import type { OpSpec, Vertex } from '../model/graph.js';
 import type { Elsewhere, KeyedStep, Op, Records, Result, StepRecord } from '../model/op.js';
 import type { Scope } from '../model/scope.js';
+import { toldOf } from '../model/told-of.js';
 import { inputKeys } from './input-keys.js';
 import { definitionKey, opDigest, placeKeys, runKey } from './keys.js';
 import { createLimit, type Limit } from './limit.js';
@@ -301,7 +302,8 @@ class Solver<R extends Result> {
       this.#scope.emit({ type: 'vertex-cancelled', vertex: digest, time });
       return;
     }
-    const message = error instanceof Error ? error.message : String(error);
+    const told = toldOf(error);
+    const message = told instanceof Error ? told.message : String(told);
     this.#scope.emit({ type: 'vertex-failed', vertex: digest, time, error: message });
   }
 
@@ -310,8 +312,9 @@ class Solver<R extends Result> {
     try {
       return await work();
     } catch (error) {
-      if (!(error instanceof BuildError) || error.range !== undefined) throw error;
-      throw error.at(vertex.range);
+      const told = toldOf(error);
+      if (!(told instanceof BuildError)) throw error;
+      throw told.range === undefined ? told.at(vertex.range) : told;
     }
   }
 

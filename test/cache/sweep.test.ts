@@ -6,15 +6,19 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  unlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { claimedIds } from '../../src/cache/lease.js';
+import { isLocked, lockFile, lockIfFree } from '../../src/cache/lock-file.js';
 import { removeTree } from '../../src/cache/remove-tree.js';
 import { openStore, type Store } from '../../src/cache/store.js';
 import { sweep } from '../../src/cache/sweep.js';
+import { takeTurn } from '../../src/cache/turn.js';
 import { digestOf } from '../../src/model/digest.js';
 import { parseReference } from '../../src/model/reference.js';
 import { sys } from '../../src/sys/sys.js';
@@ -84,6 +88,54 @@ test('what a killed process left goes with the next open; what a live one has st
   await kill(live.child);
   reopen(store);
   assertClean(store);
+});
+
+test('a live process whose lease file somebody removed keeps what it has, until it ends', async () => {
+  await using world = testStore();
+  const { store } = world;
+  const live = await worker(store.root, 'hold', 'one');
+  const [id = ''] = readdirSync(store.path('leases'));
+  unlinkSync(store.path('leases', id));
+  reopen(store);
+  assert.ok(existsSync(store.path('tmp', id, 'live')));
+  await kill(live.child);
+  reopen(store);
+  assertClean(store);
+});
+
+test('who goes on after the lease file was removed says anew what it claims, and ends in order', async () => {
+  await using world = testStore();
+  const { store } = world;
+  const [one, two] = ['a'.repeat(32), 'b'.repeat(32)];
+  const lease = await store.lease();
+  lease.claim([one]);
+  unlinkSync(store.path('leases', lease.id));
+  lease.claim([two]);
+  const claimed = claimedIds(store.path('leases'));
+  assert.ok(claimed.has(one) && claimed.has(two));
+  unlinkSync(store.path('leases', lease.id));
+  await lease[Symbol.asyncDispose]();
+  assertClean(store);
+});
+
+test('who held a lock whose file was removed lets the next one’s be', async (t) => {
+  await using world = testStore();
+  const file = world.store.path('locks/one');
+  const { signal } = new AbortController();
+  const first = await takeTurn(file, signal);
+  unlinkSync(file);
+  t.mock.method(performance, 'now', () => Infinity);
+  first.progress();
+  t.mock.restoreAll();
+  const second = await lockFile(file, signal, () => undefined);
+  await first[Symbol.asyncDispose]();
+  assert.ok(isLocked(file));
+  unlinkSync(file);
+  await second[Symbol.asyncDispose]();
+  const third = lockIfFree(file);
+  unlinkSync(file);
+  third?.[Symbol.dispose]();
+  assertClean(world.store);
 });
 
 test('a waiter gets the lock of a killed holder', async () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { busyboxContext } from '../helpers/busybox.js';
@@ -63,5 +63,53 @@ describe('a build that holds the lock of a step', () => {
       world.ok('images');
       assert.deepEqual(leftovers(world.root), []);
     }
+  });
+});
+
+/** RELIABILITY R31. */
+describe('the store is moved', () => {
+  const world = staveWorld();
+  const context = join(world.dir, 'context');
+  const moved = join(world.dir, 'moved');
+  const there = { STAVE_ROOT: moved };
+  before(() => {
+    world.ok('build', '-q', '-t', 'bb', busyboxContext(world.dir));
+    mkdirSync(context);
+    writeFileSync(join(context, 'Dockerfile'), 'FROM bb\nRUN echo made > /made\n');
+    world.ok('build', '-q', '-t', 'app', context);
+    world.ok('create', '--name=box', '--network=none', '-v=vol:/vol', 'app', 'cat', '/made');
+  });
+  after(() => {
+    world[Symbol.dispose]();
+  });
+
+  test('under a build: it says so, and leaves nothing at either place', async () => {
+    const slow = join(world.dir, 'slow');
+    mkdirSync(slow);
+    writeFileSync(join(slow, 'Dockerfile'), 'FROM bb\nRUN echo runs; cat; sleep 1\n');
+    const build = startRunning(world, ['build', '--progress=plain', slow]);
+    await build.says(/\d runs\n/);
+    renameSync(world.root, moved);
+    assert.equal(await build.ended, 1, build.text());
+    assert.match(
+      build.text(),
+      /\nERROR: .*the store \S+ was moved or removed while it was used\n[^]*hint: run the command again, with STAVE_ROOT where the store is now\n$/,
+    );
+    assert.doesNotMatch(build.text(), /suppressed|defect/);
+    assert.ok(!readdirSync(world.dir).includes('store'));
+  });
+
+  test('there it is the same: builds are cached, images and containers run', async () => {
+    const stave = async (...args: string[]): Promise<string> => {
+      const { status, stdout, stderr } = await world.start(args, there);
+      assert.equal(status, 0, stderr);
+      return stdout + stderr;
+    };
+    assert.match(await stave('build', '--progress=plain', context), /all 2 steps cached/);
+    assert.equal(await stave('run', '--rm', '--network=none', 'app', 'cat', '/made'), 'made\n');
+    assert.equal(await stave('start', '-a', 'box'), 'made\n');
+    await stave('rm', 'box');
+    await stave('store', 'check', '--full');
+    assert.deepEqual(leftovers(moved), []);
   });
 });
