@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { isAbsolute, relative } from 'node:path';
+import type { CheckoutFacts } from './checkout-facts.js';
 import type { Origin } from './load-definition.js';
 import type { BuildOptions, OutputSpec } from './model/build-options.js';
 import type { BuildFacts } from './model/build-record.js';
@@ -8,7 +9,6 @@ import type { Platform } from './model/oci.js';
 import { formatPlatform } from './model/platform.js';
 import { redactUrls } from './model/redact-urls.js';
 import { isSecretName } from './model/secret-name.js';
-import { vcsFacts } from './vcs-facts.js';
 
 const HIDDEN = '****';
 /** Shorter values turn up by chance. */
@@ -17,19 +17,20 @@ const MIN_HIDDEN = 8;
 export interface FactsInput {
   readonly options: BuildOptions;
   readonly origin: Origin;
+  readonly checkout: CheckoutFacts | undefined;
   readonly platforms: readonly Platform[];
   readonly started: number;
-  readonly env: NodeJS.ProcessEnv;
 }
 
 /** What the record of a build says it was asked to do. */
-export function buildFacts({ options, origin, platforms, started, env }: FactsInput): BuildFacts {
+export function buildFacts(input: FactsInput): BuildFacts {
+  const { options, origin, checkout, platforms, started } = input;
   const { target, tags = [], buildArgs = {}, labels = {}, buildContexts = {} } = options;
   return {
     id: newBuildId(),
     started,
     ...origin,
-    ...vcsOf(origin, env),
+    ...vcsOf(origin, checkout),
     platforms: platforms.map(formatPlatform),
     tags,
     ...(target === undefined ? {} : { target }),
@@ -41,17 +42,20 @@ export function buildFacts({ options, origin, platforms, started, env }: FactsIn
   };
 }
 
-/** Like buildx: unless BUILDX_GIT_INFO is false. */
 function vcsOf(
-  { local, context, dockerfile }: Origin,
-  { BUILDX_GIT_INFO: wanted = '' }: NodeJS.ProcessEnv,
+  { dockerfile }: Origin,
+  checkout: CheckoutFacts | undefined,
 ): Pick<BuildFacts, 'vcs'> {
-  if (!local || /^(0|f|false)$/i.test(wanted)) return {};
-  const found = vcsFacts(context);
-  if (found === undefined) return {};
-  const { root, ...facts } = found;
+  if (checkout?.inRecord !== true) return {};
+  const { root, source, revision } = checkout;
   const path = isAbsolute(dockerfile) ? relative(root, dockerfile) : dockerfile;
-  return { vcs: { ...facts, path } };
+  return {
+    vcs: {
+      ...(source === undefined ? {} : { source }),
+      ...(revision === undefined ? {} : { revision }),
+      path,
+    },
+  };
 }
 
 /** No vowels: an id is no word, which a step's or an image's name could be. */

@@ -120,12 +120,8 @@ async function runBuild(
         recorder.material(material);
       },
     });
-    const { platforms, origin, dockerfile } = definition;
-    const facts = buildFacts({
-      ...{ options, origin, started },
-      platforms: platforms.list,
-      env: workshop.env,
-    });
+    const { platforms, origin, checkout, dockerfile } = definition;
+    const facts = buildFacts({ options, origin, checkout, started, platforms: platforms.list });
     recorder.begin(facts, dockerfile.lines);
     const plans = await withWarnings(definition, scope, (lint) =>
       Promise.all(

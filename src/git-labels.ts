@@ -1,22 +1,13 @@
 import { isAbsolute, relative } from 'node:path';
-import { vcsFacts } from './vcs-facts.js';
+import type { CheckoutFacts } from './checkout-facts.js';
 
-interface Where {
-  /** The context is a directory of the user's. */
-  readonly local: boolean;
-  readonly dir: string;
-  /** Path of the Dockerfile, or what it came from. */
-  readonly dockerfile: string;
-}
-
-/** buildx' labels of a checkout, if BUILDX_GIT_LABELS asks for them (`1`, or `full` as it once was). */
+/** buildx' labels of a checkout. `dockerfile` is its path, or what it came from. */
 export function gitLabels(
-  { local, dir, dockerfile }: Where,
-  { BUILDX_GIT_LABELS: wanted = '' }: NodeJS.ProcessEnv,
+  checkout: CheckoutFacts | undefined,
+  dockerfile: string,
 ): Readonly<Record<string, string>> {
-  const found = local && /^(1|t|true|full)$/i.test(wanted) ? vcsFacts(dir) : undefined;
-  if (found === undefined) return {};
-  const { root, source, revision } = found;
+  if (checkout?.inLabels !== true) return {};
+  const { root, source, revision } = checkout;
   const path = isAbsolute(dockerfile) ? relative(root, dockerfile) : '..';
   return {
     ...(revision === undefined ? {} : { 'org.opencontainers.image.revision': revision }),

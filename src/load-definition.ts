@@ -4,6 +4,7 @@ import { readDockerfile } from './dockerfile-source.js';
 import type { BuildContext } from './executor/build-context.js';
 import type { IgnoreRules } from './executor/match.js';
 import type { RemoteSources } from './executor/remote-sources.js';
+import { type CheckoutFacts, checkoutFacts } from './checkout-facts.js';
 import { gitLabels } from './git-labels.js';
 import { noIgnoreRules, readIgnoreFile } from './ignore-file.js';
 import { epochSources } from './epoch-source.js';
@@ -39,6 +40,7 @@ export interface Definition {
   readonly ignoreFacts: () => IgnoreFacts;
   readonly remote: RemoteSources;
   readonly origin: Origin;
+  readonly checkout: CheckoutFacts | undefined;
 }
 
 /** Where it came from, without credentials. */
@@ -82,6 +84,7 @@ export async function loadDefinition(
   let rules: IgnoreRules | undefined;
   const ignore = (): IgnoreRules =>
     (rules ??= source.local ? readIgnoreFile(source.dir, path) : noIgnoreRules());
+  const checkout = await checkoutFacts(source, workshop.env, scope);
   const named = namedContexts(options.buildContexts ?? {}, workshop, scope);
   const contexts = openContexts({ source, ignore, named: named.directory, workshop });
   return {
@@ -95,7 +98,7 @@ export async function loadDefinition(
         workshop,
         named,
         lent,
-        labels: gitLabels({ ...source, dockerfile: place }, workshop.env),
+        labels: gitLabels(checkout, place),
         sourceTime: epochSources({ context: source, named, remote }, scope),
       },
       scope,
@@ -110,6 +113,7 @@ export async function loadDefinition(
       local: source.local,
       dockerfile: place,
     },
+    checkout,
   };
 }
 
