@@ -83,6 +83,10 @@ describe('caches of other machines', () => {
     assert.deepEqual(ran(outcome), ['[stage-2 3/7] RUN echo  two  > /two']);
     assert.match(outcome.stderr, /CACHED \(same result\)/);
     assert.equal(fresh.ok('run', '--rm', 'app', 'cat', '/three').stdout, 'two\n');
+    const again = buildApp(fresh, dir);
+    assert.deepEqual(ran(again), []);
+    assert.doesNotMatch(again.stderr, /same result/);
+    assert.equal(imageId(again), imageId(outcome));
   });
 
   test('what a stage made is looked for by what it holds, and stays where it is', async () => {
