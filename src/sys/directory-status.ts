@@ -1,7 +1,8 @@
-import { closeSync, constants, openSync } from 'node:fs';
+import { closeSync, constants, openSync, readdirSync } from 'node:fs';
 import { errnoError } from './errno-error.js';
-import { type FileStatus, statusAt } from './file-status.js';
+import { FileStatus, statusAt } from './file-status.js';
 import { type Call, libc } from './libc.js';
+import { areFew, statusWords } from './node-status.js';
 
 /** A name in a directory (latin1 bytes) and what is under it. */
 export interface NamedStatus {
@@ -23,12 +24,38 @@ let getdents: Call | undefined;
  * them: neither a string nor a path is made for a call. Throws errno errors.
  */
 export function directoryStatuses(directory: string | Buffer): readonly NamedStatus[] {
+  return few(directory) ?? many(directory);
+}
+
+/** Undefined where there is much to look at. */
+function few(directory: string | Buffer): readonly NamedStatus[] | undefined {
+  if (!areFew(0)) return undefined;
+  const names = readdirSync(directory, { encoding: 'latin1' });
+  if (!areFew(names.length)) return undefined;
+  const found = names.flatMap((name) => {
+    const words = statusWords(fileIn(directory, name));
+    return words === undefined ? [] : [{ name, status: new FileStatus(words) }];
+  });
+  return sorted(found);
+}
+
+function fileIn(directory: string | Buffer, name: string): Buffer {
+  return Buffer.concat([Buffer.from(directory), SLASH, Buffer.from(name, 'latin1')]);
+}
+
+const SLASH = Buffer.from('/');
+
+function sorted(found: NamedStatus[]): readonly NamedStatus[] {
+  return found.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function many(directory: string | Buffer): readonly NamedStatus[] {
   const fd = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
     const found: NamedStatus[] = [];
     for (let length = read(fd, directory); length > 0; length = read(fd, directory))
       collect(fd, length, found);
-    return found.sort((a, b) => (a.name < b.name ? -1 : 1));
+    return sorted(found);
   } finally {
     closeSync(fd);
   }

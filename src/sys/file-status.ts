@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { hasCode } from '../model/has-code.js';
 import { errnoError } from './errno-error.js';
 import { type Call, cstring, libc } from './libc.js';
+import { areFew, statusWords } from './node-status.js';
 
 /**
  * What statx(2) says of a file. A few numbers, where Node's lstat makes dates and bigints: scanning a large context is
@@ -23,7 +24,7 @@ export class FileStatus {
   readonly #seconds: number;
   readonly #nanoseconds: number;
 
-  /** `statx`: struct statx in words of four bytes (statx(2)). */
+  /** `statx`: struct statx in words of four bytes (statx(2)), or as much of it as is read here. */
   constructor(statx: Uint32Array) {
     this.mode = word(statx, 0x1c) & 0xffff;
     this.nlink = word(statx, 0x10);
@@ -77,6 +78,10 @@ let byAddress: { readonly call: Call; readonly result: number } | undefined;
  * Of a path, not following a final symlink, or of an open file. Undefined when there is none; throws errno errors.
  */
 export function fileStatus(file: string | Buffer | number): FileStatus | undefined {
+  if (areFew(1)) {
+    const found = statusWords(file);
+    return found && new FileStatus(found);
+  }
   if (statx(file) === 0) return new FileStatus(words);
   mustBeGone(typeof file === 'number' ? String(file) : file);
   return undefined;

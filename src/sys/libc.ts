@@ -44,7 +44,11 @@ const NUMBERS: Readonly<Record<SyscallName, number>> = {
 
 let loaded: Libc | undefined;
 
-/** Loads koffi at first use (about 5 ms). */
+export function isLoaded(): boolean {
+  return loaded !== undefined;
+}
+
+/** Loads koffi at first use (about 6 ms). */
 export function libc(): Libc {
   loaded ??= load();
   return loaded;

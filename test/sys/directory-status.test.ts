@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import {
   lstatSync,
   mkdirSync,
@@ -6,17 +7,44 @@ import {
   readdirSync,
   rmSync,
   symlinkSync,
+  truncateSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { directoryStatuses } from '../../src/sys/directory-status.js';
+import { fileStatus } from '../../src/sys/file-status.js';
+import { isLoaded, libc } from '../../src/sys/libc.js';
 
 describe('what is in a directory', () => {
   const dir = mkdtempSync(join(tmpdir(), 'stave-directory-'));
   after(() => {
     rmSync(dir, { recursive: true });
+  });
+
+  test('is the same when there is little in it: Node is asked, for koffi would have to be loaded', () => {
+    const small = mkdtempSync(join(dir, 'small-'));
+    writeFileSync(Buffer.concat([Buffer.from(`${small}/`), Buffer.from([0xff, 0x41])]), 'odd');
+    mkdirSync(join(small, 'sub'), { mode: 0o1751 });
+    symlinkSync('nowhere', join(small, 'link'));
+    execFileSync('mknod', [join(small, 'device'), 'b', '259', '70000']);
+    for (const [name, seconds] of [
+      ['old', -86_400.25],
+      ['new', 4_294_967_296.5],
+    ] as const) {
+      writeFileSync(join(small, name), name);
+      utimesSync(join(small, name), seconds, seconds);
+    }
+    truncateSync(join(small, 'new'), 5 * 2 ** 32);
+    const facts = () => directoryStatuses(small).map((each) => [each, each.status.mtimeNs]);
+    assert.equal(isLoaded(), false);
+    const byNode = [facts(), fileStatus(join(small, 'old')), fileStatus(join(small, 'none'))];
+    assert.equal(isLoaded(), false);
+    libc();
+    assert.deepEqual(byNode, [facts(), fileStatus(join(small, 'old')), undefined]);
+    rmSync(small, { recursive: true });
   });
 
   test('is what readdir and lstat say, sorted by bytes', () => {
