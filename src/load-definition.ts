@@ -1,9 +1,10 @@
 import { basename } from 'node:path';
-import { openContextSource } from './context-source.js';
+import { type ContextSource, openContextSource } from './context-source.js';
 import { readDockerfile } from './dockerfile-source.js';
 import type { BuildContext } from './executor/build-context.js';
 import type { IgnoreRules } from './executor/match.js';
 import type { RemoteSources } from './executor/remote-sources.js';
+import { placeOf } from './place-of.js';
 import { type CheckoutFacts, checkoutFacts } from './checkout-facts.js';
 import { gitLabels } from './git-labels.js';
 import { noIgnoreRules, readIgnoreFile } from './ignore-file.js';
@@ -87,13 +88,14 @@ export async function loadDefinition(
   const checkout = await checkoutFacts(source, workshop.env, scope);
   const named = namedContexts(options.buildContexts ?? {}, workshop, scope);
   const contexts = openContexts({ source, ignore, named: named.directory, workshop });
+  const origin = originOf(source, place);
   return {
     dockerfile,
     platforms,
     lowering: lowerOptions(
       options,
       {
-        place,
+        place: placeOf({ ...origin, tags: options.tags ?? [] }),
         platforms,
         workshop,
         named,
@@ -108,13 +110,13 @@ export async function loadDefinition(
     vertex,
     ignoreFacts: () => factsOf(ignore()),
     remote,
-    origin: {
-      context: source.local ? source.dir : source.shown,
-      local: source.local,
-      dockerfile: place,
-    },
+    origin,
     checkout,
   };
+}
+
+function originOf({ local, dir, shown }: ContextSource, dockerfile: string): Origin {
+  return { context: local ? dir : shown, local, dockerfile };
 }
 
 function isTrue(value: string | undefined): boolean {

@@ -216,7 +216,7 @@ export interface Vertex {
 
 /** Where in its Dockerfile a step stands: how the record of "this step, last time" is found. */
 export interface Place {
-  /** Absolute path of the Dockerfile, or `-`. */
+  /** Absolute path of the Dockerfile; of one from stdin what stands for that. */
   readonly file: string;
   readonly stage: string;
   /** Count of vertices before it in its stage. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -94,6 +95,26 @@ describe('the reason in plain output', () => {
     assert.equal(reason(own, checkout('same-2', changedTo('other one'))), whyTo('other one'));
     const strange = checkout('strange', 'FROM bb\nRUN echo new > /new\nRUN echo other > /strange');
     assert.equal(reason(own, strange), 'why: never built');
+  });
+
+  test('Dockerfiles from stdin are told apart by their contexts and the names of their images', () => {
+    const [one, two] = [checkout('stdin-one'), checkout('stdin-two')] as const;
+    const build = (text: string, ...args: string[]): string => {
+      const all = ['build', '--progress=plain', '-f', '-', ...args];
+      const { env } = world;
+      const input = `FROM bb\n${text}\n`;
+      const { stderr } = spawnSync('bin/stave', all, { env, input, encoding: 'utf8' });
+      return /\[2\/2\] RUN [^\n]*\n#\d+ (.*)/.exec(stderr)?.[1] ?? stderr;
+    };
+    const changedFrom = (before: string, now: string): string =>
+      `why: changed: instruction text (/bin/sh -c ${before} -> /bin/sh -c ${now})`;
+    assert.match(build('RUN echo a1', one), /never built/);
+    assert.match(build('RUN echo b1', two), /never built/);
+    assert.equal(build('RUN echo a2', one), changedFrom('echo a1', 'echo a2'));
+    assert.equal(build('RUN echo b2', two), changedFrom('echo b1', 'echo b2'));
+    // Who begins to name what had no name goes on from it; another image of the same context is another.
+    assert.equal(build('RUN echo a3', '-t', 'x:1', one), changedFrom('echo a2', 'echo a3'));
+    assert.equal(build('RUN echo a4', '-t', 'x:2', one), changedFrom('echo a3', 'echo a4'));
   });
 
   test('a machine that has the files elsewhere is told by the cache of another', () => {
