@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { spendReserve } from './cache/reserve.js';
 import { adaptHost } from './container/adapt-host.js';
 import { attach as attachTo, type AttachEnd, type AttachStreams } from './container/attach.js';
 import {
@@ -220,8 +221,9 @@ const STOP_MS = 10_000;
 export async function stop(
   name: string,
   { signal, timeoutMs }: StopOptions,
-  { containers }: Workshop,
+  { containers, store }: Workshop,
 ): Promise<void> {
+  using _reserve = spendReserve(store.root);
   const state = containers.find(name);
   const own = state.config.StopTimeout;
   const wait = timeoutMs ?? (own === undefined ? STOP_MS : own * 1000);
@@ -309,12 +311,13 @@ export function findRunning(name: string, { containers }: Workshop): ContainerSt
 }
 
 /** By name or id; a running one only with `force`. Throws BuildError `conflict`, `not-found`. */
-export function removeContainer(
+export async function removeContainer(
   name: string,
   options: RemoveOptions,
   workshop: Workshop,
 ): Promise<void> {
-  return remove(name, options, workshop.containers);
+  using _reserve = spendReserve(workshop.store.root);
+  await remove(name, options, workshop.containers);
 }
 
 /** Runs one more process in a container that runs. Throws BuildError `conflict` when it does not. */

@@ -1,3 +1,4 @@
+import { spaceError } from './cache/space-error.js';
 import { BuildError } from './model/error.js';
 import { hasCode } from './model/has-code.js';
 import { toldOf } from './model/told-of.js';
@@ -16,9 +17,10 @@ export function machineError(thrown: unknown): unknown {
     message: string,
     hint: string,
   ): BuildError => new BuildError(code, message, { hint, cause: error });
+  if (hasCode(error, 'ENOSPC', 'EDQUOT') && where !== undefined) return spaceError(where, error);
   if (hasCode(error, 'ENOSPC', 'EDQUOT')) {
     const hint = 'free some space there, or remove images with: stave image rm';
-    return fail('no-space', `no space left${at}`, hint);
+    return fail('no-space', 'no space left', hint);
   }
   if (hasCode(error, 'EROFS')) {
     const hint = 'remount it writable, or set STAVE_ROOT to a directory you can write to';

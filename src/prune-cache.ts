@@ -4,6 +4,7 @@ import { directorySize } from './cache/directory-size.js';
 import { lockFile } from './cache/lock-file.js';
 import { partialBlobs, type PartialPlaces, removePartial } from './cache/partial-blobs.js';
 import { pruneRecords } from './cache/prune-records.js';
+import { spendReserve } from './cache/reserve.js';
 import { pruned } from './model/engine-event.js';
 import { type CacheFacts, cacheFilter } from './model/cache-filter.js';
 import { type CacheBudget, keepBytes } from './model/keep-bytes.js';
@@ -43,6 +44,7 @@ export async function pruneCache(options: CachePruneOptions, workshop: Workshop)
   const { store } = workshop;
   const now = workshop.now();
   const goes = cacheFilter(options.filters, now);
+  using _reserve = spendReserve(store.root);
   await using _turn = await lockFile(store.path('locks/prune'), never, () => undefined);
   const without = new Set(options.without);
   const history = all ? buildItems(workshop) : [];

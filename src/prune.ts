@@ -1,4 +1,5 @@
 import { type CacheEntry, cacheEntries, removeEntries, type Roots } from './cache/collect.js';
+import { spendReserve } from './cache/reserve.js';
 import { removeContainer } from './container/remove-container.js';
 import { writtenSize } from './container-tree.js';
 import { isUp } from './model/container.js';
@@ -46,6 +47,7 @@ export async function pruneContainers(
   { filters, dryRun }: PruneOptions,
   workshop: Workshop,
 ): Promise<Pruned> {
+  using _reserve = spendReserve(workshop.store.root);
   const { containers } = workshop;
   const goes = keeps(filters, workshop.now());
   const lines: string[] = [];
@@ -86,6 +88,7 @@ export async function pruneImages(
   workshop: Workshop,
 ): Promise<PrunedImages> {
   const { store } = workshop;
+  using _reserve = spendReserve(store.root);
   const going = unusedImages(options, workshop);
   const lines = going.flatMap(({ id, references }) => [
     ...references.map((reference) => `untagged: ${familiarName(reference)}`),
@@ -155,6 +158,7 @@ export function needed(workshop: Workshop): ReadonlySet<string> {
  * cache, and `builder prune` removes it.
  */
 export async function collectImages(had: ReadonlySet<string>, workshop: Workshop): Promise<number> {
+  using _reserve = spendReserve(workshop.store.root);
   return sumOf(await removeUnneeded(had, workshop));
 }
 

@@ -1,3 +1,4 @@
+import { spendReserve } from './cache/reserve.js';
 import { type Digest, shortId } from './model/digest.js';
 import { imageHappening } from './model/engine-event.js';
 import { BuildError } from './model/error.js';
@@ -14,6 +15,7 @@ import type { Workshop } from './workshop.js';
 
 /** What removing did, a line each, in docker's words. */
 export function removeImage(text: string, force: boolean, workshop: Workshop): string[] {
+  using _reserve = spendReserve(workshop.store.root);
   const { images } = workshop.store;
   const image = images.find(text);
   const byId = image.id.startsWith(text) || image.id.slice('sha256:'.length).startsWith(text);

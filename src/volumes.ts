@@ -1,4 +1,5 @@
 import { directorySize } from './cache/directory-size.js';
+import { spendReserve } from './cache/reserve.js';
 import type { ContainerState } from './model/container.js';
 import { pruned } from './model/engine-event.js';
 import { BuildError } from './model/error.js';
@@ -55,7 +56,11 @@ export async function createVolume(
 }
 
 /** Throws BuildError `not-found`, `conflict` when a container has it, in docker's words. */
-export async function removeVolume(name: string, { containers, volumes }: Workshop): Promise<void> {
+export async function removeVolume(
+  name: string,
+  { containers, volumes, store }: Workshop,
+): Promise<void> {
+  using _reserve = spendReserve(store.root);
   await using _turn = await containers.lockNames(never.signal);
   volumes().find(name);
   const users = containers.list().filter((state) => volumesOf(state).includes(name));
@@ -88,9 +93,10 @@ export interface VolumePruneOptions {
 /** Removes those of the volumes wanted that no container has. */
 export async function pruneVolumes(
   wanted: (volume: Volume) => boolean,
-  { containers, volumes: open, tell }: Workshop,
+  { containers, volumes: open, tell, store }: Workshop,
   { dryRun = false, without = [] }: VolumePruneOptions = {},
 ): Promise<PrunedVolumes> {
+  using _reserve = spendReserve(store.root);
   const volumes = open();
   await using _turn = await containers.lockNames(never.signal);
   const states = containers.list().filter(({ id }) => !without.includes(id));

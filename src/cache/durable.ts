@@ -13,8 +13,8 @@ import {
   writeSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { BuildError } from '../model/error.js';
 import { hasCode } from '../model/has-code.js';
+import { spaceError } from './space-error.js';
 
 const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
@@ -129,10 +129,7 @@ function besides(path: string, place: string): string {
 /** The same error, or BuildError `no-space` when a disk or quota is full. */
 export function noSpace(error: unknown, where: string): unknown {
   if (!hasCode(error, 'ENOSPC', 'EDQUOT')) return error;
-  return new BuildError('no-space', `no space left on ${where}`, {
-    hint: 'free some space there, or remove images with: stave image rm',
-    cause: error,
-  });
+  return spaceError(where, error);
 }
 
 export function temporaryName(directory: string): string {

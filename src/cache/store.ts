@@ -16,6 +16,7 @@ import { type Claims, createClaims } from './claims.js';
 import { createImageStore, type ImageStore } from './image-store.js';
 import { type Lease, takeLease } from './lease.js';
 import { createRecords } from './records.js';
+import { fillReserve } from './reserve.js';
 import { unpackedBytes } from './room.js';
 import { createSourceRecords, type SourceRecords } from './source-records.js';
 import { createSnapshotter } from './snapshotter.js';
@@ -63,7 +64,7 @@ export interface StoreOptions {
 
 const VERSION = 1;
 const OUR_NAMES =
-  /^(blobs|builds|refs|trees|containers|records|contexts|networks|leases|locks|mounts|partial|tmp|trash|unsynced|userns|volumes|lost\+found|version\.[0-9a-f]+\.tmp)$/;
+  /^(blobs|builds|refs|trees|containers|records|contexts|networks|leases|locks|mounts|partial|reserve|tmp|trash|unsynced|userns|volumes|lost\+found|version\.[0-9a-f]+\.tmp)$/;
 const DIRECTORIES = ['blobs/sha256', 'refs', 'trees', 'containers', 'records', 'contexts'].concat([
   'leases',
   'locks',
@@ -172,6 +173,7 @@ function leftovers(root: string, directories: SweepDirectories): boolean {
 function makeDirectories(root: string): void {
   for (const name of DIRECTORIES) makeDeep(join(root, name), 0o700);
   for (const name of UNRELATED) markTopDirectory(join(root, name));
+  fillReserve(root);
 }
 
 /** What is in them is made by different commands at different times. */

@@ -18,7 +18,7 @@ export function exitHint(
   if (exit.code === 137 || exit.signal === 'SIGKILL')
     return 'it was killed: was there enough memory?';
   if (said.some((line) => line.includes('No space left on device'))) {
-    return "the disk of stave's store is full (or a tmpfs of the step): free some space there, or remove images with: stave image rm";
+    return "the disk of stave's store is full (or a tmpfs of the step), of bytes (df) or of files (df -i): free some space there, or remove images with: stave image rm";
   }
   if (privileges().idCount === 1 && said.some((line) => line.includes('Invalid argument')))
     return `no file can be given another owner than root here (rung 3); to change that: ${SUBORDINATE_IDS}`;

@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statfsSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { busyboxContext } from '../helpers/busybox.js';
@@ -17,6 +24,7 @@ describe('a full disk', () => {
   const world = staveWorld();
   const big = join(world.dir, 'big');
   const tiny = join(world.dir, 'tiny');
+  const few = join(world.dir, 'few');
   before(() => {
     const base = busyboxContext(world.dir);
     world.ok('build', '-q', '-t', 'bb', base);
@@ -36,7 +44,7 @@ describe('a full disk', () => {
     mount('-t', 'tmpfs', '-o', 'size=12m', 'tiny', tiny);
   });
   after(() => {
-    for (const at of [tiny, join(world.dir, 'there')]) spawnSync('umount', ['-l', at]);
+    for (const at of [tiny, few, join(world.dir, 'there')]) spawnSync('umount', ['-l', at]);
     world[Symbol.dispose]();
   });
 
@@ -94,6 +102,39 @@ describe('a full disk', () => {
       spawnSync('rm', ['-rf', root]);
     });
   }
+
+  test('no inode is left: that is what is said, and what is not needed can be removed', () => {
+    mkdirSync(few);
+    mount('-t', 'tmpfs', '-o', 'size=64m,nr_inodes=700', 'few', few);
+    const stave = (...args: string[]): Outcome => withRoot(join(few, 'store'), ...args);
+    const fill = (): void => {
+      spawnSync('sh', ['-c', `mkdir -p "$1/$2" && cd "$1/$2" && seq 700 | xargs touch`, 'sh', few, `fill-${String(filled++)}`]); // prettier-ignore
+      assert.ok(statfsSync(few).ffree < 16);
+    };
+    let filled = 0;
+    assert.equal(stave('load', '-q', '-i', join(world.dir, 'bb.tar')).status, 0);
+    const context = join(world.dir, 'plain');
+    mkdirSync(context);
+    writeFileSync(join(context, 'Dockerfile'), 'FROM bb\nRUN echo a > /a\nRUN echo b > /b\n');
+    assert.equal(stave('build', '-q', '-t', 'two', context).status, 0);
+    assert.equal(stave('create', '--name=box', '--network=none', 'bb').status, 0);
+    fill();
+    says(stave('build', '-q', '--no-cache', context), 'no inode for a build');
+    for (const args of [
+      ['rmi', 'two'],
+      ['builder', 'prune', '-f', '-a'],
+      ['rm', 'box'],
+      ['system', 'prune', '-f', '-a'],
+    ]) {
+      fill();
+      const { status, stderr } = stave(...args);
+      assert.equal(status, 0, `${args.join(' ')}: ${stderr}`);
+    }
+    assert.equal(stave('images', '-q').stdout, '');
+    spawnSync('sh', ['-c', `rm -rf ${few}/fill-*`]);
+    assert.equal(stave('load', '-q', '-i', join(world.dir, 'bb.tar')).status, 0);
+    assert.equal(stave('run', '--rm', '--network=none', 'bb', 'echo', 'works').stdout, 'works\n');
+  });
 
   test('what does not fit is not begun: the bytes needed and those free are said', () => {
     const zeros = join(world.dir, 'zeros');
