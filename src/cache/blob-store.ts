@@ -73,9 +73,10 @@ export function createBlobStore(
     has: (digest) => Promise.resolve(hasSync(digest)),
     open: (blob, scope) => openFile(path(blob.digest), blob, scope),
     put,
-    resume: (blob, from, scope) => {
+    resume: async (blob, from, scope) => {
       claim([hexOf(blob.digest)]);
-      return resumeBlob({ blob, from, partial, directory }, scope);
+      const resumed = await resumeBlob({ blob, from, partial, directory }, scope);
+      if (!resumed) await put(from(0), blob, scope);
     },
     readJson: (digest) => memo.get(digest, () => readDocument(path(digest), digest)).value,
     putJson: (value, mediaType, scope) => {

@@ -23,14 +23,16 @@ export function partialBlobs({ partial, locks }: PartialPlaces): readonly Partia
   return namesIn(partial).flatMap((hex) => {
     const stat = lstatSync(join(partial, hex), { throwIfNoEntry: false });
     if (stat === undefined) return [];
-    return [{ hex, bytes: stat.size, used: stat.mtimeMs, inUse: isLocked(blobLock(locks, hex)) }];
+    const inUse = isLocked(blobLock(locks, hex)) || isLocked(join(partial, hex));
+    return [{ hex, bytes: stat.size, used: stat.mtimeMs, inUse }];
   });
 }
 
 /** False when somebody is at it. */
 export function removePartial({ partial, locks }: PartialPlaces, hex: string): boolean {
   using lock = lockIfFree(blobLock(locks, hex));
-  if (lock === undefined) return false;
+  // Whose lock file was removed still has the part.
+  if (lock === undefined || isLocked(join(partial, hex))) return false;
   rmSync(join(partial, hex), { recursive: true, force: true });
   return true;
 }

@@ -18,7 +18,9 @@ import { hasCode } from '../model/has-code.js';
 import type { Descriptor } from '../model/oci.js';
 import type { Scope } from '../model/scope.js';
 import type { Bytes } from '../model/stores.js';
+import { sys } from '../sys/sys.js';
 import { noSpace, syncDirectory } from './durable.js';
+import { isNamed } from './lock-file.js';
 import { begin, type Begun, receive } from './receive.js';
 
 export interface Resumable {
@@ -36,37 +38,41 @@ const WORTH = 64 << 10;
 
 /**
  * Goes on with a part of a blob, or begins one. What is there is hashed first, and the whole is checked: of a part that
- * a power cut tore, or whose bytes were never right, nothing is kept, and all of it is brought once more.
+ * a power cut tore, or whose bytes were never right, nothing is kept, and all of it is brought once more. False when
+ * another is writing to the part, whose lock file somebody removed: bytes of both would be in it.
  */
-export async function resumeBlob(resumable: Resumable, scope: Scope): Promise<void> {
+export async function resumeBlob(resumable: Resumable, scope: Scope): Promise<boolean> {
   const { blob, partial, directory } = resumable;
   const path = join(partial, hexOf(blob.digest));
-  const resumed = await attempt(resumable, path, scope);
-  if (!resumed) await attempt(resumable, path, scope);
+  const first = await attempt(resumable, path, scope);
+  const end = first === 'wrong' ? await attempt(resumable, path, scope) : first;
+  if (end !== 'whole') return false;
   renameSync(path, join(directory, hexOf(blob.digest)));
   syncDirectory(directory);
+  return true;
 }
 
-/** False when what was there was wrong, and is gone. */
+/** `wrong`: what was there is gone. */
 async function attempt(
   { blob, from, directory }: Resumable,
   path: string,
   scope: Scope,
-): Promise<boolean> {
+): Promise<'whole' | 'wrong' | 'taken'> {
   const fd = openPart(path);
   let begun = begin(fd);
   try {
+    if (!sys().flock(fd, 'exclusive', false) || !isNamed(fd, path)) return 'taken';
     begun = await hashed(fd, blob.size, scope);
     const offset = begun.size;
     const rest = offset === blob.size ? nothing() : from(offset);
     await receive(begun, rest, blob, scope);
     fsyncSync(fd);
-    return true;
+    return 'whole';
   } catch (error) {
     const wrong = error instanceof BuildError && error.code === 'integrity';
     if (wrong || hasCode(error, 'ENOSPC', 'EDQUOT', 'EIO') || isShort(fd))
       rmSync(path, { force: true });
-    if (wrong && begun.size > 0) return false;
+    if (wrong && begun.size > 0) return 'wrong';
     throw noSpace(error, directory);
   } finally {
     closeSync(fd);

@@ -166,6 +166,22 @@ describe('a blob of which a part is here', () => {
     assert.deepEqual(readdirSync(path('partial')), []);
   });
 
+  test('two that write one part, whose lock file was removed: both get the blob', async () => {
+    await using world = testStore();
+    const { blobs, path } = world.store;
+    const places = { partial: path('partial'), locks: path('locks') };
+    const whole = source([]);
+    const slow = async function* (offset: number): Bytes {
+      yield* pieces(bytes.subarray(offset, 100_000), 1 << 16);
+      assert.equal(removePartial(places, blob.digest.slice(7)), false);
+      await blobs.resume(blob, whole, quiet);
+      rmSync(blobs.path(blob.digest));
+      yield* pieces(bytes.subarray(100_000), 1 << 16);
+    };
+    await blobs.resume(blob, slow, quiet);
+    assert.ok(readFileSync(blobs.path(blob.digest)).equals(bytes));
+  });
+
   test('a part that is not what it was is brought anew, as is one too long', async () => {
     await using world = testStore();
     const { blobs, path } = world.store;
