@@ -104,12 +104,15 @@ function checkPairs(flag: Flag, pairs: Pairs): void {
   if (known === undefined) throw unknownType(flag, type);
   for (const name of pairs.keys()) {
     if (name === 'type' || known.includes(name)) continue;
-    const near = nearest(name, known);
+    const near = nearest(name, known) ?? known.find((each) => each === OTHER_END[name]);
     throw new BuildError('usage', `${flag} type=${type} has no option ${name}`, {
       hint: near === undefined ? `it has ${known.join(', ')}` : `did you mean ${near}?`,
     });
   }
 }
+
+/** What a directory is called by the other flag. */
+const OTHER_END: Readonly<Record<string, string>> = { src: 'dest', dest: 'src' };
 
 /** Those BuildKit has and stave has not. */
 const NOT_YET = ['azblob'];
@@ -128,7 +131,9 @@ function needed(flag: Flag, name: string, pairs: Pairs): string {
   const value = pairs.get(name) ?? '';
   if (value !== '') return value;
   const type = pairs.get('type') ?? '';
-  throw new BuildError('usage', `${flag} type=${type} needs ${name}=`);
+  throw new BuildError('usage', `${flag} type=${type} needs ${name}=`, {
+    hint: `such as ${flag} type=${type},${name}=${name === 'ref' ? 'registry.example.com/app:cache' : 'DIR'}`,
+  });
 }
 
 function registryOf(

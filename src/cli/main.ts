@@ -89,9 +89,11 @@ function withoutCommand(args: readonly string[]): number {
     return 0;
   }
   const words = group ? `${first} ${second ?? ''}` : first;
-  const near = nearCommand(first, second);
+  const near = group ? nearInGroup(first, second ?? '') : nearCommand(first, second);
   const hint =
-    near === undefined ? 'stave --help lists the commands' : `did you mean stave ${near}?`;
+    near === undefined
+      ? `stave ${group ? `${first} ` : ''}--help lists the commands`
+      : `did you mean stave ${near}?`;
   throw new BuildError('usage', `unknown command: stave ${words}`, { hint });
 }
 
@@ -115,6 +117,16 @@ function isOf(group: string, names: readonly string[]): boolean {
 }
 
 /** A slip in a command of two words may be in either of them. */
+/** The group's name says nothing of how near the other word is. */
+function nearInGroup(group: string, second: string): string | undefined {
+  const names = commands
+    .flatMap((command) => command.names)
+    .filter((name) => name.startsWith(`${group} `))
+    .map((name) => name.slice(group.length + 1));
+  const found = nearest(second, names);
+  return found === undefined ? undefined : `${group} ${found}`;
+}
+
 function nearCommand(first: string, second = ''): string | undefined {
   const names = commands.flatMap((command) => command.names);
   const groups = names.flatMap((name) => (name.includes(' ') ? [name.split(' ', 1)[0] ?? ''] : []));

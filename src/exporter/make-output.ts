@@ -1,5 +1,6 @@
 import { BuildError } from '../model/error.js';
 import { hasCode } from '../model/has-code.js';
+import { reasonOf } from '../model/reason-of.js';
 import { makeDeep } from '../sys/make-deep.js';
 
 const NOT_OURS = ['EEXIST', 'ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'EROFS'] as const;
@@ -10,6 +11,9 @@ export function makeOutput(path: string): void {
     makeDeep(path, 0o777);
   } catch (error) {
     if (!hasCode(error, ...NOT_OURS)) throw error;
-    throw new BuildError('usage', `cannot make the directory ${path}`, { cause: error });
+    throw new BuildError('usage', `cannot make the directory ${path}: ${reasonOf(error)}`, {
+      hint: 'it must be in a directory that you may write to',
+      cause: error,
+    });
   }
 }

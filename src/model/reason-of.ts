@@ -1,5 +1,6 @@
 const WORDS: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
+  EEXIST: 'file exists',
   EISDIR: 'is a directory',
   ENOENT: 'no such file or directory',
   ENOSPC: 'no space left on device',

@@ -269,7 +269,7 @@ function unreachableHost(
 ): unknown {
   if (!(error instanceof Error) || error instanceof BuildError) return error;
   const cause = error.message === '' && 'code' in error ? String(error.code) : error.message;
-  const mirrors = peer === 'registry' ? '; mirrors are set in ~/.config/stave/config.json' : '';
+  const mirrors = peer === 'registry' ? ' (mirrors are set in ~/.config/stave/config.json)' : '';
   return new BuildError('registry', `${peer} ${url.host} cannot be reached: ${cause}`, {
     hint: isLoopback(url.hostname)
       ? 'is it running?'

@@ -9,6 +9,7 @@ import { type Digest, digestOf, hexOf, isDigest } from '../model/digest.js';
 import { BuildError } from '../model/error.js';
 import { hasCode } from '../model/has-code.js';
 import { type Descriptor, isIndexType, MediaType } from '../model/oci.js';
+import { reasonOf } from '../model/reason-of.js';
 import type { Scope } from '../model/scope.js';
 import type { Bytes } from '../model/stores.js';
 import { parseStrictJson } from '../registry/strict-json.js';
@@ -132,9 +133,24 @@ function document(directory: string, digest: Digest): Buffer | undefined {
 
 function entries(directory: string): readonly Descriptor[] {
   const path = join(directory, 'index.json');
-  if (statSync(path, { throwIfNoEntry: false }) === undefined) return [];
-  const value = record(parseStrictJson(readFileSync(path, 'utf8'), path), path);
+  const text = indexText(path);
+  if (text === undefined) return [];
+  const value = record(parseStrictJson(text, path), path);
   return list(value['manifests'] ?? [], path, 10_000).map((entry) => descriptor(entry, path));
+}
+
+/** Undefined when there is no cache yet. */
+function indexText(path: string): string | undefined {
+  try {
+    if (statSync(path, { throwIfNoEntry: false }) === undefined) return undefined;
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (!hasCode(error, 'ENOTDIR', 'EISDIR', 'EACCES', 'ELOOP')) throw error;
+    throw new BuildError('archive', `cannot read ${path}: ${reasonOf(error)}`, {
+      hint: 'a cache is a directory as --cache-to type=local,dest=DIR writes it',
+      cause: error,
+    });
+  }
 }
 
 function nameOf(entry: Descriptor): string | undefined {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { isIP } from 'node:net';
 import { BuildError } from '../model/error.js';
 import type { S3Cache } from '../model/cache-options.js';
 import type { Scope } from '../model/scope.js';
@@ -102,21 +103,32 @@ interface Place {
   readonly region: string;
 }
 
-/** As the SDKs: the bucket is the host's first label, where neither an endpoint nor its name forbids it. */
+/** As the SDKs: the bucket is the host's first label, where neither an endpoint, an address nor its name forbids it. */
 function baseOf(options: S3Cache, { bucket, region }: Place, env: NodeJS.ProcessEnv): string {
   const own = options.endpointUrl ?? env['AWS_ENDPOINT_URL_S3'] ?? env['AWS_ENDPOINT_URL'] ?? '';
   const domain = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com';
   const endpoint = own === '' ? `https://s3.${region}.${domain}` : own;
   if (!URL.canParse(endpoint) || !/^https?:/.test(endpoint)) {
-    throw new BuildError('usage', `endpoint_url ${JSON.stringify(endpoint)} is no http(s) URL`);
+    throw new BuildError('usage', `endpoint_url ${JSON.stringify(endpoint)} is no http(s) URL`, {
+      hint: 'write it whole: endpoint_url=https://HOST[:PORT]',
+    });
   }
   const url = new URL(endpoint);
   const path = url.pathname.replace(/\/+$/, '');
   // A certificate for *.s3.REGION.amazonaws.com has no name with a further dot.
-  const inPath = own === '' ? bucket.includes('.') : options.usePathStyle === true;
-  return inPath
-    ? `${url.origin}${path}/${encodeURIComponent(bucket)}`
-    : `${url.protocol}//${bucket}.${url.host}${path}`;
+  const asked = own === '' ? bucket.includes('.') : options.usePathStyle === true;
+  if (asked || isIP(url.hostname.replace(/^\[|\]$/g, '')) !== 0)
+    return `${url.origin}${path}/${encodeURIComponent(bucket)}`;
+  const host = `${bucket}.${url.host}`;
+  if (/^[\w.-]+$/.test(bucket) && URL.canParse(`${url.protocol}//${host}`))
+    return `${url.protocol}//${host}${path}`;
+  throw new BuildError(
+    'usage',
+    `bucket ${JSON.stringify(bucket)} can be no part of a host's name`,
+    {
+      hint: 'names of buckets have small letters, digits, dots and hyphens',
+    },
+  );
 }
 
 /** Each part as a signature has it (RFC 3986). */

@@ -62,7 +62,9 @@ for (const [text, expected] of to)
 
 const refused: readonly [typeof parseCacheFrom | typeof parseCacheTo, string, RegExp, RegExp][] = [
   [parseCacheFrom, 'ref=a', /type required form/, /type=registry/],
-  [parseCacheFrom, 'type=registry', /needs ref=/, /^$/],
+  [parseCacheFrom, 'type=registry', /needs ref=/, /such as .* type=registry,ref=\S+:cache/],
+  [parseCacheFrom, 'type=local,dest=a', /has no option dest/, /did you mean src\?/],
+  [parseCacheTo, 'type=local,src=a', /has no option src/, /did you mean dest\?/],
   [
     parseCacheFrom,
     'type=registri,ref=a',
@@ -73,7 +75,7 @@ const refused: readonly [typeof parseCacheFrom | typeof parseCacheTo, string, Re
   [parseCacheFrom, 'type=registry,ref=a,mode=max', /has no option mode/, /it has ref/],
   [parseCacheFrom, 'type=inline', /type=inline is not supported/, /type=registry,ref=IMAGE/],
   [parseCacheFrom, 'type=azblob,name=x', /type=azblob is not supported/, /use registry/],
-  [parseCacheFrom, 'type=local', /needs src=/, /^$/],
+  [parseCacheFrom, 'type=local', /needs src=/, /type=local,src=DIR$/],
   [parseCacheFrom, 'type=registry,ref=a,timeout=soon', /invalid timeout/, /30s/],
   [parseCacheFrom, 'type=registry,ref=a,timeout=0', /invalid timeout/, /30s/],
   [
@@ -82,7 +84,7 @@ const refused: readonly [typeof parseCacheFrom | typeof parseCacheTo, string, Re
     /exclude each other/,
     /warning/,
   ],
-  [parseCacheTo, 'type=local,dest=', /needs dest=/, /^$/],
+  [parseCacheTo, 'type=local,dest=', /needs dest=/, /type=local,dest=DIR$/],
   [parseCacheTo, 'inline', /did you mean type=inline/, /name=value/],
   [parseCacheTo, 'type=inline,mode=max', /has no mode=max/, /type=registry,mode=max/],
   [parseCacheTo, 'type=registry,ref=a,mode=maximum', /invalid mode/, /min, max/],

@@ -123,7 +123,10 @@ describe('the build cache by its last use', () => {
         "invalid filter 'until=x'\n\nhint: how long it was not used, such as 24h, or for until a time",
       ],
       [['--filter', 'id~=('], "invalid filter 'id~=('\n\nhint: it is no regular expression"],
-      [['--keep-storage', 'x'], 'invalid argument "x" for "--keep-storage" flag'],
+      [
+        ['--keep-storage', 'x'],
+        'invalid argument "x" for "--keep-storage" flag\n\nhint: a size such as 500mb or 10gb',
+      ],
     ] as const)
       assert.equal(world.run('builder', 'prune', '-f', ...args).stderr, `ERROR: ${message}\n`);
     // The oldest go until the rest fits.

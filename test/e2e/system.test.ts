@@ -180,6 +180,7 @@ describe('system df, info, version', () => {
         'invalid argument "bogus" for "-f, --filter" flag: bad format of filter (expected name=value)',
       ],
       ['bogus', 1, 'unknown command: stave bogus'],
+      ['store check --format x', 1, 'invalid --format "x"'],
       ['help bogus', 1, 'unknown help topic: bogus'],
       ['swarm init', 1, 'stave swarm is not supported: swarm mode is not supported'],
       [
@@ -206,7 +207,7 @@ describe('system df, info, version', () => {
         'conflicting options: cannot specify a volume-name through both --name and as a positional arg',
       ],
       ...['system df', 'system prune', 'image prune', 'builder prune', 'volume ls', 'load']
-        .concat(['volume prune', 'version', 'system info', 'system events'])
+        .concat(['volume prune', 'version', 'system info', 'system events', 'store check'])
         .map((name) => [`${name} x`, 1, `'stave ${name}' accepts no arguments`] as const),
     ] as const) {
       const outcome = world.run(...line.split(' '));
@@ -214,6 +215,15 @@ describe('system df, info, version', () => {
       assert.equal(outcome.status, status, line);
       if (!/events|dangling/.test(line)) assert.match(outcome.stderr, /\n\nhint: ./, line);
     }
+    // Of a group the words under it are compared, not its own name.
+    for (const [line, hint] of [
+      ['store bogus', 'stave store --help lists the commands'],
+      ['cache exprt', 'did you mean stave cache export?'],
+    ] as const)
+      assert.equal(
+        world.run(...line.split(' ')).stderr,
+        `ERROR: unknown command: stave ${line}\n\nhint: ${hint}\n`,
+      );
     assert.equal(world.ok('events', '--since', '0', '--until', '1').stdout, '');
   });
 });

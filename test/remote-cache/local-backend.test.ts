@@ -66,6 +66,9 @@ test('twenty exports take the place of one; another name keeps what is its own',
 test('a name, a digest, and what is not there', async () => {
   using own = place();
   assert.equal(await localCache({ src: join(own.dir, 'nothing') }).read(quiet), undefined);
+  writeFileSync(join(own.dir, 'file'), '');
+  const file = localCache({ src: join(own.dir, 'file') }).read(quiet);
+  await assert.rejects(file, { code: 'archive', hint: /type=local,dest=DIR/ });
   await own.write('latest', ['a']);
   const read = async (more: object): Promise<string | undefined> =>
     (await localCache({ src: own.dir, ...more }).read(quiet))?.config.toString();

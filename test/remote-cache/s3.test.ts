@@ -155,6 +155,16 @@ describe('a cache in a bucket', () => {
     const bucket = { env: { AWS_BUCKET: 'b' }, home };
     assert.throws(() => s3Backend({ type: 's3' }, bucket), /region \(\$AWS_REGION\) not set/);
     assert.throws(() => open({ endpointUrl: 'nowhere' }), /is no http\(s\) URL/);
+    // No name can stand before an address.
+    assert.equal(await open({ usePathStyle: false }).has(blobOf(noise(9, 10)), quiet), false);
+    for (const name of ['a b', 'a/b', '@'])
+      assert.throws(
+        () => open({ bucket: name, endpointUrl: 'http://s3.example.com', usePathStyle: false }),
+        {
+          code: 'usage',
+          hint: /small letters/,
+        },
+      );
     const blob = blobOf(noise(6, 10));
     await refused(
       open({ bucket: 'other' }).put(blob, () => once(noise(6, 10)), quiet),

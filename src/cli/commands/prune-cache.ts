@@ -55,7 +55,9 @@ function budgetOf(flags: ParsedFlags): CacheBudget {
     const text = flags.text(name) ?? '0';
     const parsed = ramInBytes(text);
     if (parsed !== undefined) return parsed;
-    throw new BuildError('usage', `invalid argument "${text}" for "--${name}" flag`);
+    throw new BuildError('usage', `invalid argument ${JSON.stringify(text)} for "--${name}" flag`, {
+      hint: 'a size such as 500mb or 10gb',
+    });
   };
   return {
     reserved: Math.max(of('reserved-space'), of('keep-storage')),

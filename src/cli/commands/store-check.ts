@@ -1,3 +1,4 @@
+import { BuildError } from '../../model/error.js';
 import type { Checked } from '../../model/store-problem.js';
 import { checkStore } from '../../store-check.js';
 import { openWorkshop } from '../../workshop.js';
@@ -16,18 +17,24 @@ export const storeCheckCommand: Command = {
       help: 'Take out what is unusable, so that it is pulled or built anew',
     },
   ],
+  noArguments: true,
   run: async ({ flags, env, stdout }) => {
+    const format = flags.text('format') ?? 'text';
+    if (!FORMATS.includes(format))
+      throw new BuildError('usage', `invalid --format ${JSON.stringify(format)}`, {
+        hint: `use one of ${FORMATS.join(', ')}`,
+      });
     const repair = flags.bool('repair');
     await using workshop = openWorkshop(undefined, env);
     const found = await checkStore({ full: flags.bool('full'), repair }, workshop);
-    const text =
-      flags.text('format') === 'json' ? `${JSON.stringify(found)}\n` : report(found, repair);
+    const text = format === 'json' ? `${JSON.stringify(found)}\n` : report(found, repair);
     say(stdout, text);
     const left = found.flatMap(({ problems }) => problems).filter(({ fix }) => !repair || !fix);
     return left.length === 0 ? 0 : 1;
   },
 };
 
+const FORMATS: readonly string[] = ['text', 'json'];
 const WIDTH = 12;
 
 function report(found: readonly Checked[], repair: boolean): string {
