@@ -295,7 +295,7 @@ async function checkIds(
   if (cacheMountRollback.length + travel.length === 0) return;
   const { checkMountIds } = await import('./check-mount-ids.js');
   checkMountIds('--cache-mount-rollback', cacheMountRollback, plans);
-  checkMountIds('--cache-to mounts=', travel, plans);
+  checkMountIds('--cache-to mounts', travel, plans);
 }
 
 /** One graph of all platforms: what they have in common runs once. */

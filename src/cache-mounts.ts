@@ -44,6 +44,7 @@ export function listCacheMounts({ store }: Workshop): readonly CacheMountUsage[]
 export function findCacheMounts(
   mounts: readonly CacheMountInfo[],
   name: string,
+  where: 'here' | 'export' = 'here',
 ): readonly CacheMountInfo[] {
   const byId = mounts.filter(({ id }) => id === name);
   if (byId.length > 0) return byId;
@@ -53,11 +54,20 @@ export function findCacheMounts(
   if (byKey.length === 1) return byKey;
   const ids = mounts.map(({ id }) => id);
   const near = nearest(name, ids);
+  const all = where === 'here' ? 'stave cache ls lists them' : `the export has ${shortList(ids)}`;
   throw new BuildError(
     'not-found',
     byKey.length > 1 ? `several cache mounts begin with ${name}` : `no such cache mount: ${name}`,
-    { hint: near === undefined ? 'stave cache ls lists them' : `did you mean ${near}?` },
+    { hint: near === undefined ? all : `did you mean ${near}?` },
   );
+}
+
+/** Of a hint, which is one line. */
+const MOST_NAMED = 5;
+
+function shortList(ids: readonly string[]): string {
+  const more = ids.length - MOST_NAMED;
+  return [...ids.slice(0, MOST_NAMED), ...(more > 0 ? [`${String(more)} more`] : [])].join(', ');
 }
 
 /** Gives the keys of what is gone. Throws BuildError `conflict` when a step uses one of them; it stays. */
@@ -158,7 +168,9 @@ async function bringIn(
     });
   }
   const infos = index.mounts.map((mount): CacheMountInfo => mount);
-  const keys = new Set(names.flatMap((name) => findCacheMounts(infos, name)).map(({ key }) => key));
+  const keys = new Set(
+    names.flatMap((name) => findCacheMounts(infos, name, 'export')).map(({ key }) => key),
+  );
   return importMounts(
     index,
     place,

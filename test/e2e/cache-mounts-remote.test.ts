@@ -144,7 +144,7 @@ describe('cache mounts in caches of steps', () => {
     for (const [flag, words] of [
       [
         'type=local,dest=x,mounts=pgk',
-        /--cache-to mounts= "pgk": no step has this cache mount[^]*did you mean pkg\?/,
+        /--cache-to mounts "pgk": no step has this cache mount[^]*did you mean pkg\?/,
       ],
       ['type=local,dest=x,mounts=', /names no cache mount/],
       ['type=inline,mounts=all', /type=inline has no option mounts/],

@@ -77,6 +77,9 @@ describe('cache mounts travel', () => {
     const dest = join(here.dir, 'packages');
     here.ok('cache', 'export', '--mounts', 'packages', dest);
     assert.match(there.ok('cache', 'import', '--mounts', dest).stderr, /^imported packages$/m);
+    // What is not in it is not told by what is here.
+    const other = there.run('cache', 'import', '--mounts', 'nothing', dest).stderr;
+    assert.match(other, /no such cache mount: nothing\n\nhint: the export has packages\n$/);
     const use = run(there, 'id=packages,target=/p', 'grep content /p/package.tgz');
     assert.equal(use.status, 0, use.stderr);
   });
