@@ -30,7 +30,7 @@ export function lockedContainer(
   const id = String(options.user === 'root' ? 0 : ORDINARY_UID);
   const name = [options.user, options.seccomp, options.capabilities].join('-');
   const env = { ...process.env, CONTAINERS_CONF: podmanOfItsOwn(dir) };
-  const podman = ['--root', join(dir, 'podman'), '--runroot', join(dir, 'podman-run')]
+  const podman = ['--root', join(dir, 'podman'), '--runroot', join(dir, 'pr')]
     .concat(['--runtime', 'runc', '--cgroup-manager', 'cgroupfs', 'run', '--rm', '--network=host'])
     .concat(['--ulimit=nofile=1024:1024', '--ulimit=nproc=8192:8192', `--user=${id}:${id}`])
     .concat(options.seccomp === 'docker' ? [`--security-opt=seccomp=${profile}`] : [])
