@@ -1,4 +1,5 @@
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
+import { BuildError } from '../model/error.js';
 
 /** Without credentials and without the query, which may hold signatures. */
 export function shownUrl(url: URL): string {
@@ -66,4 +67,13 @@ function registrable(hostname: string): string | undefined {
 
 function bareHost(hostname: string): string {
   return hostname.replace(/^\[|\]$/g, '');
+}
+
+/** Without its port. Throws BuildError `usage` for what a grammar allows and no network has. */
+export function hostnameOf(host: string): string {
+  const text = `http://${host}`;
+  if (URL.canParse(text)) return new URL(text).hostname;
+  throw new BuildError('usage', `${JSON.stringify(host)} is no host of a registry`, {
+    hint: 'HOST[:PORT], with a port up to 65535',
+  });
 }

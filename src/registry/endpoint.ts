@@ -1,6 +1,6 @@
 import { BuildError } from '../model/error.js';
 import { canonicalName, type Reference } from '../model/reference.js';
-import { isLoopback } from './address.js';
+import { hostnameOf, isLoopback } from './address.js';
 import { authenticated } from './auth.js';
 import type { RegistryConfig } from './config.js';
 import { findCredentials } from './credentials.js';
@@ -26,7 +26,7 @@ export interface Endpoint {
 export function endpointsOf({ domain, path }: Reference, deps: RegistryDeps): readonly Endpoint[] {
   const { mirrors, insecure, tokenServers } = deps.config.of(domain);
   const host = domain === 'docker.io' ? 'registry-1.docker.io' : domain;
-  const plain = insecure || isLoopback(new URL(`http://${host}`).hostname);
+  const plain = insecure || isLoopback(hostnameOf(host));
   const origins = [
     ...mirrors.map((mirror) => mirror.replace(/\/+$/, '')),
     `${plain ? 'http' : 'https'}://${host}`,

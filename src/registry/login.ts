@@ -1,6 +1,6 @@
 import { BuildError } from '../model/error.js';
 import type { Scope } from '../model/scope.js';
-import { isLoopback } from './address.js';
+import { hostnameOf, isLoopback } from './address.js';
 import { authenticated } from './auth.js';
 import type { Credentials } from './credentials.js';
 import type { RegistryDeps } from './endpoint.js';
@@ -16,7 +16,7 @@ export async function checkLogin(
 ): Promise<void> {
   const { insecure, tokenServers } = deps.config.of(domain);
   const host = domain === 'docker.io' ? 'registry-1.docker.io' : domain;
-  const plain = insecure || isLoopback(new URL(`http://${host}`).hostname);
+  const plain = insecure || isLoopback(hostnameOf(host));
   const url = new URL(`${plain ? 'http' : 'https'}://${host}/v2/`);
   const realm = { domain, origin: url.origin, tokenServers };
   const http = authenticated(await createHttp({ env: deps.env }), () => credentials, realm);

@@ -105,6 +105,11 @@ interface Place {
 
 /** As the SDKs: the bucket is the host's first label, where neither an endpoint, an address nor its name forbids it. */
 function baseOf(options: S3Cache, { bucket, region }: Place, env: NodeJS.ProcessEnv): string {
+  // It becomes a part of a host's name, which gets the credentials.
+  if (!/^[\w-]+$/.test(region))
+    throw new BuildError('usage', `region ${JSON.stringify(region)} is no name of one`, {
+      hint: 'such as region=eu-central-1',
+    });
   const own = options.endpointUrl ?? env['AWS_ENDPOINT_URL_S3'] ?? env['AWS_ENDPOINT_URL'] ?? '';
   const domain = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com';
   const endpoint = own === '' ? `https://s3.${region}.${domain}` : own;

@@ -262,6 +262,11 @@ describe('names of images', () => {
   test('a slip in either word of a command', () => {
     assert.match(world.run('conainer', 'prune').stderr, /did you mean stave container prune\?/);
     assert.match(world.run('container', 'prnue').stderr, /did you mean stave container prune\?/);
+    // Allowed by the grammar of names, and no port.
+    const port = /"127\.0\.0\.1:99999" is no host of a registry\n\nhint: .*65535/;
+    assert.match(world.run('pull', '127.0.0.1:99999/x').stderr, port);
+    const login = ['login', '-u', 'a', '-p', 'b', '127.0.0.1:99999'];
+    assert.match(world.run(...login).stderr, port);
     assert.match(world.run('iamges').stderr, /did you mean stave images\?/);
   });
 });

@@ -155,6 +155,8 @@ describe('a cache in a bucket', () => {
     const bucket = { env: { AWS_BUCKET: 'b' }, home };
     assert.throws(() => s3Backend({ type: 's3' }, bucket), /region \(\$AWS_REGION\) not set/);
     assert.throws(() => open({ endpointUrl: 'nowhere' }), /is no http\(s\) URL/);
+    for (const region of ['a b', 'r/../x', 'evil.example.com/'])
+      assert.throws(() => open({ region }), { code: 'usage', hint: /region=eu-central-1/ });
     // No name can stand before an address.
     assert.equal(await open({ usePathStyle: false }).has(blobOf(noise(9, 10)), quiet), false);
     for (const name of ['a b', 'a/b', '@'])
