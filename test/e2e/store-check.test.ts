@@ -59,6 +59,7 @@ describe('store check', () => {
         /^blobs {7}\d+\ntrees {7}\d+\ndiffIDs {5}\d+\nimages {6}2\nrecords {5}\d+\ncontexts {4}2\nbuilds {6}2\n/,
       );
       assert.doesNotMatch(stdout, /bad/);
+      assert.match(stdout, /\n\nnothing is wrong\n$/);
     }
     const found = JSON.parse(world.ok('store', 'check', '--format', 'json').stdout) as unknown[];
     assert.equal(found.length, 12);
@@ -197,6 +198,7 @@ describe('store check', () => {
       /^container [0-9a-f]{12}: its state cannot be read\nremedy: what it wrote is in \/\S+\/upper: /m,
     );
     assert.equal(status, 1);
+    assert.match(stdout, /\n\n1 problem, 0 repaired\n$/);
     assert.equal(world.ok('ps', '-aq').stdout, '');
     build();
     rmSync(join(world.root, 'containers', id!), { recursive: true });

@@ -1,5 +1,5 @@
 import { BuildError } from '../../model/error.js';
-import type { Checked } from '../../model/store-problem.js';
+import type { Checked, StoreProblem } from '../../model/store-problem.js';
 import { checkStore } from '../../store-check.js';
 import { openWorkshop } from '../../workshop.js';
 import { type Command, say } from '../command.js';
@@ -42,12 +42,20 @@ function report(found: readonly Checked[], repair: boolean): string {
     const bad = problems.length === 0 ? '' : `, ${String(problems.length)} bad`;
     return `${kind.padEnd(WIDTH)}${String(count)}${bad}`;
   });
-  const problems = found
-    .flatMap((checked) => checked.problems)
-    .flatMap(({ what, problem, remedy, fix }) => [
-      '',
-      `${what}: ${problem}`,
-      `${repair && fix !== undefined ? 'repaired; ' : ''}remedy: ${remedy}`,
-    ]);
-  return `${[...lines, ...problems].join('\n')}\n`;
+  const all = found.flatMap((checked) => checked.problems);
+  const problems = all.flatMap(({ what, problem, remedy, fix }) => [
+    '',
+    `${what}: ${problem}`,
+    `${repair && fix !== undefined ? 'repaired; ' : ''}remedy: ${remedy}`,
+  ]);
+  return `${[...lines, ...problems, '', verdict(all, repair)].join('\n')}\n`;
+}
+
+/** The last line: numbers alone leave one to wonder. */
+function verdict(problems: readonly StoreProblem[], repair: boolean): string {
+  if (problems.length === 0) return 'nothing is wrong';
+  const count = `${String(problems.length)} problem${problems.length === 1 ? '' : 's'}`;
+  const fixable = problems.filter(({ fix }) => fix !== undefined).length;
+  if (repair) return `${count}, ${String(fixable)} repaired`;
+  return fixable === 0 ? count : `${count}; stave store check --repair repairs ${String(fixable)}`;
 }
