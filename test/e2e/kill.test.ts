@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { busyboxContext } from '../helpers/busybox.js';
+import { leftProcesses } from '../helpers/faults/left-processes.js';
 import { mountsOf } from '../helpers/mounts.js';
 import { runcOnly } from '../helpers/runc-only.js';
 import { staveWorld, type StaveWorld } from '../helpers/stave.js';
@@ -110,27 +111,6 @@ function assertRight(world: StaveWorld, context: string, marker: string): void {
   world.ok('build', '-q', '-t', 'killed', context);
   const shown = world.ok('run', '--rm', 'killed', 'cat', '/s0/f', '/s3/f', '/file').stdout;
   assert.equal(shown, `${marker} 0\n${marker} 3\n${marker}`);
-}
-
-/** Processes whose environment or arguments name the store; the kernel may need a moment to reap the killed. */
-async function leftProcesses(root: string): Promise<string[]> {
-  for (let tries = 0; ; tries++) {
-    const left = readdirSync('/proc')
-      .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
-      .filter((pid) =>
-        [`environ`, `cmdline`, `mountinfo`].some((file) => mentions(pid, file, root)),
-      );
-    if (left.length === 0 || tries === 100) return left;
-    await delay(10);
-  }
-}
-
-function mentions(pid: string, file: string, root: string): boolean {
-  try {
-    return readFileSync(`/proc/${pid}/${file}`, 'latin1').includes(root);
-  } catch {
-    return false; // It ended meanwhile.
-  }
 }
 
 function timeOf(work: () => void): number {

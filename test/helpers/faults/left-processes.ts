@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Processes whose environment, arguments or mounts name the store; the kernel may need a moment to reap the killed. */
+/** Processes whose environment, arguments or mounts name the store; a busy machine needs a moment to reap the killed. */
 export async function leftProcesses(root: string): Promise<string[]> {
   for (let tries = 0; ; tries++) {
     const left = readdirSync('/proc')
@@ -10,7 +10,7 @@ export async function leftProcesses(root: string): Promise<string[]> {
       .filter((pid) =>
         ['environ', 'cmdline', 'mountinfo'].some((file) => mentions(pid, file, root)),
       );
-    if (left.length === 0 || tries === 100) return left;
+    if (left.length === 0 || tries === 1000) return left;
     await delay(10);
   }
 }
