@@ -7,6 +7,7 @@ import { internalVertex } from './internal-vertex.js';
 import type { CacheTo } from './model/cache-options.js';
 import type { DiffID, Digest } from './model/digest.js';
 import { BuildError } from './model/error.js';
+import type { Descriptor } from './model/oci.js';
 import type { KeyedStep } from './model/op.js';
 import type { Scope } from './model/scope.js';
 import type { BlobSource, Layer } from './model/stores.js';
@@ -21,6 +22,7 @@ import { openCacheTo } from './remote-cache/open-backend.js';
 import { withinBudget } from './remote-cache/time-budget.js';
 import { type LayerIdentity, positions } from './remote-cache/write-config.js';
 import { placeKeys, travellingPlaceKeys } from './solver/keys.js';
+import { isOfMounts } from './travel/mount-manifest.js';
 import type { Workshop } from './workshop.js';
 import { steadyTime } from './model/steady-time.js';
 
@@ -114,7 +116,9 @@ async function write(
     const data = Buffer.from(`${line}\n`);
     scope.emit({ type: 'log', vertex: scope.vertex, stream: 'stderr', data, time: steadyTime() });
   };
-  const input = { steps, reasons, bases, imports, store, fetchBase, say, more };
+  // An export of mounts says itself which stay; one without leaves them alone.
+  const keeps = (blob: Descriptor): boolean => mounts === undefined && isOfMounts(blob);
+  const input = { steps, reasons, bases, imports, store, fetchBase, say, keeps, more };
   const budget = { what: `exporting the cache`, ms: to.timeoutMs ?? TIMEOUT_MS };
   const done = await withinBudget(budget, scope, (inner) =>
     exportCache(input, { backend, settings: to }, inner),

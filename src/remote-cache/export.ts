@@ -11,7 +11,7 @@ import type { CachedLayer } from './cache-contents.js';
 import { type BaseDocuments, packBases } from './carried-bases.js';
 import type { CollectedStep, StepLayer } from './collect.js';
 import type { CacheImports } from './imports.js';
-import { keptBases } from './kept-bases.js';
+import { keptOfOthers } from './kept-of-others.js';
 import { type ExplainedStep, packReasons } from './reasons.js';
 import { cacheConfig } from './write-config.js';
 
@@ -26,6 +26,8 @@ export interface ExportedSteps {
   readonly fetchBase: BlobSource;
   /** Of what the export does, one line. */
   readonly say: (line: string) => void;
+  /** What stays of the cache as it was, though this export does not bring it. */
+  readonly keeps: (blob: Descriptor) => boolean;
   /** Brings what else is in the cache; gives what its document is to name of that. */
   readonly more?: ((scope: Scope) => Promise<readonly Descriptor[]>) | undefined;
 }
@@ -68,8 +70,8 @@ export async function exportCache(
     const layers = base.layers.map((layer) => blobs.get(layer.diffID) ?? layer.blob);
     return { ...base, layers };
   });
-  const { say } = input;
-  const { bases, blobs: others } = await keptBases(ownBases, { backend, say }, scope);
+  const { say, keeps } = input;
+  const { bases, blobs: others } = await keptOfOthers(ownBases, { backend, say, keeps }, scope);
   const notes = [packReasons(input.reasons), ...(bases.length === 0 ? [] : [packBases(bases)])];
   for (const { blob, bytes } of notes)
     if (!(await backend.has(blob, scope))) await backend.put(blob, () => once(bytes), scope);

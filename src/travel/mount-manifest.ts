@@ -81,6 +81,11 @@ export function isMountIndex({ mediaType }: Descriptor): boolean {
   return mediaType === INDEX;
 }
 
+/** Of the blobs of a cache those that mounts are. */
+export function isOfMounts({ mediaType }: Descriptor): boolean {
+  return mediaType === INDEX || mediaType === PACK;
+}
+
 /** The index of the export at a place; undefined when nothing is there. Throws BuildError `archive` on something else. */
 export async function readExport(place: Place, scope: Scope): Promise<MountIndex | undefined> {
   const manifest = await place.manifest(scope);

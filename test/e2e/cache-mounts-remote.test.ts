@@ -78,21 +78,25 @@ describe('cache mounts in caches of steps', () => {
       assert.match(stderr, /importing cache mount pkg from /);
     });
 
-  test('a mount stays in the cache when a build that needed no step writes to it', async () => {
-    const { to, from, env } = places.registry();
-    const dir = app('carried');
-    await build(world, dir, ['--no-cache', '--cache-to', `${to},mode=max,mounts=all`], env);
-    // A build that had every step from the cache never had the mount: it stays in the cache.
-    using third = staveWorld();
-    app('carried');
-    await build(third, dir, ['--cache-from', from, '--cache-to', `${to},mode=max,mounts=pkg`], env);
-    using fourth = staveWorld();
-    app('carried', 'grep content /p/package; true');
-    assert.match(
-      (await build(fourth, dir, ['--cache-from', from], env)).stderr,
-      /importing cache mount pkg/,
-    );
-  });
+  for (const [type, mounts] of [
+    ['registry', ',mounts=pkg'],
+    ...Object.keys(places).map((each) => [each, '']),
+  ] as [keyof typeof places, string][])
+    test(`type=${type}${mounts}: a mount stays in the cache when a build that never had it writes there`, async () => {
+      const { to, from, env } = places[type]();
+      const dir = app('carried');
+      await build(world, dir, ['--no-cache', '--cache-to', `${to},mode=max,mounts=all`], env);
+      using third = staveWorld();
+      app('carried');
+      const flags = ['--cache-from', from, '--cache-to', `${to},mode=max${mounts}`];
+      await build(third, dir, flags, env);
+      using fourth = staveWorld();
+      app('carried', 'grep content /p/package; true');
+      assert.match(
+        (await build(fourth, dir, ['--cache-from', from], env)).stderr,
+        /importing cache mount pkg/,
+      );
+    });
 
   test('one percent changed: at most five percent of the bytes go, with layers unchanged', async () => {
     await using counting = await countingProxy(cache.registry.host);

@@ -12,7 +12,7 @@ import {
   packBases,
   unpackBases,
 } from '../../src/remote-cache/carried-bases.js';
-import { keptBases } from '../../src/remote-cache/kept-bases.js';
+import { keptOfOthers } from '../../src/remote-cache/kept-of-others.js';
 import { localBackend } from '../../src/remote-cache/local-backend.js';
 import { pieces, quiet } from '../helpers/test-store.js';
 
@@ -85,7 +85,8 @@ test('layers of bases that stay are named with them; what is gone, or damaged, i
   await put(note.bytes.toString(), note.blob.mediaType);
   const own = { ...base, name: 'own', layers: [] };
   const said: string[] = [];
-  const kept = () => keptBases([own], { backend, say: (line) => said.push(line) }, quiet);
+  const say = (line: string) => said.push(line);
+  const kept = () => keptOfOthers([own], { backend, say, keeps: () => false }, quiet);
   assert.deepEqual(await kept(), { bases: [own], blobs: [] });
   const blobs = [...layers, note.blob];
   await backend.write({ config: Buffer.from('{}'), blobs }, quiet);

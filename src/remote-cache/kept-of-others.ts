@@ -7,8 +7,8 @@ import { type CarriedBase, isCarriedBases, mergeBases, unpackBases } from './car
 import { smallBlob } from './small-blob.js';
 import { createTurns } from './turns.js';
 
-/** Base images for a cache's note, and the layers of those that another export brought: they stay. */
-export interface KeptBases {
+/** Base images for a cache's note, and blobs that another export brought, layers of such and others: they stay. */
+export interface Kept {
   readonly bases: readonly CarriedBase[];
   readonly blobs: readonly Descriptor[];
 }
@@ -22,12 +22,19 @@ interface Before {
 /** Questions at once. */
 const PARALLEL = 6;
 
-/** A build's own bases, and those that a cache has from other builds. A cache that cannot be read is told, and replaced. */
-export async function keptBases(
+interface Keeping {
+  readonly backend: WritableCacheBackend;
+  readonly say: (line: string) => void;
+  /** Blobs that stay together with their like, besides bases. */
+  readonly keeps: (blob: Descriptor) => boolean;
+}
+
+/** A build's own bases, and what a cache has from other builds. A cache that cannot be read is told, and replaced. */
+export async function keptOfOthers(
   own: readonly CarriedBase[],
-  { backend, say }: { backend: WritableCacheBackend; say: (line: string) => void },
+  { backend, say, keeps }: Keeping,
   scope: Scope,
-): Promise<KeptBases> {
+): Promise<Kept> {
   const before = await readBefore({ backend, say }, scope);
   const turns = createTurns(PARALLEL);
   const asked = new Map<Digest, Promise<boolean>>();
@@ -45,15 +52,17 @@ export async function keptBases(
     });
   const others = mergeBases(own, before.bases).slice(own.length);
   // What somebody removed is not named again: a registry refuses a manifest with it.
-  const whole = await Promise.all(
-    others.map(async (base) => !(await Promise.all(held(base).map(isThere))).includes(false)),
-  );
+  const areThere = async (blobs: readonly Descriptor[]): Promise<boolean> =>
+    !(await Promise.all(blobs.map(isThere))).includes(false);
+  const whole = await Promise.all(others.map((base) => areThere(held(base))));
   const kept = others.filter((_base, i) => whole[i] === true);
-  return { bases: [...own, ...kept], blobs: kept.flatMap(held) };
+  const more = [...before.blobs.values()].filter(keeps);
+  const blobs = [...kept.flatMap(held), ...((await areThere(more)) ? more : [])];
+  return { bases: [...own, ...kept], blobs };
 }
 
 async function readBefore(
-  { backend, say }: { backend: WritableCacheBackend; say: (line: string) => void },
+  { backend, say }: Pick<Keeping, 'backend' | 'say'>,
   scope: Scope,
 ): Promise<Before> {
   const what = `the base images in the cache of ${backend.name}`;
