@@ -30,7 +30,20 @@ function keep() {
     const temporary = `${cacheFile}.${process.pid}`;
     fs.writeFileSync(temporary, script.createCachedData());
     fs.renameSync(temporary, cacheFile);
+    for (const name of olderThan(8)) fs.unlinkSync(path.join(home, 'stave', name));
   } catch {
     // A read-only or full home: the next start is 30 ms slower, nothing else.
   }
+}
+
+// Caches of earlier builds and of other versions, but for the newest.
+function olderThan(kept) {
+  const directory = path.dirname(cacheFile);
+  return fs
+    .readdirSync(directory)
+    .filter((name) => name.startsWith('code-'))
+    .map((name) => ({ name, time: fs.statSync(path.join(directory, name)).mtimeMs }))
+    .sort((a, b) => b.time - a.time)
+    .slice(kept)
+    .map(({ name }) => name);
 }
