@@ -92,7 +92,7 @@ describe('restart policies', () => {
     const id = start('pause', 'always', 'exit 7').trim();
     await until('a long pause', () => count('pause') >= 5 && status('pause') === 'restarting 7');
     for (const pid of processesOf(id)) process.kill(pid, 'SIGKILL');
-    assert.equal(status('pause'), 'exited 7');
+    await until('the end', () => status('pause') === 'exited 7');
     assert.match(world.run('exec', 'pause', 'true').stderr, /is not running/);
     // What docker's daemon does when the machine starts.
     start('other', 'unless-stopped', 'sleep 600');
