@@ -1,11 +1,12 @@
 import { existsSync, lstatSync, readFileSync } from 'node:fs';
-import { hexOf, isDigest } from '../model/digest.js';
+import { hexOf } from '../model/digest.js';
 import type { LayerMeta } from '../model/stores.js';
 import { runDigest } from './digest-runner.js';
 import { replaceFile } from './durable.js';
 import { claimedIds } from './lease.js';
 import { namesIn } from './names-in.js';
 import type { Store } from './store.js';
+import { readMeta } from './tree-meta.js';
 import type { Checked, StoreProblem } from '../model/store-problem.js';
 import { takeOut } from './take-out.js';
 
@@ -32,7 +33,7 @@ async function wrongTree(store: Store, id: string, full: boolean): Promise<strin
   const home = store.path('trees', id);
   if (!/^[0-9a-f]{32}$/.test(id)) return 'no tree has such a name';
   if (!lstatSync(`${home}/fs`, { throwIfNoEntry: false })?.isDirectory()) return 'it has no files';
-  const meta = readMeta(`${home}/meta.json`);
+  const meta = metaIn(`${home}/meta.json`);
   if (meta === undefined) return 'its facts cannot be read';
   if (!full) return undefined;
   try {
@@ -49,18 +50,11 @@ async function wrongTree(store: Store, id: string, full: boolean): Promise<strin
   }
 }
 
-function readMeta(file: string): LayerMeta | undefined {
+function metaIn(file: string): LayerMeta | undefined {
   try {
-    const meta = JSON.parse(readFileSync(file, 'utf8')) as Partial<LayerMeta> | null;
-    const { diffID = '', content = '', tarBytes, fileBytes, entries, created } = meta ?? {};
-    const whole =
-      isDigest(diffID) &&
-      isDigest(content) &&
-      [tarBytes, fileBytes, entries].every(Number.isSafeInteger) &&
-      !Number.isNaN(Date.parse(created ?? ''));
-    return whole ? (meta as LayerMeta) : undefined; // Looked at above.
+    return readMeta(readFileSync(file, 'utf8'));
   } catch {
-    return undefined; // Not there, not readable or no JSON: all the same to who needs it.
+    return undefined; // Not there or not readable: all the same to who needs it.
   }
 }
 
@@ -70,7 +64,7 @@ export function checkPointers(store: Store): Checked {
   const trees = namesIn(store.path('trees')).filter((name) => name !== 'by-diff');
   const mended = new Set<string>();
   for (const id of trees) {
-    const meta = readMeta(store.path('trees', id, 'meta.json'));
+    const meta = metaIn(store.path('trees', id, 'meta.json'));
     if (meta === undefined) continue;
     const pointer = store.path('trees/by-diff', hexOf(meta.diffID));
     const target = targetOf(pointer);

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { lstatSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
+import { lstatSync, mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasCode } from '../model/has-code.js';
 import { directorySize } from './directory-size.js';
@@ -7,8 +7,10 @@ import { claimedIds, collectorLock } from './lease.js';
 import { lockFile } from './lock-file.js';
 import { leadAgain } from './lead-again.js';
 import { namesIn } from './names-in.js';
+import { readIfThere } from './read-if-there.js';
 import { removeTree } from './remove-tree.js';
 import type { Store } from './store.js';
+import { readMeta } from './tree-meta.js';
 import { treeUses } from './tree-uses.js';
 
 /** What images and containers need: nothing of it is ever garbage. */
@@ -85,15 +87,7 @@ function treeFacts(store: Store, id: string): Facts | undefined {
 
 /** As it was measured when it was made; of one that was never finished, as it is. */
 function treeBytes(home: string): number {
-  try {
-    const meta = JSON.parse(readFileSync(join(home, 'meta.json'), 'utf8')) as {
-      fileBytes?: number;
-    };
-    if (typeof meta.fileBytes === 'number') return meta.fileBytes;
-  } catch (error) {
-    if (!(error instanceof SyntaxError) && !hasCode(error, 'ENOENT')) throw error;
-  }
-  return directorySize(home);
+  return readMeta(readIfThere(join(home, 'meta.json')) ?? '')?.fileBytes ?? directorySize(home);
 }
 
 function blobFacts(store: Store, hex: string): Facts | undefined {

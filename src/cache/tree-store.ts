@@ -10,13 +10,8 @@ import { replaceDurably, replaceFile } from './durable.js';
 import { madeHere } from './lease.js';
 import type { KnownContents, LayerFacts } from './layer-digest.js';
 import { readIfThere } from './read-if-there.js';
+import { metaText, readMeta, type StoredMeta } from './tree-meta.js';
 import type { Unsynced } from './unsynced.js';
-
-/** What is on disk beside a tree. */
-interface StoredMeta extends LayerMeta {
-  /** No file of a tree is fsynced by itself: of another boot it is verified before its first use. */
-  readonly bootId: string;
-}
 
 /** A tree, and the epoch its times are cut at when it is written. */
 export interface WrittenLayer {
@@ -173,7 +168,7 @@ export class TreeStore {
     const pointer = this.#diffFile(meta.diffID);
     const before = this.#leadsTo(pointer);
     if (before === 'nowhere') this.#replace(pointer, id);
-    this.#replace(this.#options.path('trees', id, 'meta.json'), JSON.stringify(stored));
+    this.#replace(this.#options.path('trees', id, 'meta.json'), metaText(stored));
     if (before !== 'lesser') return;
     // An image may need the other: it is left when this one is on the disk.
     await unsynced.sync();
@@ -195,10 +190,10 @@ export class TreeStore {
   #readMeta(id: string): StoredMeta | undefined {
     try {
       const text = readFileSync(this.#options.path('trees', id, 'meta.json'), 'utf8');
-      const meta = JSON.parse(text) as StoredMeta;
+      const meta = readMeta(text);
       return existsSync(this.path(id)) ? meta : undefined;
     } catch (error) {
-      if (error instanceof SyntaxError || hasCode(error, 'ENOENT')) return undefined;
+      if (hasCode(error, 'ENOENT')) return undefined;
       throw error;
     }
   }
@@ -211,7 +206,7 @@ export class TreeStore {
     }
     const known = { ...stored, bootId: this.#options.bootId };
     // An image may need it: at a power cut its facts are the old ones or these.
-    replaceDurably(this.#options.path('trees', id, 'meta.json'), JSON.stringify(known));
+    replaceDurably(this.#options.path('trees', id, 'meta.json'), metaText(known));
     return true;
   }
 

@@ -18,8 +18,9 @@ import { isLocked, lockFile, lockIfFree } from '../../src/cache/lock-file.js';
 import { removeTree } from '../../src/cache/remove-tree.js';
 import { openStore, type Store } from '../../src/cache/store.js';
 import { sweep } from '../../src/cache/sweep.js';
+import { metaText } from '../../src/cache/tree-meta.js';
 import { takeTurn } from '../../src/cache/turn.js';
-import { digestOf } from '../../src/model/digest.js';
+import { digestFromHex, digestOf } from '../../src/model/digest.js';
 import { parseReference } from '../../src/model/reference.js';
 import { sys } from '../../src/sys/sys.js';
 import { collect, quiet, testStore } from '../helpers/test-store.js';
@@ -337,10 +338,10 @@ test('a tree whose maker was killed before its digest led to it is led to', asyn
     [other, two],
   ] as const) {
     mkdirSync(store.path('trees', id, 'fs'), { recursive: true });
-    writeFileSync(
-      store.path('trees', id, 'meta.json'),
-      JSON.stringify({ diffID: `sha256:${hex}` }),
-    );
+    const sizes = { tarBytes: 1024, fileBytes: 0, entries: 0 };
+    const facts = { diffID: digestFromHex(hex), content: digestFromHex(two), ...sizes };
+    const text = metaText({ ...facts, created: '2026-12-01T00:00:00Z', bootId: 'b' });
+    writeFileSync(store.path('trees', id, 'meta.json'), text);
   }
   mkdirSync(store.path('trees/by-diff'));
   writeFileSync(store.path('trees/by-diff', two), taken);
