@@ -88,14 +88,12 @@ export async function openCaches(
       return true;
     },
     finish: async (finished, inner) => {
-      const plans = finished.map(({ plan }) => plan);
-      const own = snapshotRecords(plans, workshop, baseSource);
-      if (imports !== undefined)
-        await adoptSteps(
-          steps,
-          { imports, unsaved, own, load: (stored) => load(stored, plans) },
-          workshop.store,
-        );
+      if (imports !== undefined) {
+        const plans = finished.map(({ plan }) => plan);
+        const own = snapshotRecords(plans, workshop, baseSource);
+        const imported = { imports, unsaved, own, load: (stored: string) => load(stored, plans) };
+        await adoptSteps(steps, imported, workshop.store);
+      }
       await exportCaches(destinations, { steps, finished, imports, lent }, workshop, inner);
     },
   };

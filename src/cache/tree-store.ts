@@ -188,14 +188,8 @@ export class TreeStore {
   }
 
   #readMeta(id: string): StoredMeta | undefined {
-    try {
-      const text = readFileSync(this.#options.path('trees', id, 'meta.json'), 'utf8');
-      const meta = readMeta(text);
-      return existsSync(this.path(id)) ? meta : undefined;
-    } catch (error) {
-      if (hasCode(error, 'ENOENT')) return undefined;
-      throw error;
-    }
+    const meta = readMeta(readIfThere(this.#options.path('trees', id, 'meta.json')) ?? '');
+    return existsSync(this.path(id)) ? meta : undefined;
   }
 
   /** Power may have cut writes short: a tree of another boot counts only if it still is what it was. */

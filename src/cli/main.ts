@@ -116,7 +116,6 @@ function isOf(group: string, names: readonly string[]): boolean {
   return names.some((name) => name.startsWith(`${group} `));
 }
 
-/** A slip in a command of two words may be in either of them. */
 /** The group's name says nothing of how near the other word is. */
 function nearInGroup(group: string, second: string): string | undefined {
   const names = commands
@@ -127,6 +126,7 @@ function nearInGroup(group: string, second: string): string | undefined {
   return found === undefined ? undefined : `${group} ${found}`;
 }
 
+/** A slip in a command of two words may be in either of them. */
 function nearCommand(first: string, second = ''): string | undefined {
   const names = commands.flatMap((command) => command.names);
   const groups = names.flatMap((name) => (name.includes(' ') ? [name.split(' ', 1)[0] ?? ''] : []));

@@ -35,30 +35,30 @@ export async function adoptSteps(
   imported: Imported,
   store: Store,
 ): Promise<void> {
-  const { imports, unsaved, own } = imported;
+  const { imports, unsaved } = imported;
   const came = new Map<DiffID, Descriptor>();
   for (const step of steps) {
-    const known = await store.records.byDefinition(step.key);
-    if (known !== undefined && (await own.load(known.result)) !== undefined) continue;
-    const found = unsaved.get(step.key) ?? (await byDefinition(step, imported));
-    if (found === undefined) continue;
-    const result = own.save(found.snapshot);
+    const noted = unsaved.get(step.key);
+    const from = noted?.record ?? (await imports.byDefinition(step.key));
+    if (from === undefined || (await isKnown(step, imported, store))) continue;
+    const snapshot = noted?.snapshot ?? (await imported.load(from.result));
+    const result = snapshot && imported.own.save(snapshot);
     if (result === undefined) continue;
-    await record(step, { ...found.record, result }, store);
-    for (const { blob, diffID, held } of imports.open(found.record.result)?.layers ?? [])
+    await record(step, { ...from, result }, store);
+    for (const { blob, diffID, held } of imports.open(from.result)?.layers ?? [])
       if (held) came.set(diffID, blob);
   }
   for (const [diffID, blob] of came)
     if ((await store.treeOf(diffID)) !== undefined) await rememberCompressed(blob, diffID, store);
 }
 
-async function byDefinition(
+async function isKnown(
   { key }: KeyedStep,
-  { imports, load }: Imported,
-): Promise<UnsavedStep | undefined> {
-  const record = await imports.byDefinition(key);
-  const snapshot = record && (await load(record.result));
-  return snapshot && { record, snapshot };
+  { own }: Imported,
+  { records }: Store,
+): Promise<boolean> {
+  const known = await records.byDefinition(key);
+  return known !== undefined && (await own.load(known.result)) !== undefined;
 }
 
 async function record(
