@@ -17,11 +17,7 @@ export function machineError(thrown: unknown): unknown {
     message: string,
     hint: string,
   ): BuildError => new BuildError(code, message, { hint, cause: error });
-  if (hasCode(error, 'ENOSPC', 'EDQUOT') && where !== undefined) return spaceError(where, error);
-  if (hasCode(error, 'ENOSPC', 'EDQUOT')) {
-    const hint = 'free some space there, or remove images with: stave image rm';
-    return fail('no-space', 'no space left', hint);
-  }
+  if (hasCode(error, 'ENOSPC', 'EDQUOT')) return spaceError(where, error);
   if (hasCode(error, 'EROFS')) {
     const hint = 'remount it writable, or set STAVE_ROOT to a directory you can write to';
     return fail('store', `cannot write ${where ?? 'a file'}: its filesystem is read-only`, hint);

@@ -9,7 +9,7 @@ import {
 } from 'node:fs';
 import { sys } from '../sys/sys.js';
 import { copyExtents } from './copy-extents.js';
-import { deviceNumbers } from './device-number.js';
+import { deviceNumbers } from '../sys/device-number.js';
 import { giveMode, giveOwner, makeNode } from './give-owner.js';
 import { giveXattr, imageXattrs, type Inode, inodeOf } from './inode-record.js';
 import { makeWhiteout } from './whiteout.js';

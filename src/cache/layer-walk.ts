@@ -1,7 +1,7 @@
 import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
 import { BuildError } from '../model/error.js';
 import { sys } from '../sys/sys.js';
-import { deviceNumbers } from './device-number.js';
+import { deviceNumbers } from '../sys/device-number.js';
 import { imageXattrs, type Inode, inodeOf } from './inode-record.js';
 import type { TarHeader, TarType } from './tar.js';
 import { isWhiteout } from './whiteout.js';

@@ -2,9 +2,9 @@ import { statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { BuildError } from '../model/error.js';
 
-/** Of a disk, or a quota, that is full where something was to be written. */
-export function spaceError(where: string, cause: unknown): BuildError {
-  if (lacksInodes(where)) {
+/** Of a disk, or a quota, that is full where something was to be written; not all errors say where. */
+export function spaceError(where: string | undefined, cause: unknown): BuildError {
+  if (where !== undefined && lacksInodes(where)) {
     return new BuildError(
       'no-space',
       `no space left on ${where}: its filesystem has no inode free`,
@@ -14,7 +14,7 @@ export function spaceError(where: string, cause: unknown): BuildError {
       },
     );
   }
-  return new BuildError('no-space', `no space left on ${where}`, {
+  return new BuildError('no-space', `no space left${where === undefined ? '' : ` on ${where}`}`, {
     hint: 'free some space there, or remove images with: stave image rm',
     cause,
   });

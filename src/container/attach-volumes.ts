@@ -1,6 +1,6 @@
 import { closeSync, existsSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { deviceNumbers } from '../cache/device-number.js';
+import { deviceNumbers } from '../sys/device-number.js';
 import type { ContainerState } from '../model/container.js';
 import { BuildError } from '../model/error.js';
 import { hasCode } from '../model/has-code.js';

@@ -7,7 +7,7 @@ import {
   readlinkSync,
   symlinkSync,
 } from 'node:fs';
-import { deviceNumbers } from '../cache/device-number.js';
+import { deviceNumbers } from '../sys/device-number.js';
 import { giveMode, giveOwner, makeNode } from '../cache/give-owner.js';
 import { giveXattr, imageXattrs, inodeOf, recordInode } from '../cache/inode-record.js';
 import { bytesUnder } from '../cache/layer-walk.js';

@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import { deviceNumbers } from '../cache/device-number.js';
+import { deviceNumbers } from '../sys/device-number.js';
 import type { ContainerState } from '../model/container.js';
 import { BuildError } from '../model/error.js';
 import type { HostConfig } from '../model/host-config.js';

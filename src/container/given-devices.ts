@@ -1,6 +1,6 @@
 import { readdirSync, statSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
-import { deviceNumbers } from '../cache/device-number.js';
+import { deviceNumbers } from '../sys/device-number.js';
 import { BuildError } from '../model/error.js';
 import type { HostConfig } from '../model/host-config.js';
 import type { Confinement, DeviceNode, DeviceRule } from '../model/process.js';

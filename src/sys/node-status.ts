@@ -1,5 +1,6 @@
 import { type BigIntStats, fstatSync, lstatSync } from 'node:fs';
 import { hasCode } from '../model/has-code.js';
+import { deviceNumbers } from './device-number.js';
 import { isLoaded } from './libc.js';
 
 /** Loading what makes our own calls (koffi, 6 ms) costs as much as so many of Node's. */
@@ -50,8 +51,8 @@ function putTime(words: Uint32Array, at: number, ns: bigint): void {
 
 const SECOND = 1_000_000_000n;
 
-/** makedev(3) of glibc taken apart. */
 function putDevice(words: Uint32Array, at: number, device: bigint): void {
-  words[at >> 2] = Number(((device >> 8n) & 0xfffn) | ((device >> 32n) & 0xffff_f000n));
-  words[(at >> 2) + 1] = Number((device & 0xffn) | ((device >> 12n) & 0xffff_ff00n));
+  const { major, minor } = deviceNumbers(device);
+  words[at >> 2] = major;
+  words[(at >> 2) + 1] = minor;
 }

@@ -1,5 +1,5 @@
 import { type BigIntStats, lstatSync, readdirSync, readlinkSync } from 'node:fs';
-import { deviceNumbers } from '../cache/device-number.js';
+import { deviceNumbers } from '../sys/device-number.js';
 import { type Inode, imageXattrs, inodeOf } from '../cache/inode-record.js';
 import { bytesUnder } from '../cache/layer-walk.js';
 import { BuildError } from '../model/error.js';

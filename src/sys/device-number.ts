@@ -1,5 +1,5 @@
 /** Major and minor of a device as node gives it: makedev(3) of glibc taken apart. */
-export function deviceNumbers(rdev: number): { major: number; minor: number } {
+export function deviceNumbers(rdev: number | bigint): { major: number; minor: number } {
   const wide = BigInt(rdev);
   return {
     major: Number(((wide >> 8n) & 0xfffn) | ((wide >> 32n) & 0xfffff000n)),
